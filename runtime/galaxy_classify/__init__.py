@@ -1,0 +1,45 @@
+"""Classify galaxy images with ONNX Runtime, without TensorFlow.
+
+>>> from galaxy_classify import GalaxyClassifier
+>>> GalaxyClassifier().classes_.tolist()
+['smooth_round', 'smooth_cigar', 'edge_on_disk', 'unbarred_spiral']
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from galaxy_classify.errors import (
+    DataError,
+    GalaxyClassifyError,
+    ImageError,
+    MissingExtraError,
+    ModelError,
+    ParityError,
+    UsageError,
+)
+from galaxy_classify.prediction import Prediction
+
+if TYPE_CHECKING:
+    from galaxy_classify.classifier import GalaxyClassifier
+
+__all__ = [
+    "DataError",
+    "GalaxyClassifier",
+    "GalaxyClassifyError",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "ParityError",
+    "Prediction",
+    "UsageError",
+]
+
+__version__ = version("galaxy-classify")
+
+
+def __getattr__(name: str) -> Any:
+    # The classifier brings NumPy and ONNX Runtime along: `--help` and `--version` do without them.
+    if name == "GalaxyClassifier":
+        return import_module("galaxy_classify.classifier").GalaxyClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,78 @@
+"""From the command line's inputs to a stream of image paths."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+#: Suffixes by which a file in a folder is taken for an image. A file named outright needs none of them.
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
+
+
+@dataclass(slots=True)
+class Discovery:
+    """Find the images that the inputs stand for, and count what was passed over.
+
+    Parameters
+    ----------
+    skipped : int
+        Files in folders that have no image suffix, so far.
+    """
+
+    skipped: int = 0
+
+    def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
+        """Yield one path for each image.
+
+        Parameters
+        ----------
+        inputs : iterable of str
+            Files, folders, and ``-`` for a list of paths on standard input. Folders are searched
+            recursively, in sorted order, and links are followed unless they lead back to a folder that is being
+            searched. What does not exist is passed on, so that it gets its row.
+        stdin : iterable of bytes
+            Lines of standard input: a path a line, in bytes that need not be UTF-8; empty lines do not count.
+
+        Yields
+        ------
+        str
+            A path, spelled as given; bytes that are not UTF-8 as surrogate escapes.
+        """
+        for name in inputs:
+            if name == "-":
+                yield from (os.fsdecode(line) for raw in stdin if (line := raw.rstrip(b"\r\n")))
+            elif os.path.isdir(name):
+                yield from self._walk(name, ())
+            else:
+                yield name
+
+    def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
+        try:
+            status = os.stat(folder)
+            if (identity := (status.st_dev, status.st_ino)) in parents:
+                return
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            # The classifier will say why this folder cannot be read: it must not vanish from the output.
+            yield folder
+            return
+        for entry in found:
+            # Joined here because an entry's own path doubles the slash of a folder given as "images//".
+            path = os.path.join(folder, entry.name)
+            if _is_folder(entry):
+                yield from self._walk(path, (*parents, identity))
+            elif entry.name.lower().endswith(IMAGE_SUFFIXES):
+                yield path
+            else:
+                self.skipped += 1
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
+    except OSError:  # a link that leads nowhere
+        return False

@@ -1,0 +1,111 @@
+"""An ONNX model that keeps the contract, ready to run on the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME, ModelDescription, check_tensors
+from galaxy_classify.embedded import ModelSource
+from galaxy_classify.errors import ModelError
+
+
+class OnnxModel:
+    """An ONNX model that keeps the contract.
+
+    Parameters
+    ----------
+    source : ModelSource
+        Which file, and the SHA-256 that it must have if it is an embedded one.
+
+    Attributes
+    ----------
+    description : ModelDescription
+        What the file says about itself.
+    input_size : tuple of (int, int)
+        Height and width of the input, in pixels.
+    sha256 : str
+        Checksum of the file.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is not the one in the manifest, is no ONNX model, or breaks the contract.
+    """
+
+    def __init__(self, source: ModelSource) -> None:
+        import onnxruntime  # here, because it is loaded only when a model is
+
+        self._path = source.path
+        try:
+            content = source.path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{source.path}: cannot be read: {error.strerror}") from None
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        if source.sha256 is not None and self.sha256 != source.sha256:
+            raise ModelError(
+                f"{source.path}: SHA-256 is {self.sha256}, the manifest says {source.sha256}; "
+                "the file was changed or damaged, install galaxy-classify again"
+            )
+        try:
+            # The session is made from the very bytes that were hashed.
+            self._session = onnxruntime.InferenceSession(
+                content, sess_options=_configure(onnxruntime.SessionOptions()), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors have no common base
+            raise ModelError(f"{source.path}: not a usable ONNX model: {_first_line(error)}") from None
+        try:
+            self.description = ModelDescription.from_metadata(self._session.get_modelmeta().custom_metadata_map)
+            self.input_size = check_tensors(
+                {tensor.name: (tensor.type, tensor.shape) for tensor in self._session.get_inputs()},
+                {tensor.name: (tensor.type, tensor.shape) for tensor in self._session.get_outputs()},
+                len(self.description.classes),
+            )
+        except ModelError as error:
+            raise ModelError(f"{source.path}: {error}") from None
+
+    @property
+    def identity(self) -> str:
+        """The exact model in short: its name, ``@``, and the first 12 characters of the SHA-256."""
+        return f"{self.description.name}@{self.sha256[:12]}"
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the class probabilities of a batch.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (batch, height, width, 3)
+            RGB pixels in the model's size.
+
+        Returns
+        -------
+        ndarray of float32, shape (batch, classes)
+            Rows that sum to 1.
+
+        Raises
+        ------
+        ModelError
+            If the model cannot be run on this machine.
+        """
+        try:
+            (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})
+        except Exception as error:  # ONNX Runtime's errors have no common base
+            raise ModelError(f"{self._path}: inference failed: {_first_line(error)}") from None
+        return np.asarray(probabilities, dtype=np.float32)
+
+
+def _configure(options: Any) -> Any:
+    """Set a session's options so that our worker threads can run it side by side."""
+    # Parallelism comes from our worker threads: threads of ONNX Runtime's own would spin against them.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,65 @@
+"""One row of results: what the classifier says about one input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["ok", "uncertain", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the classifier says about one input.
+
+    Parameters
+    ----------
+    path : str
+        The input, spelled as it was given.
+    status : {"ok", "uncertain", "error"}
+        ``uncertain``: the best guess has a confidence below the threshold.
+        ``error``: no class was found, and `message` says why.
+    model : str
+        The exact model: its name, ``@``, and the first 12 characters of its file's SHA-256.
+    label : str or None
+        The most probable class; None for an error.
+    confidence : float or None
+        Probability of `label`; None for an error.
+    probabilities : mapping of str to float
+        Class to probability, in the model's order; empty for an error.
+    message : str
+        Why there is no class, or what else should be known about the input.
+    """
+
+    path: str
+    status: Status
+    model: str
+    label: str | None = None
+    confidence: float | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    message: str = ""
+
+
+def columns(classes: Iterable[str]) -> list[str]:
+    """Return the names of the columns that every output format has.
+
+    Examples
+    --------
+    >>> columns(["round", "spiral"])
+    ['path', 'status', 'label', 'confidence', 'prob_round', 'prob_spiral', 'message', 'model']
+    """
+    return ["path", "status", "label", "confidence", *(f"prob_{name}" for name in classes), "message", "model"]
+
+
+def record(prediction: Prediction, classes: Iterable[str]) -> dict[str, str | float | None]:
+    """Return a prediction as one row with the names of `columns`; what an error lacks is None."""
+    return {
+        "path": prediction.path,
+        "status": prediction.status,
+        "label": prediction.label,
+        "confidence": prediction.confidence,
+        **{f"prob_{name}": prediction.probabilities.get(name) for name in classes},
+        "message": prediction.message,
+        "model": prediction.model,
+    }

@@ -1,0 +1,116 @@
+"""From a decoded image to the pixels that a model sees: RGB, central crop, resize.
+
+This is the only place where it is done: training from image folders, the parity gate and the
+runtime all call `model_pixels`, so that they cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from galaxy_classify.contract import Preprocessing
+from galaxy_classify.errors import ImageError
+
+#: Images with a shorter edge than this hold no galaxy that could be told from noise.
+MIN_EDGE = 16
+
+
+def central_crop_box(width: int, height: int, crop_fraction: float) -> tuple[int, int, int, int]:
+    """Return the central square that GalaxyMNIST keeps.
+
+    Parameters
+    ----------
+    width, height : int
+        Size of the image in pixels.
+    crop_fraction : float
+        Side of the square, as a fraction of the shorter edge.
+
+    Returns
+    -------
+    tuple of int
+        Left, upper, right and lower edge in pixels, as Pillow's ``crop`` takes them.
+
+    Examples
+    --------
+    >>> central_crop_box(424, 424, 0.75)
+    (53, 53, 371, 371)
+    >>> central_crop_box(640, 424, 0.75)
+    (161, 53, 479, 371)
+    """
+    crop = max(1, round(crop_fraction * min(width, height)))
+    left = (width - crop) // 2
+    top = (height - crop) // 2
+    return left, top, left + crop, top + crop
+
+
+def model_pixels(image: Image.Image, size: tuple[int, int], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Turn a decoded image into a model's input.
+
+    The crop is cut out before the resize, so that the filter does not see beyond it. An image that
+    already has the model's size is used as it is: it is taken to be cropped already, as GalaxyMNIST's are.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        A decoded image of any size and mode; its EXIF orientation is applied.
+    size : tuple of (int, int)
+        Height and width that the model wants, in pixels.
+    preprocessing : Preprocessing
+        Crop and resize of the model.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        RGB pixels.
+
+    Raises
+    ------
+    ImageError
+        If the image is too small, is constant, or has pixels that cannot be scaled to 8 bit.
+    """
+    if min(image.size) < MIN_EDGE:
+        raise ImageError(f"image too small: {image.width} x {image.height} pixels, at least {MIN_EDGE} are needed")
+    rgb = to_rgb(ImageOps.exif_transpose(image))
+    height, width = size
+    if rgb.size != (width, height):
+        crop = rgb.crop(central_crop_box(rgb.width, rgb.height, preprocessing.crop_fraction))
+        rgb = crop.resize((width, height), Image.Resampling[preprocessing.resample.upper()])
+    pixels = np.asarray(rgb)
+    if (pixels == pixels[0, 0]).all():
+        raise ImageError("constant image: every pixel that the model would see is the same")
+    return pixels
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert an image of any mode to RGB without clipping or uncovering anything.
+
+    Transparent images are composited on black, the colour of the sky; 16-bit grey is scaled to 8 bit,
+    where Pillow's own conversion would clip it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        A decoded image.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The image in mode RGB.
+
+    Raises
+    ------
+    ImageError
+        If the pixels are 32-bit integers or floats, whose range is not known.
+    """
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ImageError("unsupported pixels: 32-bit grey has no known range; save the image with 8 or 16 bit")
+    if image.has_transparency_data:
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,56 @@
+"""Counts of what a run has done so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from galaxy_classify.prediction import Prediction, Status
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of statuses and labels.
+
+    Parameters
+    ----------
+    statuses : Counter
+        Inputs by status.
+    labels : Counter
+        Classified inputs by class, uncertain ones included.
+    """
+
+    statuses: Counter[Status] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+
+    def add(self, prediction: Prediction) -> None:
+        """Count one prediction."""
+        self.statuses[prediction.status] += 1
+        if prediction.label is not None:
+            self.labels[prediction.label] += 1
+
+    @property
+    def total(self) -> int:
+        """Inputs so far."""
+        return self.statuses.total()
+
+    @property
+    def failed(self) -> int:
+        """Inputs that could not be classified."""
+        return self.statuses["error"]
+
+    def sentence(self) -> str:
+        """Say the counts in one line.
+
+        Examples
+        --------
+        >>> tally = Tally()
+        >>> tally.add(Prediction("m51.jpg", "ok", "seed-mlp@0", "unbarred_spiral", 0.9))
+        >>> tally.sentence()
+        '1 image: 1 classified (0 of them uncertain), 0 failed'
+        """
+        classified = self.statuses["ok"] + self.statuses["uncertain"]
+        return (
+            f"{self.total:,} image{'' if self.total == 1 else 's'}: {classified:,} classified "
+            f"({self.statuses['uncertain']:,} of them uncertain), {self.failed:,} failed"
+        )
