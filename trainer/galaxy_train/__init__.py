@@ -1,0 +1,1 @@
+"""Train galaxy classifiers with Keras: data set, recipe, fit, figures, run folder."""

@@ -1,0 +1,127 @@
+"""A run folder: what a training leaves behind, file by file."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from galaxy_classify.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Names and formats of the files of a run.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    """
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """The trained network, in Keras' own format."""
+        return self.path / "model.keras"
+
+    @property
+    def history(self) -> Path:
+        """A row an epoch, written as the training goes on."""
+        return self.path / "history.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """Figures, parameters, checksums and versions."""
+        return self.path / "metrics.json"
+
+    @property
+    def accuracy_plot(self) -> Path:
+        """Accuracy against epoch."""
+        return self.path / "accuracy.png"
+
+    @property
+    def confusion_plot(self) -> Path:
+        """Confusion matrix of the test set."""
+        return self.path / "confusion_matrix.png"
+
+    def create(self, *, force: bool) -> None:
+        """Make the folder.
+
+        Parameters
+        ----------
+        force : bool
+            Whether a run that is there may be replaced.
+
+        Raises
+        ------
+        DataError
+            If the folder holds something that must not be overwritten.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise DataError(f"{self.path}: is a file, not a folder; choose another --out")
+        ours = {self.model, self.history, self.metrics, self.accuracy_plot, self.confusion_plot}
+        present = set(self.path.iterdir()) if self.path.exists() else set()
+        if present and not force:
+            raise DataError(f"{self.path}: exists already; choose another --out, or overwrite it with --force")
+        if present - ours:
+            raise DataError(f"{self.path}: holds files that are no run's, --force will not overwrite it")
+        if present:
+            shutil.rmtree(self.path)
+        try:
+            self.path.mkdir(parents=True)
+        except FileExistsError:
+            pass  # an empty folder
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be made: {error.strerror}") from None
+
+    def check_complete(self) -> None:
+        """Check that a trained network and its figures are there.
+
+        Raises
+        ------
+        DataError
+            If something is missing.
+        """
+        if not self.path.is_dir():
+            raise DataError(f"{self.path}: no such run folder; make one with galaxy-train fit --out {self.path}")
+        for file in (self.model, self.metrics):
+            if not file.is_file():
+                raise DataError(f"{self.path}: has no {file.name}, the run did not finish; train again with --force")
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Return the contents of ``metrics.json``.
+
+        Raises
+        ------
+        DataError
+            If the file is damaged.
+        """
+        try:
+            metrics = json.loads(self.metrics.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.metrics}: cannot be read: {error}; train again with --force") from None
+        if not isinstance(metrics, dict):
+            raise DataError(f"{self.metrics}: is not a JSON object; train again with --force")
+        return metrics
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write ``metrics.json``."""
+        self.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+
+    def read_history(self) -> list[dict[str, float]]:
+        """Return ``history.csv``, a dictionary an epoch; nothing if no epoch was done."""
+        if not self.history.exists():
+            return []
+        with self.history.open(newline="", encoding="utf-8") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def model_sha256(self) -> str:
+        """Return the checksum of ``model.keras``."""
+        with self.model.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
