@@ -1,0 +1,51 @@
+"""Put a model file among those that come with the package."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from galaxy_classify.embedded import MANIFEST, ModelSource
+from galaxy_classify.errors import DataError
+from galaxy_classify.model import OnnxModel
+
+
+def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
+    """Copy a model into a models folder and list it, with its SHA-256, in the manifest.
+
+    Parameters
+    ----------
+    model : pathlib.Path
+        ONNX file that keeps the contract.
+    folder : pathlib.Path
+        Folder of embedded models, ``runtime/galaxy_classify/models`` in the source tree.
+    default : bool
+        Whether it becomes the default model; the first one does in any case.
+
+    Returns
+    -------
+    OnnxModel
+        The copy.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder.
+    ModelError
+        If the file breaks the contract.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; --into names runtime/galaxy_classify/models of a source tree")
+    loaded = OnnxModel(ModelSource(model))
+    name = loaded.description.name
+    manifest_file = folder / MANIFEST
+    manifest = json.loads(manifest_file.read_text(encoding="utf-8")) if manifest_file.exists() else {"models": {}}
+    target = folder / f"{name}.onnx"
+    if model.resolve() != target.resolve():
+        shutil.copyfile(model, target)
+    manifest["models"][name] = {"file": target.name, "version": loaded.description.version, "sha256": loaded.sha256}
+    if default or "default" not in manifest:
+        manifest["default"] = name
+    manifest_file.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return OnnxModel(ModelSource(target, name, loaded.sha256))

@@ -1,0 +1,115 @@
+"""The images on which an export is checked."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify.contract import Preprocessing
+from galaxy_classify.discovery import Discovery
+from galaxy_classify.errors import DataError, ImageError
+from galaxy_classify.imagefile import read_model_pixels
+from galaxy_train.dataset import find_split, read_hdf5
+
+#: Fewer prove little: rounding shows itself in the largest difference over many images.
+MIN_IMAGES = 32
+LABELS_FILE = "labels.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class GateImages:
+    """Galaxy images in the model's size.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (N, height, width, 3)
+        RGB pixels.
+    labels : ndarray of int64, shape (N,), or None
+        Class indices, if known.
+    origin : str
+        Name of the file or folder that they came from.
+    unreadable : int
+        Files that were left out because they could not be decoded.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    origin: str
+    unreadable: int = 0
+
+
+def load_gate_images(path: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
+    """Load the images for a check.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        An HDF5 file in GalaxyMNIST's layout, a folder with a test set in that layout, or a folder of image files,
+        which are preprocessed as the runtime does it; a ``labels.csv`` (``file,label``) in it gives their classes.
+    size : tuple of (int, int)
+        Height and width that the model wants, in pixels.
+    classes : tuple of str
+        The model's class names.
+
+    Returns
+    -------
+    GateImages
+        At least `MIN_IMAGES` images.
+
+    Raises
+    ------
+    DataError
+        If there are too few, or they cannot be used.
+    """
+    if path.is_dir():
+        found = _from_folder(path, size, classes)
+    elif path.is_file():
+        found = _from_hdf5(path)
+    else:
+        raise DataError(f"{path}: no such file or folder; --images names an HDF5 file or a folder of galaxy images")
+    if len(found.pixels) < MIN_IMAGES:
+        raise DataError(f"{path}: {len(found.pixels)} usable images, the parity gate needs {MIN_IMAGES} or more")
+    if found.pixels.shape[1:3] != size:
+        raise DataError(f"{path}: images are {found.pixels.shape[1:3]}, the model wants {size}")
+    return found
+
+
+def _from_hdf5(path: Path) -> GateImages:
+    images, labels = read_hdf5(path)
+    return GateImages(images, None if labels is None else labels.astype(np.int64), path.name)
+
+
+def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
+    paths = list(Discovery().paths([str(folder)], stdin=()))
+    if not paths:
+        return _from_hdf5(find_split(folder, "test"))
+    pixels: dict[str, NDArray[np.uint8]] = {}
+    for path in paths:
+        try:
+            pixels[path] = read_model_pixels(path, size, Preprocessing())
+        except ImageError:
+            continue
+    if not pixels:
+        raise DataError(f"{folder}: none of its {len(paths)} images can be read")
+    labels = _read_labels(folder / LABELS_FILE, [Path(path) for path in pixels], classes)
+    return GateImages(np.stack(list(pixels.values())), labels, folder.name, len(paths) - len(pixels))
+
+
+def _read_labels(file: Path, paths: list[Path], classes: tuple[str, ...]) -> NDArray[np.int64] | None:
+    if not file.is_file():
+        return None
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(stream)
+        if not {"file", "label"} <= set(rows.fieldnames or ()):
+            raise DataError(f"{file}: has no columns file and label")
+        labels = {file.parent / row["file"]: row["label"] for row in rows}
+    for path in paths:
+        if labels.get(path) not in classes:
+            raise DataError(
+                f"{file}: gives {path.name} the label {labels.get(path)!r}, not one of {', '.join(classes)}"
+            )
+    return np.array([classes.index(labels[path]) for path in paths], np.int64)
