@@ -1,0 +1,90 @@
+"""Fixtures: real galaxies if there are any, drawn ones, and models made from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from galaxy_painter import KINDS, paint, paint_set
+from tiny_model import save_tiny_model
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the source tree."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def galaxy_data() -> Path:
+    """Folder with real galaxies; tests that want it are skipped where there is none."""
+    default = REPOSITORY.parent / "shared" / "data"
+    folder = Path(os.environ["GALAXY_DATA"]) if os.environ.get("GALAXY_DATA") else default
+    if not folder.is_dir():
+        pytest.skip("no real galaxies: GALAXY_DATA is not set")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with one drawn 424 px galaxy of each class."""
+    folder = tmp_path_factory.mktemp("drawn")
+    for number, kind in enumerate(KINDS):
+        paint(kind, seed=number).save(folder / f"{kind}.jpg", quality=90)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small ONNX file that keeps the contract and did not come from our exporter."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
+    save_tiny_model(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def write_dataset() -> Callable[..., None]:
+    """Write one HDF5 file in GalaxyMNIST's layout."""
+
+    def write(path: Path, images: np.ndarray, labels: np.ndarray | None) -> None:
+        with h5py.File(path, "w") as file:
+            file["images"] = images
+            if labels is not None:
+                file["labels"] = labels
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def drawn_dataset(tmp_path_factory: pytest.TempPathFactory, write_dataset: Callable[..., None]) -> Path:
+    """Data set of drawn galaxies in GalaxyMNIST's layout: 800 to train on, 200 to test."""
+    folder = tmp_path_factory.mktemp("dataset")
+    write_dataset(folder / "train_dataset.hdf5", *paint_set(per_class=200, seed=1))
+    write_dataset(folder / "test_dataset.hdf5", *paint_set(per_class=50, seed=2))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
+    """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
+    from galaxy_train.dataset import load_split
+    from galaxy_train.fit import FitParameters, fit
+    from galaxy_train.run_folder import RunFolder
+
+    folder = tmp_path_factory.mktemp("runs") / "mlp"
+    with open(os.devnull, "w") as progress:
+        fit(
+            load_split(drawn_dataset, "train"),
+            load_split(drawn_dataset, "test"),
+            RunFolder(folder),
+            FitParameters(epochs=12, batch_size=50),
+            progress,
+        )
+    return folder

@@ -1,0 +1,100 @@
+"""The images on which an export is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from galaxy_classify.contract import GALAXY_MNIST_CLASSES, Preprocessing
+from galaxy_classify.errors import DataError
+from galaxy_classify.preprocessing import model_pixels
+from galaxy_export.gate_images import MIN_IMAGES, load_gate_images
+from galaxy_painter import paint_set
+
+Write = Callable[[Path, Any, Any], None]
+SIZE = (64, 64)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Folder of forty drawn galaxies as PNG files of 64 px."""
+    images, labels = paint_set(per_class=10, seed=4)
+    lines = ["file,label"]
+    for number, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        Image.fromarray(pixels).save(tmp_path / f"{number:02}.png")
+        lines.append(f"{number:02}.png,{GALAXY_MNIST_CLASSES[label]}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_a_folder_of_images_with_labels(folder: Path) -> None:
+    """Files go through the runtime's own preprocessing, in sorted order, each with its label."""
+    found = load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES)
+    images, labels = paint_set(per_class=10, seed=4)
+    assert np.array_equal(found.pixels, images)
+    assert found.labels is not None
+    assert np.array_equal(found.labels, labels)
+    with Image.open(folder / "03.png") as image:
+        assert np.array_equal(found.pixels[3], model_pixels(image, SIZE, Preprocessing()))
+
+
+def test_unreadable_files_are_left_out_and_counted(folder: Path) -> None:
+    """One broken download does not stop an export."""
+    (folder / "00.png").write_bytes(b"broken")
+    found = load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES)
+    assert (len(found.pixels), found.unreadable) == (39, 1)
+
+
+def test_without_labels(folder: Path) -> None:
+    """Parity needs none."""
+    (folder / "labels.csv").unlink()
+    assert load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES).labels is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("name,class\n", "has no columns file and label"),
+        ("file,label\n00.png,smooth_round\n", r"gives 01\.png the label None"),
+        ("file,label\n00.png,barred\n", r"gives 00\.png the label 'barred', not one of smooth_round"),
+    ],
+)
+def test_wrong_labels_are_named(folder: Path, labels: str, reason: str) -> None:
+    """A label file that does not fit is no reason to guess."""
+    (folder / "labels.csv").write_text(labels)
+    with pytest.raises(DataError, match=reason):
+        load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES)
+
+
+def test_hdf5_files_and_data_set_folders(tmp_path: Path, write_dataset: Write) -> None:
+    """A file is taken as it is; of a data set's folder, the test set."""
+    images, labels = paint_set(per_class=10, seed=5)
+    write_dataset(tmp_path / "test_dataset.hdf5", images, labels)
+    write_dataset(tmp_path / "unlabelled.hdf5", images, None)
+    for path in (tmp_path, tmp_path / "test_dataset.hdf5"):
+        found = load_gate_images(path, SIZE, GALAXY_MNIST_CLASSES)
+        assert np.array_equal(found.pixels, images)
+        assert found.origin == "test_dataset.hdf5"
+    assert load_gate_images(tmp_path / "unlabelled.hdf5", SIZE, GALAXY_MNIST_CLASSES).labels is None
+
+
+def test_too_few_or_wrong_images_are_refused(tmp_path: Path, write_dataset: Write) -> None:
+    """A gate on a handful of images, or on none, proves nothing."""
+    images, labels = paint_set(per_class=10, seed=5)
+    write_dataset(tmp_path / "few.hdf5", images[: MIN_IMAGES - 1], labels[: MIN_IMAGES - 1])
+    with pytest.raises(DataError, match=f"31 usable images, the parity gate needs {MIN_IMAGES} or more"):
+        load_gate_images(tmp_path / "few.hdf5", SIZE, GALAXY_MNIST_CLASSES)
+    write_dataset(tmp_path / "all.hdf5", images, labels)
+    with pytest.raises(DataError, match=r"images are \(64, 64\), the model wants \(32, 32\)"):
+        load_gate_images(tmp_path / "all.hdf5", (32, 32), GALAXY_MNIST_CLASSES)
+    with pytest.raises(DataError, match="no such file or folder"):
+        load_gate_images(tmp_path / "none", SIZE, GALAXY_MNIST_CLASSES)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.jpg").write_text("x")
+    with pytest.raises(DataError, match="none of its 1 images can be read"):
+        load_gate_images(tmp_path / "broken", SIZE, GALAXY_MNIST_CLASSES)

@@ -1,0 +1,140 @@
+"""What is shipped, and what may import what."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from galaxy_classify import GalaxyClassifier
+from galaxy_classify.commandline import require_extra
+from galaxy_classify.errors import MissingExtraError
+from galaxy_painter import KINDS
+
+PACKAGES = {"galaxy_classify": "runtime", "galaxy_export": "exporter", "galaxy_train": "trainer"}
+#: Who may import whom: never the runtime from the others.
+ALLOWED = {
+    "galaxy_classify": {"galaxy_classify"},
+    "galaxy_train": {"galaxy_classify", "galaxy_train"},
+    "galaxy_export": {"galaxy_classify", "galaxy_train", "galaxy_export"},
+}
+#: What the runtime may import besides the standard library; rich comes with typer.
+RUNTIME_DEPENDENCIES = {"numpy", "onnxruntime", "PIL", "typer", "rich"}
+
+
+def imported_by(file: Path) -> set[str]:
+    """Return the top-level modules that a file imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            found.add(str(node.module).split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_one_way(repository: Path, package: str) -> None:
+    """The runtime works without the trainer and the exporter, and stays so."""
+    files = sorted((repository / PACKAGES[package] / package).rglob("*.py"))
+    assert len(files) > 3
+    for file in files:
+        ours = {name for name in imported_by(file) if name in PACKAGES}
+        assert ours <= ALLOWED[package], f"{file} imports {ours}"
+
+
+def test_the_runtime_imports_its_dependencies_only(repository: Path) -> None:
+    """Nothing outside the base dependencies may slip in."""
+    for file in (repository / "runtime").rglob("*.py"):
+        foreign = imported_by(file) - set(sys.stdlib_module_names) - {"galaxy_classify"}
+        assert foreign <= RUNTIME_DEPENDENCIES, f"{file} imports {foreign}"
+
+
+def test_base_dependencies_are_four(repository: Path) -> None:
+    """Whoever classifies installs no more than this."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {re.split(r"[<>=!~\[ ]", entry)[0] for entry in project["dependencies"]} == {
+        "numpy", "onnxruntime", "pillow", "typer",
+    }  # fmt: skip
+    assert project["requires-python"] == ">=3.11"
+
+
+def test_a_missing_extra_names_the_command_that_installs_it() -> None:
+    """The message is the remedy."""
+    with pytest.raises(
+        MissingExtraError, match=r"no_such_module not installed: run  pip install 'galaxy-classify\[train\]'"
+    ):
+        require_extra("train", ("numpy", "no_such_module"))
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -> None:
+    """Nothing is missing from it, and no test, run or data set slips in."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, repository],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        info = {name.split(".dist-info/")[1] for name in archive.namelist() if ".dist-info/" in name}
+    expected = {
+        "galaxy_classify": {
+            "__init__.py", "__main__.py", "classifier.py", "cli.py", "commandline.py", "contract.py", "discovery.py",
+            "embedded.py", "errors.py", "imagefile.py", "model.py", "models/manifest.json", "models/seed-mlp.onnx",
+            "parallel.py", "prediction.py", "preprocessing.py", "progress.py", "py.typed", "table.py", "tally.py",
+            "writers.py",
+        },
+        "galaxy_export": {
+            "__init__.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py", "package.py",
+            "parity.py", "py.typed", "quantization.py",
+        },
+        "galaxy_train": {
+            "__init__.py", "cli.py", "dataset.py", "evaluate.py", "figures.py", "fit.py", "plots.py", "py.typed",
+            "quiet.py", "recipes.py", "reporting.py", "run_folder.py",
+        },
+    }  # fmt: skip
+    assert names == {f"{package}/{name}" for package, files in expected.items() for name in files}
+    assert info == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+    assert wheel.stat().st_size < 8_000_000
+
+
+def test_the_readme_names_real_options(repository: Path) -> None:
+    """A command line in the README that does not exist would be a lie."""
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    for command, package in (
+        ("galaxy-classify", "galaxy_classify"),
+        ("galaxy-train", "galaxy_train"),
+        ("galaxy-export", "galaxy_export"),
+    ):
+        lines = [line for line in readme.splitlines() if line.startswith((f"{command} ", f"$ {command} "))]
+        source = (repository / PACKAGES[package] / package / "cli.py").read_text(encoding="utf-8")
+        for option in {option for line in lines for option in re.findall(r"(?<=\s)--[a-z0-9-]+", line)}:
+            name = option.removeprefix("--").replace("-", "_")
+            assert f'"{option}"' in source or re.search(rf"^\s+{name}: ", source, re.MULTILINE), f"{command} {option}"
+
+
+def test_example_images_classify_as_recorded(repository: Path) -> None:
+    """The pictures of the README's first command give the probabilities that were recorded with the model."""
+    classifier = GalaxyClassifier()
+    with (repository / "tests" / "packaging" / "golden.csv").open(newline="", encoding="utf-8") as file:
+        golden = {row["path"]: row for row in csv.DictReader(file)}
+    rows = {
+        Path(row.path).name: row for row in classifier.classify(sorted((repository / "examples" / "images").iterdir()))
+    }
+    assert rows.keys() == golden.keys()
+    assert len(rows) == 3 * len(KINDS)
+    for name, row in rows.items():
+        assert row.model == golden[name]["model"]
+        assert row.label == golden[name]["label"]
+        for label, probability in row.probabilities.items():
+            assert probability == pytest.approx(float(golden[name][f"prob_{label}"]), abs=2e-3)

@@ -1,0 +1,149 @@
+"""The model contract, clause by clause, and the integrity of model files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from galaxy_classify import embedded
+from galaxy_classify.contract import ModelDescription
+from galaxy_classify.embedded import ModelSource, embedded_models, find_model
+from galaxy_classify.errors import ModelError
+from galaxy_classify.model import OnnxModel
+from tiny_model import description, save_tiny_model
+
+
+def changed_metadata(key: str, value: str | None) -> dict[str, str]:
+    """Return valid metadata with one key changed or, for None, left out."""
+    metadata = description().to_metadata()
+    if value is None:
+        del metadata[f"galaxy_classify.{key}"]
+    else:
+        metadata[f"galaxy_classify.{key}"] = value
+    return metadata
+
+
+def test_a_foreign_model_that_keeps_the_contract_works(tiny_model: Path) -> None:
+    """Any model can be dropped in, wherever it came from."""
+    model = OnnxModel(ModelSource(tiny_model))
+    pixels = np.zeros((3, 64, 64, 3), np.uint8)
+    for channel in range(3):
+        pixels[channel, ..., channel] = 255
+    probabilities = model.run(pixels)
+    assert probabilities.dtype == np.float32
+    assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert model.input_size == (64, 64)
+    assert model.identity == f"tiny@{hashlib.sha256(tiny_model.read_bytes()).hexdigest()[:12]}"
+
+
+def test_a_description_survives_the_file() -> None:
+    """What the exporter writes is what the runtime reads."""
+    written = description(training={"epochs": 3}, classes=("a", "ü"))
+    assert ModelDescription.from_metadata(written.to_metadata()) == written
+
+
+@pytest.mark.parametrize(
+    ("changes", "clause"),
+    [
+        ({"input_name": "pictures"}, "inputs are pictures; there must be one, 'images'"),
+        ({"input_type": TensorProto.FLOAT}, r"input 'images' is tensor\(float\), not tensor\(uint8\)"),
+        ({"batch": 1}, "the batch of input 'images' is fixed to 1"),
+        ({"size": ("height", "width")}, r"input 'images' has shape .*, not \[batch, height, width, 3\]"),
+        ({"output_name": "scores"}, "outputs are scores; there must be one, 'probabilities'"),
+        ({"double_output": True}, r"output 'probabilities' is tensor\(double\)"),
+        ({"extra_output": True}, "outputs are probabilities, logits; there must be one"),
+        ({"metadata": {}}, r"metadata galaxy_classify\.contract is missing"),
+        ({"metadata": changed_metadata("contract", "2")}, "version is '2'"),
+        ({"metadata": changed_metadata("classes", '["a", "b", "c"]')}, r"not \[batch, 3\] as the classes ask"),
+        ({"metadata": changed_metadata("classes", '["a", "b", "b", "c"]')}, "each named once"),
+        ({"metadata": changed_metadata("classes", "round")}, "classes is not JSON"),
+        ({"metadata": changed_metadata("classes", '[1, 2, 3, 4]')}, "classes is not a JSON list of names"),
+        ({"metadata": changed_metadata("preprocessing", '{"crop_fraction": 0.75}')}, "preprocessing has the keys"),
+        (
+            {"metadata": changed_metadata("preprocessing", '{"crop_fraction": 2, "resample": "lanczos"}')},
+            "crop_fraction is 2, not in",
+        ),
+        (
+            {"metadata": changed_metadata("preprocessing", '{"crop_fraction": "1", "resample": "lanczos"}')},
+            "crop_fraction is '1', not a number",
+        ),
+        (
+            {"metadata": changed_metadata("preprocessing", '{"crop_fraction": 1, "resample": "magic"}')},
+            "resample is 'magic'",
+        ),
+        ({"metadata": changed_metadata("training", "[]")}, "training is not a JSON object"),
+        ({"metadata": changed_metadata("source_sha256", "abc")}, "source_sha256 is not a SHA-256"),
+        *(
+            ({"metadata": changed_metadata(key, None)}, rf"metadata galaxy_classify\.{key} is missing")
+            for key in (
+                "name", "version", "classes", "preprocessing", "training", "parity", "source_sha256", "exported_with",
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_broken_clause_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], clause: str) -> None:
+    """A model that breaks the contract says which clause, and which file."""
+    path = save_tiny_model(tmp_path / "broken.onnx", **changes)
+    with pytest.raises(ModelError, match=clause) as refused:
+        OnnxModel(ModelSource(path))
+    assert str(refused.value).startswith(f"{path}: contract: ")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", None])
+def test_a_damaged_file_is_refused(tmp_path: Path, tiny_model: Path, content: bytes | None) -> None:
+    """Empty, foreign and truncated files are no models."""
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(tiny_model.read_bytes()[:200] if content is None else content)
+    with pytest.raises(ModelError, match=r"damaged\.onnx: "):
+        OnnxModel(ModelSource(path))
+
+
+def test_an_embedded_model_that_was_changed_is_refused(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One flipped bit in an installed model is found before it answers."""
+    content = bytearray(tiny_model.read_bytes())
+    manifest = {
+        "default": "tiny",
+        "models": {"tiny": {"file": "tiny.onnx", "version": "1", "sha256": hashlib.sha256(content).hexdigest()}},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    content[len(content) // 2] ^= 1
+    (tmp_path / "tiny.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match="the manifest says"):
+        OnnxModel(embedded_models(tmp_path)["tiny"])
+
+
+def test_an_installation_without_manifest_says_so(tmp_path: Path) -> None:
+    """A half-installed package names the remedy."""
+    with pytest.raises(ModelError, match="install galaxy-classify again"):
+        embedded_models(tmp_path)
+
+
+def test_every_embedded_model_is_whole() -> None:
+    """What is shipped is what the manifest lists, and keeps the contract."""
+    models = embedded_models()
+    assert "seed-mlp" in models
+    for name, source in models.items():
+        assert OnnxModel(source).description.name == name
+    assert {source.path.name for source in models.values()} | {"manifest.json"} == {
+        path.name for path in embedded.MODELS_FOLDER.iterdir()
+    }
+
+
+def test_a_model_is_found_by_name_or_file(tiny_model: Path) -> None:
+    """Names come from the manifest; anything else is a file."""
+    assert find_model().name == next(iter(embedded_models()))
+    assert find_model("seed-mlp").sha256 is not None
+    assert find_model(tiny_model) == find_model(str(tiny_model)) == ModelSource(tiny_model)
+    with pytest.raises(
+        ModelError, match=r"nonsense: neither an ONNX file nor an embedded model \(embedded: .*seed-mlp"
+    ):
+        find_model("nonsense")

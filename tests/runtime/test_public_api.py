@@ -1,0 +1,74 @@
+"""What the package promises, and what it does not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import galaxy_classify
+
+
+def test_the_public_names_are_locked() -> None:
+    """A name that disappears breaks pipelines."""
+    assert galaxy_classify.__all__ == [
+        "DataError",
+        "GalaxyClassifier",
+        "GalaxyClassifyError",
+        "ImageError",
+        "MissingExtraError",
+        "ModelError",
+        "ParityError",
+        "Prediction",
+        "UsageError",
+    ]
+    for name in galaxy_classify.__all__:
+        assert getattr(galaxy_classify, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        galaxy_classify.nonsense  # noqa: B018
+
+
+def test_exit_codes_belong_to_the_errors() -> None:
+    """Scripts tell failures apart by them."""
+    codes = {
+        name: getattr(galaxy_classify, name).exit_code for name in galaxy_classify.__all__ if name.endswith("Error")
+    }
+    assert {name for name, code in codes.items() if code == 2} == {"UsageError"}
+    assert {name for name, code in codes.items() if code == 3} == {"ModelError"}
+    assert all(issubclass(getattr(galaxy_classify, name), galaxy_classify.GalaxyClassifyError) for name in codes)
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after some code."""
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys\n{code}\nprint(*{{name.split('.')[0] for name in sys.modules}}, file=sys.stderr)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(result.stderr.split())
+
+
+def test_importing_the_package_does_no_work() -> None:
+    """Neither NumPy nor ONNX Runtime is loaded by an import."""
+    assert not loaded_after("import galaxy_classify") & {"numpy", "onnxruntime", "PIL", "typer"}
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_start_fast(option: str) -> None:
+    """They load no numerical library."""
+    code = f"sys.argv = ['galaxy-classify', '{option}']\nfrom galaxy_classify.cli import main\n"
+    code += "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
+    assert not loaded_after(code) & {"numpy", "onnxruntime", "PIL", "tensorflow"}
+
+
+def test_onnxruntime_is_loaded_with_a_model_only() -> None:
+    """Importing the classifier brings NumPy and Pillow; the model brings ONNX Runtime."""
+    assert "onnxruntime" not in loaded_after("from galaxy_classify import GalaxyClassifier")
+    assert "onnxruntime" in loaded_after("from galaxy_classify import GalaxyClassifier; GalaxyClassifier()")
+    assert "tensorflow" not in loaded_after("from galaxy_classify import GalaxyClassifier; GalaxyClassifier()")

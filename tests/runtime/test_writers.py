@@ -1,0 +1,153 @@
+"""What the outputs look like, byte by byte."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from galaxy_classify.errors import GalaxyClassifyError, UsageError
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.table import TableWriter, fit
+from galaxy_classify.writers import CsvWriter, JsonlWriter, OutputFormat, choose_format, open_output
+
+CLASSES = ("round", "spiral")
+OK = Prediction("a.jpg", "ok", "m@0", "spiral", 0.75, {"round": 0.25, "spiral": 0.75})
+UNCERTAIN = Prediction("b.jpg", "uncertain", "m@0", "round", 0.51, {"round": 0.51, "spiral": 0.49})
+ERROR = Prediction("c.jpg", "error", "m@0", message="no such file")
+
+
+def test_csv_has_exactly_these_columns() -> None:
+    """Pipelines read the columns by position and by name."""
+    stream = io.StringIO()
+    writer = CsvWriter(stream, CLASSES)
+    for row in (OK, UNCERTAIN, ERROR):
+        writer.write(row)
+    assert stream.getvalue() == (
+        "path,status,label,confidence,prob_round,prob_spiral,message,model\n"
+        "a.jpg,ok,spiral,0.750000,0.250000,0.750000,,m@0\n"
+        "b.jpg,uncertain,round,0.510000,0.510000,0.490000,,m@0\n"
+        "c.jpg,error,,,,,no such file,m@0\n"
+    )
+
+
+def test_jsonl_has_the_same_columns_with_null_for_nothing() -> None:
+    """Every line is an object with the CSV's names."""
+    stream = io.StringIO()
+    writer = JsonlWriter(stream, CLASSES)
+    writer.write(OK)
+    writer.write(ERROR)
+    first, second = map(json.loads, stream.getvalue().splitlines())
+    assert list(first) == ["path", "status", "label", "confidence", "prob_round", "prob_spiral", "message", "model"]
+    assert first["prob_spiral"] == 0.75
+    assert second["label"] is second["confidence"] is second["prob_round"] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.jpg", "a,b.jpg", 'a"b.jpg', "a\nb.jpg", "galaxie_ü_🌌.jpg", os.fsdecode(b"gal\xff.jpg")]
+)
+def test_any_file_name_survives(tmp_path: Path, name: str) -> None:
+    """Names with separators, line breaks, emoji and stray bytes come back as they were."""
+    for suffix, writer_type in ((".csv", CsvWriter), (".jsonl", JsonlWriter)):
+        path = tmp_path / f"out{suffix}"
+        with open_output(str(path)) as stream:
+            writer_type(stream, CLASSES).write(Prediction(name, "error", "m@0", message="x"))
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = list(csv.DictReader(file)) if suffix == ".csv" else [json.loads(line) for line in file]
+        assert [row["path"] for row in rows] == [name]
+        assert os.fsencode(rows[0]["path"]) == os.fsencode(name)
+
+
+def test_the_suffix_chooses_the_format() -> None:
+    """What cannot be told from the name must be said."""
+    assert choose_format(None, "OUT.CSV", terminal=True) is OutputFormat.CSV
+    assert choose_format(OutputFormat.JSONL, "out.csv", terminal=True) is OutputFormat.JSONL
+    assert choose_format(None, None, terminal=True) is OutputFormat.TABLE
+    with pytest.raises(UsageError, match=r"out\.parquet: the suffix '\.parquet' names no format"):
+        choose_format(None, "out.parquet", terminal=True)
+
+
+def test_a_file_under_the_final_name_is_whole(tmp_path: Path) -> None:
+    """While a run goes on, an older result stays; when it breaks, the rows so far are kept beside it."""
+    target = tmp_path / "out.csv"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), open_output(str(target)) as stream:  # noqa: PT012
+        stream.write("new row\n")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert (tmp_path / "out.csv.partial").read_text() == "new row\n"
+    with open_output(str(target)) as stream:
+        stream.write("whole\n")
+    assert target.read_text() == "whole\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_device_is_written_to_and_never_replaced() -> None:
+    """Renaming a file onto /dev/null would destroy it."""
+    with open_output(os.devnull) as stream:
+        stream.write("x")
+    assert not os.path.isfile(os.devnull)
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A missing folder is said before any image is classified."""
+    with (
+        pytest.raises(UsageError, match=r"none/out\.csv\.partial: cannot be written"),
+        open_output(str(tmp_path / "none" / "out.csv")),
+    ):
+        pass
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_one_clear_error() -> None:
+    """It is neither a traceback nor silence."""
+    with (
+        pytest.raises(GalaxyClassifyError, match="/dev/full: writing failed: No space left"),
+        open_output("/dev/full") as stream,
+    ):
+        stream.write("x" * 100_000)
+
+
+def table(*rows: Prediction) -> list[str]:
+    """Return the lines of a table."""
+    stream = io.StringIO()
+    writer = TableWriter(stream, CLASSES, "m@0")
+    for row in rows:
+        writer.write(row)
+    writer.finish()
+    return stream.getvalue().splitlines()
+
+
+def test_the_table_shows_rows_and_a_summary() -> None:
+    """A reader sees each image, what is doubtful, what failed, and how many of each class there are."""
+    lines = table(OK, UNCERTAIN, ERROR)
+    assert lines[0].split() == ["image", "class", "confidence"]
+    assert lines[1].split() == ["a.jpg", "spiral", "0.750"]
+    assert lines[2].split() == ["b.jpg", "round", "0.510", "uncertain"]
+    assert lines[3].split(maxsplit=1) == ["c.jpg", "error: no such file"]
+    assert lines[5] == "3 images: 2 classified (1 of them uncertain), 1 failed"
+    assert [line.split()[:2] for line in lines[6:8]] == [["round", "1"], ["spiral", "1"]]
+    assert lines[8] == "model m@0"
+
+
+def test_a_hostile_name_does_nothing_to_the_terminal() -> None:
+    """Escape sequences in a file name are shown, not obeyed."""
+    lines = table(Prediction("\x1b[2Jevil\n[red].jpg", "error", "m@0", message="\x1b[31mx"))
+    assert lines[1].startswith(r"\x1b[2Jevil\n[red].jpg")
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_a_long_path_is_cut_from_the_left() -> None:
+    """The end of a path tells files apart."""
+    path = "survey/" * 20 + "m51.jpg"
+    assert fit(path, 20).endswith("/m51.jpg")
+    assert len(fit(path, 20)) <= 20
+
+
+def test_an_empty_table_has_a_summary() -> None:
+    """No images, no division by zero."""
+    assert "0 images: 0 classified (0 of them uncertain), 0 failed" in table()

@@ -1,0 +1,180 @@
+"""Training for real, on drawn galaxies."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from galaxy_classify.contract import GALAXY_MNIST_CLASSES
+from galaxy_classify.errors import DataError
+
+pytestmark = pytest.mark.slow
+
+COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run galaxy-train."""
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_the_seeds_recipe_to_the_parameter() -> None:
+    """12288-512-512-512-4 on pixels in channels-first order, scaled to 0 to 1 inside the model."""
+    from galaxy_train.recipes import mlp
+
+    model = mlp(64, 4)
+    assert model.count_params() == 6_819_332
+    assert model.input_shape == (None, 64, 64, 3)
+    assert model.input.dtype == "uint8"
+    images = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), dtype=np.uint8)
+    x = images.transpose(0, 3, 1, 2).reshape(2, 12288).astype(np.float32) / 255
+    weights = model.get_weights()
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        x = np.maximum(x @ kernel + bias, 0)
+    logits = x @ weights[-2] + weights[-1]
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert model.predict(images, verbose=0) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_run_folder_is_complete(trained_run: Path) -> None:
+    """Model, history, metrics and two pictures, with everything that makes the figures repeatable."""
+    assert {path.name for path in trained_run.iterdir()} == {
+        "model.keras", "history.csv", "metrics.json", "accuracy.png", "confusion_matrix.png",
+    }  # fmt: skip
+    with (trained_run / "history.csv").open() as file:
+        history = list(csv.DictReader(file))
+    assert len(history) == 12
+    assert {"epoch", "accuracy", "loss", "val_accuracy", "val_loss"} <= set(history[0])
+    metrics = json.loads((trained_run / "metrics.json").read_text())
+    assert metrics["parameter_count"] == 6_819_332
+    assert metrics["parameters"] == {
+        "recipe": "mlp", "epochs": 12, "batch_size": 50, "learning_rate": 0.0015, "validation_split": 0.2, "seed": 0,
+    }  # fmt: skip
+    assert metrics["interrupted"] is False
+    assert metrics["epochs_completed"] == 12
+    assert {"python", "tensorflow", "keras", "numpy", "galaxy-classify"} <= set(metrics["versions"])
+    assert len(metrics["data"]["train"]["sha256"]) == 64
+    test = metrics["test"]
+    assert set(test["recall"]) == set(test["precision"]) == set(GALAXY_MNIST_CLASSES)
+    assert np.sum(test["confusion_matrix"]) == test["images"] == 200
+    for name in ("accuracy.png", "confusion_matrix.png"):
+        with Image.open(trained_run / name) as picture:
+            assert min(picture.size) > 400
+            assert np.unique(np.asarray(picture.convert("L"))).size > 50
+
+
+def test_the_network_learns_to_tell_drawn_galaxies_apart(trained_run: Path) -> None:
+    """A training that learns nothing would pass every other test."""
+    assert json.loads((trained_run / "metrics.json").read_text())["test"]["accuracy"] > 0.85
+
+
+def test_evaluate_repeats_the_test_figures(trained_run: Path, drawn_dataset: Path) -> None:
+    """The model on disk is the model that was measured."""
+    result = run("evaluate", trained_run, "--data", drawn_dataset)
+    test = json.loads((trained_run / "metrics.json").read_text())["test"]
+    assert result.returncode == 0, result.stderr
+    assert f"accuracy     {test['accuracy']:.4f}" in result.stdout
+    assert f"macro recall {test['macro_recall']:.4f}" in result.stdout
+
+
+def test_fit_reports_progress_and_is_repeatable(drawn_dataset: Path, tmp_path: Path) -> None:
+    """The same seed gives the same network, another seed another; stdout has the figures, stderr the progress."""
+    results = {}
+    for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
+        results[name] = run(
+            "fit",
+            "--data",
+            drawn_dataset,
+            "--out",
+            tmp_path / name,
+            "--epochs",
+            "2",
+            "--batch-size",
+            "200",
+            "--seed",
+            seed,
+        )
+        assert results[name].returncode == 0, results[name].stderr
+    history = {name: (tmp_path / name / "history.csv").read_text() for name in results}
+    assert history["a"] == history["b"] != history["c"]
+    assert results["a"].stdout == results["b"].stdout
+    assert "accuracy" in results["a"].stdout
+    lines = results["a"].stderr.splitlines()
+    assert [line.split("  ")[0] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
+    assert lines[2:] == [f"run folder: {tmp_path / 'a'}"]
+
+
+def test_an_interrupted_run_keeps_its_epochs_and_its_network(drawn_dataset: Path, tmp_path: Path) -> None:
+    """Ctrl-C completes the run folder with what is there, says so in the metrics, and ends with 130."""
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [*COMMAND, "fit", "--data", str(drawn_dataset), "--out", str(out), "--epochs", "1000", "--batch-size", "100"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    history = out / "history.csv"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (history.exists() and history.read_text().count("\n") >= 3):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "interrupted: the run folder holds the network after" in errors
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["interrupted"] is True
+    assert metrics["epochs_completed"] == history.read_text().count("\n") - 1 >= 2
+    assert (out / "model.keras").exists()
+
+
+def test_mistakes_are_one_line_each(drawn_dataset: Path, trained_run: Path, tmp_path: Path) -> None:
+    """A user's mistake never makes a traceback, and costs nothing that was there."""
+    before = (trained_run / "model.keras").stat().st_mtime_ns
+    cases = {
+        ("fit", "--data", tmp_path / "none"): (1, "no such folder"),
+        ("fit", "--data", drawn_dataset, "--recipe", "magic"): (2, "no recipe is called 'magic'; there are: mlp"),
+        ("fit", "--data", drawn_dataset, "--out", trained_run): (1, "exists already"),
+        ("evaluate", tmp_path / "none", "--data", drawn_dataset): (1, "no such run folder"),
+        ("evaluate", trained_run, "--data", tmp_path): (1, "holds no test_dataset.hdf5"),
+    }
+    for arguments, (code, message) in cases.items():
+        result = run(*arguments)
+        assert result.returncode == code
+        assert result.stdout == ""
+        assert message in result.stderr
+        assert result.stderr.startswith("error: ")
+        assert result.stderr.count("\n") == 1
+    assert (trained_run / "model.keras").stat().st_mtime_ns == before
+
+
+def test_a_diverging_training_is_told_so(drawn_dataset: Path, tmp_path: Path) -> None:
+    """A network of not-a-numbers is not saved as a result."""
+    result = run("fit", "--data", drawn_dataset, "--out", tmp_path / "run", "--epochs", "2", "--learning-rate", "1e38")
+    assert result.returncode == 1
+    assert "the training diverged" in result.stderr
+    assert not (tmp_path / "run" / "model.keras").exists()
+
+
+def test_without_a_validation_part(drawn_dataset: Path, tmp_path: Path) -> None:
+    """All images may be trained on; the history then has no validation columns."""
+    result = run("fit", "--data", drawn_dataset, "--out", tmp_path / "run", "--epochs", "1", "--validation-split", "0")
+    assert result.returncode == 0, result.stderr
+    assert "val_accuracy" not in (tmp_path / "run" / "history.csv").read_text()
+
+
+def test_a_damaged_network_is_a_data_error(trained_run: Path, tmp_path: Path) -> None:
+    """A truncated model.keras names the file."""
+    from galaxy_train.evaluate import load_model
+
+    (tmp_path / "model.keras").write_bytes((trained_run / "model.keras").read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"model\.keras: cannot be loaded as a Keras model"):
+        load_model(tmp_path / "model.keras")
