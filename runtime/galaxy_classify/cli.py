@@ -115,7 +115,8 @@ def report(tally: Tally, discovery: Discovery, seconds: float, *, sentence: bool
     if sentence:
         typer.echo(f"{tally.sentence()} ({seconds:.1f} s, {tally.total / seconds:,.0f} images/s)", err=True)
     if discovery.skipped:
-        typer.echo(f"{discovery.skipped:,} files in folders skipped: no image suffix", err=True)
+        files = "file" if discovery.skipped == 1 else "files"
+        typer.echo(f"skipped: {discovery.skipped:,} {files} in folders without an image suffix", err=True)
     if not tally.total:
         typer.echo("no images found", err=True)
 
