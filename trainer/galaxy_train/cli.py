@@ -80,16 +80,19 @@ def evaluate(
 def show(figures: dict[str, Any], file: str) -> None:
     """Print test figures and the confusion matrix."""
     classes = list(figures["recall"])
-    width = max(map(len, classes))
+    names = [f"{index} {name}" for index, name in enumerate(classes)]
+    width = max(map(len, names))
     typer.echo(f"{file}: {figures['images']:,} images")
     typer.echo(f"accuracy     {figures['accuracy']:.4f}")
     typer.echo(f"macro recall {figures['macro_recall']:.4f}")
-    typer.echo(f"\n{'true class':<{width}}  recall  precision  predicted as {', '.join(classes)}")
-    for name, counts in zip(classes, figures["confusion_matrix"], strict=True):
+    predicted = "".join(f"{index:>7}" for index in range(len(classes)))
+    typer.echo(f"\n{'true class':<{width}}  recall  precision  predicted as{predicted}")
+    for name, numbered, counts in zip(classes, names, figures["confusion_matrix"], strict=True):
         recall, precision = (
             "-" if value is None else f"{value:.4f}" for value in (figures["recall"][name], figures["precision"][name])
         )
-        typer.echo(f"{name:<{width}}  {recall:>6}  {precision:>9}  {'  '.join(f'{count:>5}' for count in counts)}")
+        row = "".join(f"{count:>7,}" for count in counts)
+        typer.echo(f"{numbered:<{width}}  {recall:>6}  {precision:>9}  {'':12}{row}")
 
 
 def main() -> None:
