@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from galaxy_classify.contract import Preprocessing
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
-from galaxy_classify.imagefile import read_model_pixels
+from galaxy_classify.imagefile import read_model_input
 from galaxy_train.dataset import find_split, read_hdf5
 
 #: Fewer prove little: rounding shows itself in the largest difference over many images.
@@ -90,7 +90,7 @@ def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) 
     pixels: dict[str, NDArray[np.uint8]] = {}
     for path in paths:
         try:
-            pixels[path] = read_model_pixels(path, size, Preprocessing())
+            pixels[path] = read_model_input(path, size, Preprocessing()).pixels
         except ImageError:
             continue
     if not pixels:

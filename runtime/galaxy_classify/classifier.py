@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_classify.embedded import find_model
+from galaxy_classify.defaults import BATCH_SIZE, MAX_PIXELS, THRESHOLD
+from galaxy_classify.embedded import ModelSource, find_model
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.imagefile import image_errors, read_model_pixels
+from galaxy_classify.imagefile import ModelInput, load_within, read_model_input
 from galaxy_classify.model import OnnxModel
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.preprocessing import model_pixels
 
-DEFAULT_BATCH_SIZE = 64
-DEFAULT_THRESHOLD = 0.5
+LOGGER = logging.getLogger("galaxy_classify")
 
 ImageLike = Image.Image | NDArray[np.uint8]
 
@@ -33,20 +35,27 @@ class GalaxyClassifier:
         Name of an embedded model, or an ONNX file that keeps the model contract; by default the embedded default.
     threads : int, optional
         Worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
+    max_pixels : int, optional
+        Images with more pixels are refused before they are decoded. Above twice the default, Pillow's own limit
+        (``PIL.Image.MAX_IMAGE_PIXELS``) must be raised as well, which is a setting of the whole process.
 
     Attributes
     ----------
     classes_ : ndarray of str, shape (classes,)
         Class names in the order of the columns of `predict_proba`.
-    model : OnnxModel
-        The model in use, with its description and checksum.
 
     Raises
     ------
     ModelError
         If the model is missing, damaged, or breaks the contract.
     UsageError
-        If `threads` is below 1.
+        If `threads` or `max_pixels` is below 1, or the classifier is used after `close`.
+
+    Notes
+    -----
+    One classifier may be used from several threads at once. It can be pickled, and used in a forked process: what is
+    pickled is where the model is and its checksum, so that another process loads the very same one or fails. What
+    happens is logged to the logger ``galaxy_classify``; no global state is changed.
 
     Examples
     --------
@@ -57,12 +66,50 @@ class GalaxyClassifier:
     ('error', 'no such file')
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None = None, threads: int | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads is {threads}, it must be at least 1")
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        for name, value in (("threads", threads), ("max_pixels", max_pixels)):
+            if value is not None and value < 1:
+                raise UsageError(f"{name} is {value}, it must be at least 1")
         self.threads = threads or available_threads()
-        self.model = OnnxModel(find_model(model))
-        self.classes_: NDArray[np.str_] = np.array(self.model.description.classes)
+        self.max_pixels = max_pixels
+        self._load(find_model(model))
+
+    def _load(self, source: ModelSource) -> None:
+        self._model: OnnxModel | None = OnnxModel(source)
+        self.classes_: NDArray[np.str_] = np.array(self._model.description.classes)
+        LOGGER.info("loaded model %s from %s", self._model.identity, source.path)
+
+    @property
+    def model(self) -> OnnxModel:
+        """The model in use, with its description and checksum."""
+        if self._model is None:
+            raise UsageError("the classifier was closed")
+        return self._model
+
+    def close(self) -> None:
+        """Release the model; the classifier cannot be used any more."""
+        self._model = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A session cannot be pickled. Its checksum goes along, so that a file that was replaced is refused.
+        source = replace(self.model.source, sha256=self.model.sha256)
+        return {"source": source, "threads": self.threads, "max_pixels": self.max_pixels}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.threads = state["threads"]
+        self.max_pixels = state["max_pixels"]
+        self._load(state["source"])
 
     def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
         """Return the probability of each class for each image.
@@ -84,8 +131,9 @@ class GalaxyClassifier:
         ImageError
             If an image cannot be classified; the message says which (counted from 0) and why.
         """
-        batches = batched(enumerate(_as_sequence(images)), DEFAULT_BATCH_SIZE)
-        results = list(ordered_map(self._probabilities, batches, self.threads))
+        batches = batched(enumerate(_as_sequence(images)), BATCH_SIZE)
+        model = self.model
+        results = list(ordered_map(lambda batch: self._probabilities(model, batch), batches, self.threads))
         return np.concatenate(results) if results else np.empty((0, len(self.classes_)), np.float32)
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.str_]:
@@ -113,8 +161,8 @@ class GalaxyClassifier:
         self,
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         *,
-        threshold: float = DEFAULT_THRESHOLD,
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        threshold: float = THRESHOLD,
+        batch_size: int = BATCH_SIZE,
     ) -> Iterator[Prediction]:
         """Classify image files: lazily, in order, and with exactly one prediction for each path.
 
@@ -145,52 +193,61 @@ class GalaxyClassifier:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
         given = [paths] if isinstance(paths, str | os.PathLike) else paths
         batches = batched((os.fspath(path) for path in given), batch_size)
-        results = ordered_map(lambda batch: self._classify_batch(batch, threshold), batches, self.threads)
+        model = self.model
+        results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
         return (prediction for batch in results for prediction in batch)
 
-    def _classify_batch(self, paths: list[str], threshold: float) -> list[Prediction]:
-        pixels: dict[int, NDArray[np.uint8]] = {}
-        failures: dict[int, str] = {}
-        for index, path in enumerate(paths):
+    def _classify_batch(self, model: OnnxModel, paths: list[str], threshold: float) -> list[Prediction]:
+        inputs: list[ModelInput | ImageError] = []
+        for path in paths:
             try:
-                pixels[index] = read_model_pixels(path, self.model.input_size, self.model.description.preprocessing)
+                inputs.append(
+                    read_model_input(path, model.input_size, model.description.preprocessing, self.max_pixels)
+                )
             except ImageError as error:
-                failures[index] = str(error)
-        probabilities = (
-            dict(zip(pixels, self.model.run(np.stack(list(pixels.values()))), strict=True)) if pixels else {}
-        )
+                inputs.append(error)
+        pixels = [found.pixels for found in inputs if isinstance(found, ModelInput)]
+        probabilities = iter(model.run(np.stack(pixels)) if pixels else ())
         return [
-            self._failure(path, failures[index])
-            if index in failures
-            else self._prediction(path, probabilities[index], threshold)
-            for index, path in enumerate(paths)
+            _failure(model, path, str(found))
+            if isinstance(found, ImageError)
+            else _prediction(model, path, next(probabilities), threshold, found.note)
+            for path, found in zip(paths, inputs, strict=True)
         ]
 
-    def _prediction(self, path: str, probabilities: NDArray[np.float32], threshold: float) -> Prediction:
-        if not np.isfinite(probabilities).all():
-            return self._failure(path, "the model gave no finite probabilities")
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        return Prediction(
-            path=path,
-            status="ok" if confidence >= threshold else "uncertain",
-            model=self.model.identity,
-            label=self.model.description.classes[best],
-            confidence=confidence,
-            probabilities=dict(zip(self.model.description.classes, probabilities.tolist(), strict=True)),
-        )
-
-    def _failure(self, path: str, message: str) -> Prediction:
-        return Prediction(path=path, status="error", model=self.model.identity, message=message)
-
-    def _probabilities(self, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
+    def _probabilities(self, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
         pixels = []
         for number, image in numbered:
             try:
-                pixels.append(model_pixels(_as_pil(image), self.model.input_size, self.model.description.preprocessing))
+                decoded = _as_pil(image, self.max_pixels)
+                pixels.append(model_pixels(decoded, model.input_size, model.description.preprocessing))
             except ImageError as error:
                 raise ImageError(f"image {number}: {error}") from None
-        return self.model.run(np.stack(pixels))
+        return model.run(np.stack(pixels))
+
+
+def _prediction(
+    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str
+) -> Prediction:
+    if not np.isfinite(probabilities).all():
+        return _failure(model, path, "the model gave no finite probabilities")
+    classes = model.description.classes
+    best = int(probabilities.argmax())
+    confidence = float(probabilities[best])
+    return Prediction(
+        path=path,
+        status="ok" if confidence >= threshold else "uncertain",
+        model=model.identity,
+        label=classes[best],
+        confidence=confidence,
+        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
+        message=note,
+    )
+
+
+def _failure(model: OnnxModel, path: str, message: str) -> Prediction:
+    LOGGER.debug("%r: %s", path, message)
+    return Prediction(path=path, status="error", model=model.identity, message=message)
 
 
 def _as_sequence(images: Any) -> Sequence[Any]:
@@ -202,13 +259,14 @@ def _as_sequence(images: Any) -> Sequence[Any]:
     return images  # type: ignore[no-any-return]
 
 
-def _as_pil(image: Any) -> Image.Image:
+def _as_pil(image: Any, max_pixels: int) -> Image.Image:
     if isinstance(image, Image.Image):
-        with image_errors():
-            image.load()
+        load_within(image, max_pixels)
         return image
     if not isinstance(image, np.ndarray):
         raise ImageError(f"is a {type(image).__name__}, not a PIL image or a NumPy array; for files use classify()")
+    if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
+        raise ImageError("array has NaN or infinite values")
     if image.dtype != np.uint8:
         raise ImageError(f"array has dtype {image.dtype}, not uint8 (0 to 255)")
     if image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3):

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from galaxy_classify import __version__
 from galaxy_classify.commandline import EXIT_INTERRUPTED, run
+from galaxy_classify.defaults import BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.embedded import find_model
 from galaxy_classify.errors import UsageError
+from galaxy_classify.output import OutputFile
 from galaxy_classify.progress import progress
-from galaxy_classify.tally import Tally
-from galaxy_classify.writers import CsvWriter, JsonlWriter, OutputFormat, Writer, choose_format, open_output
+from galaxy_classify.writers import OutputFormat, choose_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TextIO
 
     from galaxy_classify.classifier import GalaxyClassifier
+    from galaxy_classify.job import Job
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -50,11 +52,14 @@ def classify(
     ] = None,
     threshold: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Confidence below which a row is marked uncertain.")
-    ] = 0.5,
+    ] = THRESHOLD,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Worker threads. Default: what this process may use.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images that a worker classifies together.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images that a worker classifies together.")] = BATCH_SIZE,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse images with more pixels.")] = MAX_PIXELS,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue FILE where an interrupted run stopped.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the package's and the model's version.")] = False,
 ) -> None:
@@ -65,30 +70,53 @@ def classify(
     if not inputs:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     chosen = choose_format(output_format, output, terminal=sys.stdout.isatty())
+    target = prepare_output(output, chosen, resume=resume, force=force)
 
-    from galaxy_classify.classifier import GalaxyClassifier  # brings NumPy and ONNX Runtime along
+    from galaxy_classify.job import Job  # brings NumPy and Pillow along
 
-    classifier = GalaxyClassifier(model, threads)
+    classifier = load_classifier(model, threads, max_pixels)
     discovery = Discovery()
-    tally = Tally()
     started = time.monotonic()
     rows_on_terminal = output is None and sys.stdout.isatty()
-    try:
-        with open_output(output) as stream, progress(enabled=not quiet and not rows_on_terminal) as advance:
-            writer = make_writer(chosen, stream, classifier)
-            paths = discovery.paths(inputs, stdin_lines())
-            for prediction in classifier.classify(paths, threshold=threshold, batch_size=batch_size):
-                writer.write(prediction)
-                tally.add(prediction)
-                advance()
-            writer.finish()
-    except KeyboardInterrupt:
-        kept = f"; they are in {output}.partial" if output else ""
-        typer.echo(f"interrupted after {tally.total:,} rows{kept}", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    with progress(enabled=not quiet and not rows_on_terminal) as advance:
+        job = Job(classifier, chosen, threshold, batch_size, advance)
+        paths = discovery.paths(inputs, stdin_lines())
+        try:
+            if target is None:
+                job.to_standard_output(paths)
+            else:
+                job.to_file(paths, target, resume=resume)
+        except KeyboardInterrupt:
+            kept = f"; {target.partial} keeps them, --resume continues it" if target else ""
+            typer.echo(f"interrupted after {job.tally.total:,} rows{kept}", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
-        report(tally, discovery, time.monotonic() - started, sentence=chosen is not OutputFormat.TABLE)
-    raise typer.Exit(1 if tally.failed else 0)
+        report(job, discovery.skipped, time.monotonic() - started)
+    raise typer.Exit(1 if job.tally.failed else 0)
+
+
+def prepare_output(output: str | None, chosen: OutputFormat, *, resume: bool, force: bool) -> OutputFile | None:
+    """Check the options that concern the result file, before anything is loaded or overwritten."""
+    if resume and (force or output is None or chosen is OutputFormat.TABLE):
+        raise UsageError("--resume continues a CSV or JSON Lines file: it needs --output, and goes without --force")
+    if output is None:
+        return None
+    target = OutputFile(output)
+    if not resume and not force and not target.is_special:
+        target.refuse_to_overwrite()
+    return target
+
+
+def load_classifier(model: str | None, threads: int | None, max_pixels: int) -> GalaxyClassifier:
+    """Load the model, in a process that belongs to the command and may be set up for it."""
+    from PIL import Image
+
+    from galaxy_classify.classifier import GalaxyClassifier
+
+    # What Pillow warns of, a row says; and its own limit must not undercut the one that was asked for.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    Image.MAX_IMAGE_PIXELS = max(max_pixels, MAX_PIXELS)
+    return GalaxyClassifier(model, threads, max_pixels)
 
 
 def stdin_lines() -> Iterator[bytes]:
@@ -98,26 +126,21 @@ def stdin_lines() -> Iterator[bytes]:
     yield from sys.stdin.buffer
 
 
-def make_writer(chosen: OutputFormat, stream: TextIO, classifier: GalaxyClassifier) -> Writer:
-    """Return the writer of a format."""
-    classes = classifier.model.description.classes
-    if chosen is OutputFormat.CSV:
-        return CsvWriter(stream, classes)
-    if chosen is OutputFormat.JSONL:
-        return JsonlWriter(stream, classes)
-    from galaxy_classify.table import TableWriter  # brings rich along
-
-    return TableWriter(stream, classes, classifier.model.identity)
-
-
-def report(tally: Tally, discovery: Discovery, seconds: float, *, sentence: bool) -> None:
+def report(job: Job, skipped: int, seconds: float) -> None:
     """Say on stderr what was done and what was passed over; a table has said the first itself."""
-    if sentence:
-        typer.echo(f"{tally.sentence()} ({seconds:.1f} s, {tally.total / seconds:,.0f} images/s)", err=True)
-    if discovery.skipped:
-        files = "file" if discovery.skipped == 1 else "files"
-        typer.echo(f"skipped: {discovery.skipped:,} {files} in folders without an image suffix", err=True)
-    if not tally.total:
+    if job.output_format is not OutputFormat.TABLE:
+        rate = (job.tally.total - job.kept) / seconds
+        typer.echo(f"{job.tally.sentence()} ({seconds:.1f} s, {rate:,.0f} images/s)", err=True)
+    if job.kept:
+        typer.echo(f"kept: {job.kept:,} rows of the interrupted run, its errors tried again", err=True)
+    if job.changed:
+        typer.echo(
+            "the inputs have changed since: of its rows, those from the first difference on were not kept", err=True
+        )
+    if skipped:
+        files = "file" if skipped == 1 else "files"
+        typer.echo(f"skipped: {skipped:,} {files} in folders without an image suffix", err=True)
+    if not job.tally.total:
         typer.echo("no images found", err=True)
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -13,17 +14,33 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from galaxy_classify.contract import Preprocessing
+from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.errors import ImageError
+from galaxy_classify.fileformat import FORMATS, SIGNATURE_BYTES, why_not_an_image
 from galaxy_classify.preprocessing import model_pixels
 
-#: Pillow registers more than 40 formats; these are the ones that galaxy images come in.
-FORMATS: Final = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
-
-#: Pillow's own threshold for a possible decompression bomb; beyond it Pillow only warns, and we refuse.
-MAX_PIXELS: Final = 89_478_485
+FIRST_FRAME: Final = "first frame of several"
 
 
-def read_model_pixels(path: str, size: tuple[int, int], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """An image file as a model sees it.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+        RGB pixels in the model's size.
+    note : str
+        What should be known about the file although it could be used; empty as a rule.
+    """
+
+    pixels: NDArray[np.uint8]
+    note: str = ""
+
+
+def read_model_input(
+    path: str, size: tuple[int, int], preprocessing: Preprocessing, max_pixels: int = MAX_PIXELS
+) -> ModelInput:
     """Decode an image file in full and turn it into a model's input.
 
     Parameters
@@ -34,11 +51,13 @@ def read_model_pixels(path: str, size: tuple[int, int], preprocessing: Preproces
         Height and width that the model wants, in pixels.
     preprocessing : Preprocessing
         Crop and resize of the model.
+    max_pixels : int, optional
+        Images with more pixels are not decoded.
 
     Returns
     -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB pixels.
+    ModelInput
+        Pixels, and a note if the file holds more than one picture.
 
     Raises
     ------
@@ -46,17 +65,43 @@ def read_model_pixels(path: str, size: tuple[int, int], preprocessing: Preproces
         If the file cannot be read, is not a whole image in one of `FORMATS`, or is no picture of
         anything; the message is a short reason that does not repeat the path.
     """
-    with _open_regular_file(path) as file, image_errors(), Image.open(file, formats=FORMATS) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise ImageError(f"too many pixels: {image.width} x {image.height}, at most {MAX_PIXELS:,} are decoded")
-        # Image.open reads the header alone: only a full load shows that a file was cut short.
+    with _open_regular_file(path) as file:
+        try:
+            with image_errors(), Image.open(file, formats=FORMATS) as image:
+                note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
+                load_within(image, max_pixels)
+                return ModelInput(model_pixels(image, size, preprocessing), note)
+        except UnidentifiedImageError:
+            file.seek(0)
+            raise ImageError(why_not_an_image(file.read(SIGNATURE_BYTES))) from None
+
+
+def load_within(image: Image.Image, max_pixels: int) -> None:
+    """Decode an image that was opened, if it is not too large.
+
+    ``Image.open`` reads the header alone: only a full load shows that a file was cut short.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        An image that may not be decoded yet.
+    max_pixels : int
+        Images with more pixels are not decoded.
+
+    Raises
+    ------
+    ImageError
+        If the image has too many pixels, or is damaged.
+    """
+    if image.width * image.height > max_pixels:
+        raise ImageError(f"too many pixels: {image.width} x {image.height}, the limit is {max_pixels:,}")
+    with image_errors():
         image.load()
-        return model_pixels(image, size, preprocessing)
 
 
 @contextmanager
 def image_errors() -> Iterator[None]:
-    """Turn whatever Pillow raises on a bad image into an `ImageError`.
+    """Turn what Pillow raises on a bad image into an `ImageError`; a format that it does not know passes through.
 
     Raises
     ------
@@ -65,12 +110,10 @@ def image_errors() -> Iterator[None]:
     """
     try:
         yield
-    except ImageError:
+    except (ImageError, UnidentifiedImageError):
         raise
-    except UnidentifiedImageError:
-        raise ImageError(f"not an image in a supported format ({', '.join(FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"too many pixels: at most {MAX_PIXELS:,} are decoded") from None
+        raise ImageError("too many pixels: more than Pillow's own limit") from None
     except Exception as error:
         # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
         raise ImageError(f"damaged or incomplete image: {_one_line(error)}") from error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME, ModelDescription, check_tensors
 from galaxy_classify.embedded import ModelSource
 from galaxy_classify.errors import ModelError
+from galaxy_classify.onnxfile import MAX_MODEL_BYTES, check_onnx_file
 
 
 class OnnxModel:
@@ -23,6 +24,8 @@ class OnnxModel:
 
     Attributes
     ----------
+    source : ModelSource
+        Where it came from.
     description : ModelDescription
         What the file says about itself.
     input_size : tuple of (int, int)
@@ -39,17 +42,24 @@ class OnnxModel:
     def __init__(self, source: ModelSource) -> None:
         import onnxruntime  # here, because it is loaded only when a model is
 
-        self._path = source.path
+        self.source = source
         try:
-            content = source.path.read_bytes()
+            # A file that is far too large is not even read; one byte more than allowed tells.
+            with source.path.open("rb") as file:
+                content = file.read(MAX_MODEL_BYTES + 1)
         except OSError as error:
             raise ModelError(f"{source.path}: cannot be read: {error.strerror}") from None
         self.sha256 = hashlib.sha256(content).hexdigest()
         if source.sha256 is not None and self.sha256 != source.sha256:
+            remedy = "install galaxy-classify again" if source.name else "bring the original back"
             raise ModelError(
-                f"{source.path}: SHA-256 is {self.sha256}, the manifest says {source.sha256}; "
-                "the file was changed or damaged, install galaxy-classify again"
+                f"{source.path}: the file was changed or damaged: its SHA-256 is {self.sha256}, "
+                f"{source.sha256} is expected; {remedy}"
             )
+        try:
+            check_onnx_file(content)
+        except ModelError as error:
+            raise ModelError(f"{source.path}: {error}") from None
         try:
             # The session is made from the very bytes that were hashed.
             self._session = onnxruntime.InferenceSession(
@@ -93,7 +103,7 @@ class OnnxModel:
         try:
             (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})
         except Exception as error:  # ONNX Runtime's errors have no common base
-            raise ModelError(f"{self._path}: inference failed: {_first_line(error)}") from None
+            raise ModelError(f"{self.source.path}: inference failed: {_first_line(error)}") from None
         return np.asarray(probabilities, dtype=np.float32)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
 
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.tally import Tally
+from galaxy_classify.writers import RecordStream
 
 #: Okabe and Ito's palette, which colour-blind people can tell apart (Okabe & Ito 2008, "Color Universal Design").
 CLASS_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#f0e442", "#0072b2", "#d55e00")
@@ -31,19 +32,25 @@ class TableWriter:
         The exact model, for the summary.
     """
 
-    def __init__(self, stream: TextIO, classes: Sequence[str], model: str) -> None:
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+    def __init__(self, stream: RecordStream, classes: Sequence[str], model: str) -> None:
+        self._console = Console(file=cast("TextIO", stream), highlight=False, soft_wrap=True)
         self._colours = {name: CLASS_COLOURS[index % len(CLASS_COLOURS)] for index, name in enumerate(classes)}
         self._label_width = max(len("class"), *map(len, classes))
         self._path_width = self._fit_path_width()
         self._model = model
         self._tally = Tally()
+
+    def start(self) -> None:
+        """Write the header."""
         self._line(Text(f"{'image':<{self._path_width}}  {'class':<{self._label_width}}  confidence", style="bold"))
 
     def write(self, prediction: Prediction) -> None:
         """Write one line."""
         self._tally.add(prediction)
-        line = Text(fit(printable(prediction.path), self._path_width).ljust(self._path_width) + "  ")
+        path = printable(prediction.path)
+        if self._console.is_terminal:
+            path = fit(path, self._path_width)
+        line = Text(path.ljust(self._path_width) + "  ")
         if prediction.label is None or prediction.confidence is None:
             line.append(f"error: {printable(prediction.message)}", style="bold red")
         else:
@@ -51,6 +58,8 @@ class TableWriter:
             line.append(f"  {prediction.confidence:10.3f}")
             if prediction.status == "uncertain":
                 line.append("  uncertain", style="yellow")
+            if prediction.message:
+                line.append(f"  {printable(prediction.message)}", style="dim")
         self._line(line)
 
     def finish(self) -> None:
@@ -67,7 +76,7 @@ class TableWriter:
         self._line(Text(f"model {self._model}", style="dim"))
 
     def _fit_path_width(self) -> int:
-        """Leave room for the class, the confidence and the word "uncertain"; in a pipe nothing is cut."""
+        """Leave room for the class, the confidence and the word "uncertain"."""
         if not self._console.is_terminal:
             return PATH_WIDTH
         return max(

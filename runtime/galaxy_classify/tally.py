@@ -25,9 +25,13 @@ class Tally:
 
     def add(self, prediction: Prediction) -> None:
         """Count one prediction."""
-        self.statuses[prediction.status] += 1
-        if prediction.label is not None:
-            self.labels[prediction.label] += 1
+        self.count(prediction.status, prediction.label)
+
+    def count(self, status: Status, label: str | None) -> None:
+        """Count one input that was given a status and, unless it failed, a label."""
+        self.statuses[status] += 1
+        if label is not None:
+            self.labels[label] += 1
 
     @property
     def total(self) -> int:

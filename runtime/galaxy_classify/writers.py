@@ -1,18 +1,16 @@
-"""Write predictions as CSV or JSON Lines, a row at a time."""
+"""Turn predictions into CSV or JSON Lines, a row at a time."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
-from io import TextIOWrapper
-from typing import Protocol, TextIO
+from typing import Any, Protocol
 
-from galaxy_classify.errors import GalaxyClassifyError, UsageError
+from galaxy_classify.errors import UsageError
 from galaxy_classify.prediction import Prediction, columns, record
 
 
@@ -24,8 +22,18 @@ class OutputFormat(StrEnum):
     JSONL = "jsonl"
 
 
+class RecordStream(Protocol):
+    """Where rows go: standard output, a file, a string."""
+
+    def write(self, record: str, /) -> int:
+        """Take one row, or another piece of text that belongs together."""
+
+
 class Writer(Protocol):
-    """Writes predictions to a stream that it was given."""
+    """Writes predictions to a stream that it was given, one call of the stream's ``write`` for each row."""
+
+    def start(self) -> None:
+        """Write what comes before the first row."""
 
     def write(self, prediction: Prediction) -> None:
         """Write one row."""
@@ -45,24 +53,25 @@ class CsvWriter:
         Class names in the model's order.
     """
 
-    def __init__(self, stream: TextIO, classes: Sequence[str]) -> None:
+    def __init__(self, stream: RecordStream, classes: Sequence[str]) -> None:
+        self._stream = stream
         self._classes = classes
-        self._writer = csv.DictWriter(stream, columns(classes), lineterminator="\n")
-        self._writer.writeheader()
+
+    def start(self) -> None:
+        """Write the header."""
+        self._stream.write(csv_line(columns(self._classes)))
 
     def write(self, prediction: Prediction) -> None:
         """Write one row, probabilities with six decimals."""
-        row = record(prediction, self._classes)
-        self._writer.writerow(
-            {key: f"{value:.6f}" if isinstance(value, float) else value for key, value in row.items()}
-        )
+        row = record(prediction, self._classes).values()
+        self._stream.write(csv_line([f"{value:.6f}" if isinstance(value, float) else value for value in row]))
 
     def finish(self) -> None:
         """Do nothing: a CSV file ends with its last row."""
 
 
 class JsonlWriter:
-    """JSON Lines: an object a row, with the CSV's columns as keys; what an error lacks is null.
+    """JSON Lines: an object a row, with the CSV's columns and the provenance; what an error lacks is null.
 
     Parameters
     ----------
@@ -70,21 +79,44 @@ class JsonlWriter:
         Where the rows go.
     classes : sequence of str
         Class names in the model's order.
+    provenance : dict
+        What the rows were made with.
     """
 
-    def __init__(self, stream: TextIO, classes: Sequence[str]) -> None:
+    def __init__(self, stream: RecordStream, classes: Sequence[str], provenance: dict[str, Any]) -> None:
         self._stream = stream
         self._classes = classes
+        self._provenance = provenance
+
+    def start(self) -> None:
+        """Do nothing: JSON Lines have no header."""
 
     def write(self, prediction: Prediction) -> None:
         """Write one row, probabilities rounded to six decimals."""
         row = record(prediction, self._classes)
-        # ASCII escapes carry file names that are not UTF-8 (as lone surrogates) through any reader.
         rounded = {key: round(value, 6) if isinstance(value, float) else value for key, value in row.items()}
-        self._stream.write(json.dumps(rounded, ensure_ascii=True, allow_nan=False) + "\n")
+        # ASCII escapes carry file names that are not UTF-8 (as lone surrogates) through any reader.
+        line = json.dumps(rounded | {"provenance": self._provenance}, ensure_ascii=True, allow_nan=False)
+        self._stream.write(line + "\n")
 
     def finish(self) -> None:
         """Do nothing: a JSON Lines file ends with its last row."""
+
+
+def csv_line(values: Sequence[object]) -> str:
+    r"""Return one line of CSV.
+
+    The module csv quotes a carriage return in a field only if the line's own end has one, and readers
+    would then break the row there; so the line is made with that end, which is exchanged.
+
+    Examples
+    --------
+    >>> csv_line(["a\rb", 1, None])
+    '"a\rb",1,\n'
+    """
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(values)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def choose_format(asked: OutputFormat | None, output: str | None, *, terminal: bool) -> OutputFormat:
@@ -124,51 +156,3 @@ def choose_format(asked: OutputFormat | None, output: str | None, *, terminal: b
     if suffix not in (".csv", ".jsonl"):
         raise UsageError(f"{output}: the suffix {suffix!r} names no format; use .csv or .jsonl, or give --format")
     return OutputFormat(suffix[1:])
-
-
-@contextmanager
-def open_output(output: str | None) -> Iterator[TextIO]:
-    """Open the stream that the rows go to.
-
-    A file is written beside its target, as ``OUTPUT.partial``, and renamed when it is complete: a file under
-    the final name is always whole, and what an interrupted run had done is kept.
-
-    Parameters
-    ----------
-    output : str or None
-        The file; None for standard output.
-
-    Yields
-    ------
-    text file
-        UTF-8; file names that are not UTF-8 are written as the bytes that they are.
-
-    Raises
-    ------
-    UsageError
-        If the file cannot be opened for writing.
-    GalaxyClassifyError
-        If a write fails later, as on a full disk.
-    """
-    if output is None:
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    # A device such as /dev/null is written to, never replaced.
-    special = os.path.exists(output) and not os.path.isfile(output)
-    target = output if special else f"{output}.partial"
-    try:
-        stream = open(target, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from None
-    try:
-        with stream:
-            yield stream
-        if not special:
-            os.replace(target, output)
-    except OSError as error:
-        raise GalaxyClassifyError(
-            f"{target}: writing failed: {error.strerror}; the rows that it holds are complete up to there"
-        ) from error

@@ -109,7 +109,7 @@ def test_output_file_by_suffix(drawn_images: Path, tmp_path: Path) -> None:
         assert (result.returncode, result.stdout) == (0, "")
     from_csv = rows((tmp_path / "out.csv").read_text())
     from_json = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert list(from_json[0]) == COLUMNS
+    assert list(from_json[0]) == [*COLUMNS, "provenance"]
     assert [row["label"] for row in from_csv] == [row["label"] for row in from_json]
 
 
@@ -160,6 +160,10 @@ def test_threshold_marks_uncertain_rows(drawn_images: Path) -> None:
         ["a.jpg", "--threads", "0"],
         ["a.jpg", "--nonsense"],
         ["a.jpg", "-o", "no/such/folder/out.csv"],
+        ["a.jpg", "--resume"],
+        ["a.jpg", "-o", "out.csv", "--resume", "--force"],
+        ["a.jpg", "-o", "out.txt", "--format", "table", "--resume"],
+        ["a.jpg", "--max-pixels", "0"],
     ],
 )
 def test_usage_errors_have_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
@@ -254,7 +258,7 @@ def test_an_interrupt_keeps_the_rows_so_far(drawn_images: Path, tmp_path: Path) 
     assert process.wait(timeout=60) == 130
     process.stdin.close()
     process.stderr.close()
-    assert f"they are in {partial}" in errors
+    assert f"{partial} keeps them, --resume continues it" in errors
     assert "Traceback" not in errors
     assert not output.exists()
     done = rows(partial.read_text())

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from galaxy_classify import imagefile
 from galaxy_classify.contract import Preprocessing
 from galaxy_classify.errors import ImageError
+from galaxy_classify.preprocessing import model_pixels
 from galaxy_painter import paint
 
 
 def reason(path: Path | str) -> str:
     """Return why a file is refused."""
     with pytest.raises(ImageError) as refused:
-        imagefile.read_model_pixels(str(path), (64, 64), Preprocessing())
+        imagefile.read_model_input(str(path), (64, 64), Preprocessing())
     return str(refused.value)
 
 
@@ -76,13 +82,32 @@ def test_name_that_no_file_can_have() -> None:
 def test_not_an_image(tmp_path: Path) -> None:
     """Text under an image's name is not an image."""
     (tmp_path / "a.jpg").write_text("<html>404 Not Found</html>")
-    assert reason(tmp_path / "a.jpg").startswith("not an image in a supported format (JPEG, PNG, ")
+    assert reason(tmp_path / "a.jpg") == "not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)"
 
 
-def test_unsupported_format(tmp_path: Path) -> None:
-    """Pillow reads more formats than the ones that are listed; those are refused."""
-    paint("smooth_round", seed=0, size=64).save(tmp_path / "a.ppm")
-    assert reason(tmp_path / "a.ppm").startswith("not an image in a supported format")
+@pytest.mark.parametrize(
+    ("suffix", "name"), [("ppm", "PPM"), ("ico", "ICO"), ("jp2", "JPEG 2000"), ("pdf", "PDF"), ("avif", "AVIF")]
+)
+def test_unsupported_format(tmp_path: Path, suffix: str, name: str) -> None:
+    """Pillow reads more formats than the ones that are listed; those are refused, by name."""
+    paint("smooth_round", seed=0, size=64).save(tmp_path / f"a.{suffix}")
+    expected = f"unsupported format: {name} (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)"
+    assert reason(tmp_path / f"a.{suffix}") == expected
+
+
+def test_fits_is_named(tmp_path: Path) -> None:
+    """An astronomer's most likely mistake is told by its name."""
+    (tmp_path / "a.fits").write_bytes(b"SIMPLE  =                    T".ljust(2880))
+    assert reason(tmp_path / "a.fits").startswith("unsupported format: FITS")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp", ".gif"])
+def test_a_damaged_header_is_told_from_a_foreign_file(tmp_path: Path, suffix: str) -> None:
+    """A JPEG of which only the first bytes arrived is a broken JPEG, not something else."""
+    path = tmp_path / f"a{suffix}"
+    paint("smooth_round", seed=0, size=64).save(path)
+    path.write_bytes(path.read_bytes()[:13])
+    assert reason(path).startswith("damaged or incomplete image: ")
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
@@ -95,11 +120,76 @@ def test_truncated_file(tmp_path: Path, suffix: str) -> None:
     assert reason(path).startswith("damaged or incomplete image: ")
 
 
-def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A decompression bomb is refused by its header, before anything is unpacked."""
-    paint("smooth_round", seed=0, size=64).save(tmp_path / "a.png")
-    monkeypatch.setattr(imagefile, "MAX_PIXELS", 64 * 64 - 1)
-    assert reason(tmp_path / "a.png") == "too many pixels: 64 x 64, at most 4,095 are decoded"
+def test_too_many_pixels(tmp_path: Path) -> None:
+    """The limit is the user's, to the pixel."""
+    path = tmp_path / "a.png"
+    paint("smooth_round", seed=0, size=64).save(path)
+    imagefile.read_model_input(str(path), (64, 64), Preprocessing(), max_pixels=64 * 64)
+    with pytest.raises(ImageError, match="too many pixels: 64 x 64, the limit is 4,095"):
+        imagefile.read_model_input(str(path), (64, 64), Preprocessing(), max_pixels=64 * 64 - 1)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("edge", [10_000, 50_000])
+def test_a_decompression_bomb_is_not_unpacked(tmp_path: Path, edge: int) -> None:
+    """A small file that claims a huge picture is refused by its header: where Pillow warns, and where it raises."""
+    path = tmp_path / "bomb.png"
+    paint("smooth_round", seed=0, size=64).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", edge, edge)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+    assert reason(path).startswith("too many pixels: ")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
+def test_of_an_animation_the_first_frame_is_classified(tmp_path: Path, suffix: str) -> None:
+    """The row says that there were more."""
+    path = tmp_path / f"a{suffix}"
+    frames = [paint(kind, seed=1, size=100) for kind in ("smooth_round", "edge_on_disk", "unbarred_spiral")]
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+    found = imagefile.read_model_input(str(path), (64, 64), Preprocessing())
+    assert found.note == "first frame of several"
+    if suffix != ".gif":  # its palette changes the colours
+        assert np.array_equal(found.pixels, model_pixels(frames[0], (64, 64), Preprocessing()))
+
+
+def sixteen_bit_png(pixels: NDArray[np.uint16]) -> bytes:
+    """Return a PNG with 16 bits a channel, which Pillow reads but does not write in colour."""
+    height, width, channels = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 3: 2}[channels], 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return content
+
+
+def sixteen_bit_tiff(pixels: NDArray[np.uint16]) -> bytes:
+    """Return an uncompressed TIFF with 16 bits a channel."""
+    height, width, channels = pixels.shape
+    entries = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, channels, 16 if channels == 1 else 8), (259, 3, 1, 1),
+        (262, 3, 1, 1 if channels == 1 else 2), (273, 4, 1, 14), (277, 3, 1, channels), (278, 3, 1, height),
+        (279, 4, 1, pixels.nbytes),
+    ]  # fmt: skip
+    # At byte 8 stand the three bit depths, then the pixels, then the directory.
+    content = struct.pack("<2sHI3H", b"II", 42, 14 + pixels.nbytes, 16, 16, 16) + pixels.astype("<u2").tobytes()
+    content += struct.pack("<H", len(entries))
+    return content + b"".join(struct.pack("<HHII", *entry) for entry in entries) + struct.pack("<I", 0)
+
+
+@pytest.mark.parametrize(("suffix", "encode"), [("png", sixteen_bit_png), ("tif", sixteen_bit_tiff)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_are_scaled_to_eight(
+    tmp_path: Path, suffix: str, encode: Callable[[NDArray[np.uint16]], bytes], channels: int
+) -> None:
+    """In grey and in colour, the high byte is kept and nothing is clipped."""
+    pixels = np.random.default_rng(0).integers(0, 65535, (64, 64, channels), dtype=np.uint16)
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(encode(pixels))
+    found = imagefile.read_model_input(str(path), (64, 64), Preprocessing()).pixels
+    assert np.array_equal(found, np.broadcast_to(pixels >> 8, (64, 64, 3)))
 
 
 def test_reasons_are_one_line(tmp_path: Path) -> None:

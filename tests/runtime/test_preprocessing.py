@@ -12,7 +12,7 @@ from PIL import Image
 
 from galaxy_classify.contract import Preprocessing
 from galaxy_classify.errors import ImageError
-from galaxy_classify.imagefile import read_model_pixels
+from galaxy_classify.imagefile import read_model_input
 from galaxy_classify.preprocessing import central_crop_box, model_pixels, to_rgb
 from galaxy_painter import paint
 
@@ -54,7 +54,7 @@ def test_real_cutouts_give_the_stand_ins_pixels_bit_for_bit(galaxy_data: Path) -
     with h5py.File(galaxy_data / "galaxies64" / "test_dataset.hdf5") as file:
         expected = file["images"][()]
     folder = galaxy_data / "images" / "test"
-    found = [read_model_pixels(str(folder / name), SIZE, Preprocessing()) for name in names]
+    found = [read_model_input(str(folder / name), SIZE, Preprocessing()).pixels for name in names]
     assert len(found) == len(expected) == 1008
     assert np.array_equal(np.stack(found), expected)
 
@@ -98,7 +98,7 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
     path = tmp_path / "turned.png"
     upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
-    found = read_model_pixels(str(path), SIZE, Preprocessing())
+    found = read_model_input(str(path), SIZE, Preprocessing()).pixels
     assert np.array_equal(found, model_pixels(upright, SIZE, Preprocessing()))
 
 

@@ -1,0 +1,10 @@
+"""Defaults that the command line and the API share; it imports nothing, so that ``--help`` stays fast."""
+
+from typing import Final
+
+#: Confidence below which a prediction is called uncertain.
+THRESHOLD: Final = 0.5
+#: Images that a worker decodes and classifies together.
+BATCH_SIZE: Final = 64
+#: Larger images are refused: this is Pillow's own threshold for a possible decompression bomb, at which it only warns.
+MAX_PIXELS: Final = 89_478_485

@@ -1,0 +1,62 @@
+"""Tell from a file's first bytes why it could not be opened as an image."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Pillow registers more than 40 formats; these are the ones that galaxy images come in.
+FORMATS: Final = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
+
+#: Bytes that a file of each format has at an offset.
+SIGNATURES: Final = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (8, b"WEBP", "WEBP"),
+    (0, b"BM", "BMP"),
+    (0, b"GIF8", "GIF"),
+    (0, b"SIMPLE  =", "FITS"),
+    (0, b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (0, b"\x93NUMPY", "NumPy"),
+    (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftyphei", "HEIF"),
+    (0, b"8BPS", "PSD"),
+    (0, b"\0\0\1\0", "ICO"),
+    (0, b"P5", "PGM"),
+    (0, b"P6", "PPM"),
+    (0, b"%PDF", "PDF"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"PK\3\4", "ZIP"),
+)
+SIGNATURE_BYTES: Final = max(offset + len(signature) for offset, signature, _ in SIGNATURES)
+
+
+def why_not_an_image(head: bytes) -> str:
+    """Say why Pillow did not recognise a file.
+
+    Parameters
+    ----------
+    head : bytes
+        The first `SIGNATURE_BYTES` of the file, or all of it.
+
+    Returns
+    -------
+    str
+        A short reason: a supported format with a damaged header, an unsupported format, or no image at all.
+
+    Examples
+    --------
+    >>> why_not_an_image(b"SIMPLE  =                    T")
+    'unsupported format: FITS (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)'
+    >>> why_not_an_image(b"<html>404 Not Found</html>")
+    'not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)'
+    """
+    for offset, signature, name in SIGNATURES:
+        if head.startswith(signature, offset):
+            if name in FORMATS:
+                return f"damaged or incomplete image: its {name} header cannot be read"
+            return f"unsupported format: {name} (supported: {', '.join(FORMATS)})"
+    return f"not an image (supported: {', '.join(FORMATS)})"

@@ -1,0 +1,234 @@
+"""Where the rows go: standard output, or a file that is whole or says that it is not."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from galaxy_classify.errors import GalaxyClassifyError, UsageError
+
+#: Rows that are written together: what a killed process loses at most, besides the batches in flight.
+FLUSH_RECORDS: Final = 64
+SIDECAR_SUFFIX: Final = ".meta.json"
+
+
+class RecordFile(io.TextIOBase):
+    """A file to which whole records are written, so that a process that is killed leaves no torn one.
+
+    Text is UTF-8; file names that are not UTF-8 are written as the bytes that they are.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    append : bool
+        Whether to go on behind what it holds.
+    """
+
+    def __init__(self, path: str, *, append: bool = False) -> None:
+        super().__init__()
+        self._file = open(path, "ab" if append else "wb", buffering=0)  # noqa: SIM115
+        self._pending: list[bytes] = []
+
+    def writable(self) -> bool:
+        """Say that this file can be written."""
+        return True
+
+    def write(self, record: str) -> int:
+        """Take one record; it is written with those before it once there are enough."""
+        self._pending.append(record.encode("utf-8", "surrogateescape"))
+        if len(self._pending) >= FLUSH_RECORDS:
+            self.flush()
+        return len(record)
+
+    def flush(self) -> None:
+        """Write all records taken so far.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, say; the records that did not fit in are cut off again.
+        """
+        content = memoryview(b"".join(self._pending))
+        self._pending.clear()
+        written = 0
+        try:
+            while written < len(content):
+                written += self._file.write(content[written:]) or 0
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self._file.tell() - written)
+            raise
+
+    def close(self) -> None:
+        """Write what is left, and close the file."""
+        if not self._file.closed:
+            try:
+                self.flush()
+            finally:
+                self._file.close()
+        super().close()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A result file, its unfinished form, and the sidecars that say what they were made with.
+
+    The unfinished form lies beside the file, as ``OUTPUT.partial``, and is renamed when it is complete: a file under
+    the final name is always whole.
+
+    Parameters
+    ----------
+    path : str
+        The file's final name.
+    """
+
+    path: str
+
+    @property
+    def partial(self) -> str:
+        """Name of the unfinished form."""
+        return f"{self.path}.partial"
+
+    @property
+    def retried(self) -> str:
+        """Name of the form in which the errors of an interrupted run are tried again."""
+        return f"{self.path}.retried"
+
+    @property
+    def is_special(self) -> bool:
+        """Whether it is a device or a pipe, which is written to and never replaced."""
+        return os.path.exists(self.path) and not os.path.isfile(self.path)
+
+    def refuse_to_overwrite(self) -> None:
+        """Check that there is no result yet, not even an unfinished one.
+
+        Raises
+        ------
+        UsageError
+            If there is; the message names the options that help.
+        """
+        if os.path.isfile(self.path):
+            raise UsageError(
+                f"{self.path}: exists already; --force replaces it, --resume completes it, or choose another --output"
+            )
+        if os.path.exists(self.partial):
+            raise UsageError(
+                f"{self.partial}: holds the rows of an interrupted run; --resume continues it, --force starts anew"
+            )
+
+    def find_unfinished(self, provenance: dict[str, Any]) -> bool:
+        """Prepare to continue: see to it that the rows so far have the unfinished name.
+
+        Parameters
+        ----------
+        provenance : dict
+            What the rows to come will be made with.
+
+        Returns
+        -------
+        bool
+            Whether there are any rows.
+
+        Raises
+        ------
+        UsageError
+            If the rows so far were made with another model or other options, or it is not known with what.
+        """
+        existing = next((path for path in (self.partial, self.path) if os.path.isfile(path)), None)
+        if existing is None:
+            return False
+        # A crash while a run was being completed leaves its sidecar under the unfinished name.
+        before = self._read_sidecar(existing) or self._read_sidecar(self.partial)
+        if before is None:
+            raise UsageError(
+                f"{existing}{SIDECAR_SUFFIX}: missing or damaged, so it is not known what the rows were made with; "
+                "--force starts anew"
+            )
+        if differences := list(_differences(before, provenance)):
+            raise UsageError(f"{existing}: cannot be continued: {'; '.join(differences)}; --force starts anew")
+        if existing == self.path:
+            os.replace(self.path, self.partial)
+        self._write_sidecar(provenance)
+        return True
+
+    def begin(self, provenance: dict[str, Any]) -> None:
+        """Throw an unfinished form away, and write down what the rows of the next one are made with."""
+        _remove(self.partial)
+        self._write_sidecar(provenance)
+
+    def _write_sidecar(self, provenance: dict[str, Any]) -> None:
+        with RecordFile(self.partial + SIDECAR_SUFFIX) as file:
+            file.write(json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+
+    def complete(self) -> None:
+        """Give the unfinished form and its sidecar their final names; tidy up after a run that was killed."""
+        # In this order a crash in between never leaves rows beside a sidecar that is not theirs.
+        _remove(self.path + SIDECAR_SUFFIX)
+        os.replace(self.partial, self.path)
+        os.replace(self.partial + SIDECAR_SUFFIX, self.path + SIDECAR_SUFFIX)
+        _remove(self.retried)
+
+    def _read_sidecar(self, path: str) -> dict[str, Any] | None:
+        try:
+            with open(path + SIDECAR_SUFFIX, encoding="utf-8") as file:
+                content = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+
+@contextmanager
+def standard_output() -> Iterator[Any]:
+    """Yield standard output as UTF-8; file names that are not UTF-8 are written as the bytes that they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    yield sys.stdout
+    sys.stdout.flush()
+
+
+@contextmanager
+def write_errors(path: str) -> Iterator[None]:
+    """Turn failures of a result file into errors that name it.
+
+    Parameters
+    ----------
+    path : str
+        The file that is being written.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be opened.
+    GalaxyClassifyError
+        If a write fails later, as on a full disk.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise UsageError(f"{error.filename or path}: cannot be written: {error.strerror}") from None
+    except OSError as error:
+        raise GalaxyClassifyError(
+            f"{path}: writing failed: {error.strerror}; the rows that it holds are whole, --resume continues it"
+        ) from error
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.remove(path)
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield what two nested descriptions disagree on, in words."""
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{prefix}{key} ")
+        elif old != new:
+            yield f"{prefix}{key} was {old}, now it is {new}"

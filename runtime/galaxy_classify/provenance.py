@@ -1,0 +1,45 @@
+"""What a result was made with, so that it can be made again and never be mixed with another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from galaxy_classify import __version__
+from galaxy_classify.contract import CONTRACT_VERSION
+from galaxy_classify.model import OnnxModel
+
+
+def provenance(model: OnnxModel, *, threshold: float, max_pixels: int) -> dict[str, Any]:
+    """Describe everything that the rows of a result depend on besides their inputs.
+
+    Parameters
+    ----------
+    model : OnnxModel
+        The model in use.
+    threshold : float
+        Confidence below which a row is called uncertain.
+    max_pixels : int
+        Images with more pixels are refused.
+
+    Returns
+    -------
+    dict
+        Package and its version, the exact model, preprocessing and options, ready for JSON.
+    """
+    description = model.description
+    return {
+        "package": "galaxy-classify",
+        "package_version": __version__,
+        "model": {
+            "name": description.name,
+            "version": description.version,
+            "sha256": model.sha256,
+            "contract": CONTRACT_VERSION,
+        },
+        "preprocessing": {
+            "crop_fraction": description.preprocessing.crop_fraction,
+            "resample": description.preprocessing.resample,
+            "size": list(model.input_size),
+        },
+        "options": {"threshold": threshold, "max_pixels": max_pixels},
+    }
