@@ -74,6 +74,8 @@ class OnnxModel:
                 {tensor.name: (tensor.type, tensor.shape) for tensor in self._session.get_outputs()},
                 len(self.description.classes),
             )
+        except UnicodeDecodeError:
+            raise ModelError(f"{source.path}: contract: a name or the metadata is not UTF-8") from None
         except ModelError as error:
             raise ModelError(f"{source.path}: {error}") from None
 
