@@ -15,13 +15,12 @@ from galaxy_export.package import set_metadata, tool_versions, training_summary,
 from galaxy_export.parity import (
     MIDDLE_BATCH,
     Parity,
-    QuantizationLoss,
     check_parity,
-    check_quantization,
     keras_answers,
     onnx_runner,
 )
 from galaxy_export.quantization import quantize_dense
+from galaxy_export.quantization_guard import QuantizationLoss, check_quantization
 from galaxy_train.evaluate import load_model
 from galaxy_train.run_folder import RunFolder
 

@@ -21,9 +21,6 @@ PROBABILITY_TOLERANCE: Final = 1e-5
 #: Logits are compared relative to their size, and may differ by this much more than probabilities.
 LOGIT_FACTOR: Final = 10
 MIDDLE_BATCH: Final = 64
-#: What an int8 model may lose against the float one.
-MIN_AGREEMENT: Final = 0.99
-MAX_ACCURACY_LOSS: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +95,6 @@ class Parity:
             "probability_tolerance": self.tolerance,
             "logit_tolerance": self.tolerance * LOGIT_FACTOR,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class QuantizationLoss:
-    """What int8 costs, on labelled images.
-
-    Parameters
-    ----------
-    agreement : float
-        Share of the images whose class is that of the float model.
-    accuracy, float_accuracy : float
-        Of the int8 and of the float model.
-    probability : float
-        Largest absolute difference of a probability.
-    """
-
-    agreement: float
-    accuracy: float
-    float_accuracy: float
-    probability: float
 
 
 def batch_sizes(images: int) -> list[int]:
@@ -196,8 +173,8 @@ def check_parity(
     run = onnx_runner(proto)
     comparisons = tuple(compare(reference, run(pixels, size), size, tolerance) for size in batch_sizes(len(pixels)))
     for comparison in comparisons:
-        _refuse_beyond("logit (relative)", comparison.logit, tolerance * LOGIT_FACTOR, comparison.batch_size)
-        _refuse_beyond("probability", comparison.probability, tolerance, comparison.batch_size)
+        refuse_beyond("logit (relative)", comparison.logit, tolerance * LOGIT_FACTOR, comparison.batch_size)
+        refuse_beyond("probability", comparison.probability, tolerance, comparison.batch_size)
         if comparison.agreement < 1:
             raise ParityError(
                 f"parity: at batch size {comparison.batch_size} only {comparison.agreement:.4%} of the images "
@@ -213,66 +190,19 @@ def compare(reference: Answers, answers: Answers, batch_size: int, tolerance: fl
     same = (answers.predicted == reference.predicted) | (best - second < tolerance)
     return Comparison(
         batch_size,
-        _largest(answers.probabilities - reference.probabilities),
-        _largest((answers.logits - reference.logits) / scale),
+        largest(answers.probabilities - reference.probabilities),
+        largest((answers.logits - reference.logits) / scale),
         float(same.mean()),
     )
 
 
-def check_quantization(
-    reference: Answers, proto: onnx.ModelProto, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
-) -> QuantizationLoss:
-    """Compare an int8 graph with the float one that it was made from.
-
-    Parameters
-    ----------
-    reference : Answers
-        What the float model says about `pixels`.
-    proto : onnx.ModelProto
-        The int8 graph.
-    pixels : ndarray of uint8, shape (N, height, width, 3)
-        Real or realistic galaxies.
-    labels : ndarray of int64, shape (N,)
-        Their classes.
-
-    Returns
-    -------
-    QuantizationLoss
-        What was lost, within `MIN_AGREEMENT` and `MAX_ACCURACY_LOSS`.
-
-    Raises
-    ------
-    ParityError
-        If too much was lost, or an image's answer depends on the others in its batch.
-    """
-    run = onnx_runner(proto)
-    answers = run(pixels, MIDDLE_BATCH)
-    for size in batch_sizes(len(pixels)):
-        batch_effect = _largest(run(pixels, size).probabilities - answers.probabilities)
-        _refuse_beyond("probability (int8, against another batch size)", batch_effect, PROBABILITY_TOLERANCE, size)
-    loss = QuantizationLoss(
-        agreement=float((answers.predicted == reference.predicted).mean()),
-        accuracy=float((answers.predicted == labels).mean()),
-        float_accuracy=float((reference.predicted == labels).mean()),
-        probability=_largest(answers.probabilities - reference.probabilities),
-    )
-    if loss.agreement < MIN_AGREEMENT:
-        raise ParityError(
-            f"int8: {loss.agreement:.4%} of the classes agree with the float model, {MIN_AGREEMENT:.0%} must"
-        )
-    if loss.float_accuracy - loss.accuracy > MAX_ACCURACY_LOSS:
-        raise ParityError(
-            f"int8: accuracy falls from {loss.float_accuracy:.4f} to {loss.accuracy:.4f}, "
-            f"by more than {MAX_ACCURACY_LOSS}"
-        )
-    return loss
-
-
-def _largest(differences: NDArray[np.float32]) -> float:
+def largest(differences: NDArray[np.float32]) -> float:
+    """Return the largest absolute difference; what is not a number counts as infinite."""
     return float(np.nan_to_num(np.abs(differences), nan=np.inf).max())
 
 
-def _refuse_beyond(what: str, difference: float, tolerance: float, batch_size: int) -> None:
+def refuse_beyond(what: str, difference: float, tolerance: float, batch_size: int) -> None:
+    """Raise a `ParityError` that names a difference and its tolerance, if it is beyond."""
     if difference > tolerance:
         raise ParityError(
             f"parity: the largest difference of a {what} is {difference:.3g} at batch size {batch_size}, "

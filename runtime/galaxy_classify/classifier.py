@@ -10,20 +10,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from galaxy_classify.arguments import ImageLike, PathLike, as_decoded, as_images, as_path
 from galaxy_classify.defaults import BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.embedded import ModelSource, find_model
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.imagefile import ModelInput, load_within, read_model_input
+from galaxy_classify.imagefile import ModelInput, read_model_input
 from galaxy_classify.model import OnnxModel
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.preprocessing import model_pixels
 
 LOGGER = logging.getLogger("galaxy_classify")
-
-ImageLike = Image.Image | NDArray[np.uint8]
 
 
 class GalaxyClassifier:
@@ -103,13 +101,14 @@ class GalaxyClassifier:
 
     def __getstate__(self) -> dict[str, Any]:
         # A session cannot be pickled. Its checksum goes along, so that a file that was replaced is refused.
-        source = replace(self.model.source, sha256=self.model.sha256)
-        return {"source": source, "threads": self.threads, "max_pixels": self.max_pixels}
+        source = self.model.source
+        state = {"model": source.name or source.path, "sha256": self.model.sha256}
+        return state | {"threads": self.threads, "max_pixels": self.max_pixels}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.threads = state["threads"]
         self.max_pixels = state["max_pixels"]
-        self._load(state["source"])
+        self._load(replace(find_model(state["model"]), sha256=state["sha256"]))
 
     def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
         """Return the probability of each class for each image.
@@ -131,7 +130,7 @@ class GalaxyClassifier:
         ImageError
             If an image cannot be classified; the message says which (counted from 0) and why.
         """
-        batches = batched(enumerate(_as_sequence(images)), BATCH_SIZE)
+        batches = batched(enumerate(as_images(images)), BATCH_SIZE)
         model = self.model
         results = list(ordered_map(lambda batch: self._probabilities(model, batch), batches, self.threads))
         return np.concatenate(results) if results else np.empty((0, len(self.classes_)), np.float32)
@@ -159,7 +158,7 @@ class GalaxyClassifier:
 
     def classify(
         self,
-        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        paths: PathLike | Iterable[PathLike],
         *,
         threshold: float = THRESHOLD,
         batch_size: int = BATCH_SIZE,
@@ -183,7 +182,7 @@ class GalaxyClassifier:
         Raises
         ------
         UsageError
-            If `threshold` is outside 0 to 1 or `batch_size` below 1.
+            If `threshold` is outside 0 to 1 or `batch_size` below 1; while iterating, if an item is no path.
         ModelError
             While iterating, if the model cannot be run on this machine.
         """
@@ -191,8 +190,8 @@ class GalaxyClassifier:
             raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
-        given = [paths] if isinstance(paths, str | os.PathLike) else paths
-        batches = batched((os.fspath(path) for path in given), batch_size)
+        given = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
+        batches = batched(map(as_path, given), batch_size)
         model = self.model
         results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
         return (prediction for batch in results for prediction in batch)
@@ -219,7 +218,7 @@ class GalaxyClassifier:
         pixels = []
         for number, image in numbered:
             try:
-                decoded = _as_pil(image, self.max_pixels)
+                decoded = as_decoded(image, self.max_pixels)
                 pixels.append(model_pixels(decoded, model.input_size, model.description.preprocessing))
             except ImageError as error:
                 raise ImageError(f"image {number}: {error}") from None
@@ -248,27 +247,3 @@ def _prediction(
 def _failure(model: OnnxModel, path: str, message: str) -> Prediction:
     LOGGER.debug("%r: %s", path, message)
     return Prediction(path=path, status="error", model=model.identity, message=message)
-
-
-def _as_sequence(images: Any) -> Sequence[Any]:
-    """Wrap one image into a list; a stack of images is a sequence already."""
-    if isinstance(images, Image.Image) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
-        return [images]
-    if isinstance(images, np.ndarray) and images.ndim != 4:
-        raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
-    return images  # type: ignore[no-any-return]
-
-
-def _as_pil(image: Any, max_pixels: int) -> Image.Image:
-    if isinstance(image, Image.Image):
-        load_within(image, max_pixels)
-        return image
-    if not isinstance(image, np.ndarray):
-        raise ImageError(f"is a {type(image).__name__}, not a PIL image or a NumPy array; for files use classify()")
-    if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
-        raise ImageError("array has NaN or infinite values")
-    if image.dtype != np.uint8:
-        raise ImageError(f"array has dtype {image.dtype}, not uint8 (0 to 255)")
-    if image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3):
-        raise ImageError(f"array has shape {image.shape}, not (H, W, 3) or (H, W)")
-    return Image.fromarray(image)

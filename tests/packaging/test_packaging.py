@@ -89,15 +89,15 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
         info = {name.split(".dist-info/")[1] for name in archive.namelist() if ".dist-info/" in name}
     expected = {
         "galaxy_classify": {
-            "__init__.py", "__main__.py", "classifier.py", "cli.py", "commandline.py", "contract.py", "defaults.py",
-            "discovery.py", "embedded.py", "errors.py", "fileformat.py", "imagefile.py", "job.py", "model.py",
-            "models/manifest.json", "models/seed-mlp.onnx", "onnxfile.py", "output.py", "parallel.py",
+            "__init__.py", "__main__.py", "arguments.py", "classifier.py", "cli.py", "commandline.py", "contract.py",
+            "defaults.py", "discovery.py", "embedded.py", "errors.py", "fileformat.py", "imagefile.py", "job.py",
+            "model.py", "models/manifest.json", "models/seed-mlp.onnx", "onnxfile.py", "output.py", "parallel.py",
             "prediction.py", "preprocessing.py", "progress.py", "provenance.py", "py.typed", "resume.py", "table.py",
             "tally.py", "writers.py",
         },
         "galaxy_export": {
             "__init__.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py", "package.py",
-            "parity.py", "py.typed", "quantization.py",
+            "parity.py", "py.typed", "quantization.py", "quantization_guard.py",
         },
         "galaxy_train": {
             "__init__.py", "cli.py", "dataset.py", "evaluate.py", "figures.py", "fit.py", "plots.py", "py.typed",

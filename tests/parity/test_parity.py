@@ -197,7 +197,8 @@ def test_a_quantization_that_costs_too_much_is_refused(
 
 def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
     """Where the few changed classes were all right ones, agreement does not show it."""
-    from galaxy_export.parity import Answers, check_quantization
+    from galaxy_export.parity import Answers
+    from galaxy_export.quantization_guard import check_quantization
 
     path, _ = exported["int8"]
     images, _ = paint_set(per_class=75, seed=3)
@@ -216,7 +217,8 @@ def test_batch_dependent_int8_is_refused(exported: dict[str, Any], drawn_dataset
     """ONNX Runtime's own dynamic quantization, whose answers depend on the neighbours, does not pass."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    from galaxy_export.parity import check_quantization, onnx_runner
+    from galaxy_export.parity import onnx_runner
+    from galaxy_export.quantization_guard import check_quantization
     from galaxy_train.dataset import load_split
 
     path, _ = exported["float"]

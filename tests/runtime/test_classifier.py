@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,21 @@ def test_an_array_that_is_no_image_is_refused(classifier: GalaxyClassifier) -> N
     """One-dimensional and five-dimensional arrays are neither an image nor a stack."""
     with pytest.raises(ImageError, match=r"array has shape \(5,\)"):
         classifier.predict_proba(np.zeros(5, np.uint8))
+
+
+def test_what_is_no_image_and_no_path_is_told_so(classifier: GalaxyClassifier) -> None:
+    """A programming mistake in the host program raises a documented exception, which names the right method."""
+    nonsense: Any = 5
+    with pytest.raises(ImageError, match="is a int, not a PIL image"):
+        classifier.predict_proba(nonsense)
+    with pytest.raises(UsageError, match="None is no path; for images in memory use predict_proba"):
+        list(classifier.classify([None]))  # type: ignore[list-item]
+
+
+def test_paths_may_be_bytes(classifier: GalaxyClassifier, files: list[Path]) -> None:
+    """As os.fsencode gives them."""
+    (row,) = classifier.classify(os.fsencode(files[0]))
+    assert (row.path, row.status) == (str(files[0]), "ok")
 
 
 def test_every_path_gets_its_own_row_in_order(classifier: GalaxyClassifier, files: list[Path]) -> None:
