@@ -20,7 +20,7 @@ from PIL import Image
 from galaxy_classify import GalaxyClassifier
 
 #: Growth between the first tenth and the end that is put down to the allocator, in MB.
-MAX_GROWTH = 20
+MAX_GROWTH = 5
 
 
 def resident_megabytes() -> float:

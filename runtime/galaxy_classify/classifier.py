@@ -197,19 +197,20 @@ class GalaxyClassifier:
         return (prediction for batch in results for prediction in batch)
 
     def _classify_batch(self, model: OnnxModel, paths: list[str], threshold: float) -> list[Prediction]:
-        inputs: list[ModelInput | ImageError] = []
+        # Reasons, not exceptions: those would hold this frame, and with it the whole batch, until the next collection.
+        inputs: list[ModelInput | str] = []
         for path in paths:
             try:
                 inputs.append(
                     read_model_input(path, model.input_size, model.description.preprocessing, self.max_pixels)
                 )
             except ImageError as error:
-                inputs.append(error)
+                inputs.append(str(error))
         pixels = [found.pixels for found in inputs if isinstance(found, ModelInput)]
         probabilities = iter(model.run(np.stack(pixels)) if pixels else ())
         return [
-            _failure(model, path, str(found))
-            if isinstance(found, ImageError)
+            _failure(model, path, found)
+            if isinstance(found, str)
             else _prediction(model, path, next(probabilities), threshold, found.note)
             for path, found in zip(paths, inputs, strict=True)
         ]
