@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 
@@ -18,7 +18,7 @@ FLUSH_RECORDS: Final = 64
 SIDECAR_SUFFIX: Final = ".meta.json"
 
 
-class RecordFile(io.TextIOBase):
+class RecordFile:
     """A file to which whole records are written, so that a process that is killed leaves no torn one.
 
     Text is UTF-8; file names that are not UTF-8 are written as the bytes that they are.
@@ -32,13 +32,8 @@ class RecordFile(io.TextIOBase):
     """
 
     def __init__(self, path: str, *, append: bool = False) -> None:
-        super().__init__()
         self._file = open(path, "ab" if append else "wb", buffering=0)  # noqa: SIM115
         self._pending: list[bytes] = []
-
-    def writable(self) -> bool:
-        """Say that this file can be written."""
-        return True
 
     def write(self, record: str) -> int:
         """Take one record; it is written with those before it once there are enough."""
@@ -68,12 +63,16 @@ class RecordFile(io.TextIOBase):
 
     def close(self) -> None:
         """Write what is left, and close the file."""
-        if not self._file.closed:
-            try:
-                self.flush()
-            finally:
-                self._file.close()
-        super().close()
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)
