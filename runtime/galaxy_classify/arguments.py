@@ -13,27 +13,26 @@ from PIL import Image
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.imagefile import load_within
 
-PathLike = str | bytes | os.PathLike[str]
+PathLike = str | os.PathLike[str]
 ImageLike = Image.Image | NDArray[np.uint8]
 
 
 def as_path(path: Any) -> str:
-    """Return a path as text, bytes that are not UTF-8 as surrogate escapes.
+    """Return a path as text.
 
     Parameters
     ----------
-    path : str, bytes or path-like
+    path : str or path-like
         What a caller gave.
 
     Raises
     ------
     UsageError
-        If it is anything else.
+        If it is anything else; bytes are refused because they might as well be an encoded image.
     """
-    try:
+    if isinstance(path, str | os.PathLike):
         return os.fsdecode(path)
-    except TypeError:
-        raise UsageError(f"{path!r} is no path; for images in memory use predict_proba()") from None
+    raise UsageError(f"{type(path).__name__} is no path; for images in memory use predict_proba()")
 
 
 def as_images(images: Any) -> Iterable[Any]:

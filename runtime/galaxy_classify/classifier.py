@@ -190,7 +190,7 @@ class GalaxyClassifier:
             raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
-        given = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
+        given = [paths] if isinstance(paths, str | os.PathLike) else paths
         batches = batched(map(as_path, given), batch_size)
         model = self.model
         results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
