@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from galaxy_painter import KINDS, paint, paint_set
+from draw_dataset import draw_dataset
+from galaxy_painter import KINDS, paint
 from tiny_model import save_tiny_model
 
 REPOSITORY = Path(__file__).parents[1]
@@ -63,11 +64,10 @@ def write_dataset() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def drawn_dataset(tmp_path_factory: pytest.TempPathFactory, write_dataset: Callable[..., None]) -> Path:
+def drawn_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data set of drawn galaxies in GalaxyMNIST's layout: 800 to train on, 200 to test."""
     folder = tmp_path_factory.mktemp("dataset")
-    write_dataset(folder / "train_dataset.hdf5", *paint_set(per_class=200, seed=1))
-    write_dataset(folder / "test_dataset.hdf5", *paint_set(per_class=50, seed=2))
+    draw_dataset(folder)
     return folder
 
 

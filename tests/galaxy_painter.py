@@ -2,7 +2,8 @@
 
 Lengths are fractions of the survey frame's width, and surface brightness is in units of the flux at which the asinh
 stretch turns from linear to logarithmic, so that one galaxy can be painted on a grid of any size. Run as a script,
-it writes the example pictures: ``python tests/galaxy_painter.py examples/images``.
+it writes the example pictures, ``python tests/galaxy_painter.py examples/images``, or those of a model's self-test,
+``python tests/galaxy_painter.py FOLDER --golden``.
 """
 
 import sys
@@ -243,5 +244,15 @@ def main(folder: Path) -> None:
             paint(kind, seed=number).save(folder / f"{kind}_{number}.jpg", quality=90)
 
 
+def draw_golden(folder: Path) -> None:
+    """Write the pictures of a model's self-test to `folder`: PNG and JPEG, of several sizes and shapes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in KINDS:
+        paint(kind, seed=4).save(folder / f"{kind}_424.jpg", quality=90)
+        paint(kind, seed=5, size=64).save(folder / f"{kind}_64.png")
+    paint("smooth_round", seed=6, size=120).convert("L").save(folder / "grey_120.png")
+    paint("edge_on_disk", seed=6, size=300).crop((0, 50, 300, 250)).save(folder / "oblong_300x200.jpg", quality=85)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (draw_golden if "--golden" in sys.argv[2:] else main)(Path(sys.argv[1]))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from galaxy_classify.commandline import run
+from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_train.quiet import import_tensorflow_quietly
 from galaxy_train.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from galaxy_export.export import ExportResult
+    from galaxy_export.report import Report
 
 app = typer.Typer(
     add_completion=False,
@@ -22,20 +25,29 @@ app = typer.Typer(
 )
 
 
+ImagesOption = Annotated[
+    Path, typer.Option(metavar="DIR_OR_HDF5", help="Real galaxies to compare on: image files, or GalaxyMNIST's HDF5.")
+]
+ToleranceOption = Annotated[
+    float, typer.Option(min=0.0, help="Largest difference of a probability; ten times that for logits, relative.")
+]
+ReportOption = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Write a report, passed or not: .json, or .md for a CI summary. Repeatable."),
+]
+
+
 @app.command()
 def convert(
     run_path: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of galaxy-train.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="File to make.")],
-    images: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR_OR_HDF5", help="Real galaxies for the parity gate: image files, or GalaxyMNIST's HDF5."
-        ),
-    ],
+    images: ImagesOption,
     int8: Annotated[bool, typer.Option("--int8", help="Quantize dense layers; the images must have labels.")] = False,
-    tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Largest difference of a probability; ten times that for logits.")
-    ] = 1e-5,
+    tolerance: ToleranceOption = 1e-5,
+    report: ReportOption = None,
+    golden: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A few images to record for galaxy-classify --self-test.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What the model calls itself. Default: the file's stem.")] = None,
     model_version: Annotated[str, typer.Option(help="Version that the model gives itself.")] = "1.0.0",
 ) -> None:
@@ -45,11 +57,36 @@ def convert(
     import_tensorflow_quietly()
     from galaxy_export.export import export_run
 
-    result = export_run(
-        folder, output, images, name=name or output.stem, version=model_version, tolerance=tolerance, int8=int8
-    )
-    show(result)
-    typer.echo(f"{output}: {output.stat().st_size:,} bytes, sha256 {result.model.sha256}")
+    with reported(output, report or []) as findings:
+        model = export_run(
+            folder,
+            output,
+            images,
+            findings,
+            name=name or output.stem,
+            version=model_version,
+            tolerance=tolerance,
+            int8=int8,
+            golden=golden,
+        )
+    typer.echo(f"{output}: {output.stat().st_size:,} bytes, sha256 {model.sha256}")
+
+
+@app.command()
+def verify(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="File to verify.")],
+    against: Annotated[Path, typer.Option(metavar="RUN_OR_KERAS", help="Run folder or .keras file it came from.")],
+    images: ImagesOption,
+    tolerance: ToleranceOption = 1e-5,
+    report: ReportOption = None,
+) -> None:
+    """Verify that a model file is the trained network: exit code 0 if it is, 1 if not, 2 for usage."""
+    import_tensorflow_quietly()
+    from galaxy_export.verify import load_trained, verify_model
+
+    with reported(model, report or []) as findings:
+        verify_model(model, load_trained(against), images, tolerance, findings)
+    typer.echo(f"{model}: is the trained network")
 
 
 @app.command()
@@ -67,26 +104,22 @@ def embed(
     typer.echo(f"{into}: {embedded.identity}")
 
 
-def show(result: ExportResult) -> None:
-    """Print the proof as a table."""
-    parity, images = result.parity, result.images
-    typer.echo(f"parity with the trained network on {parity.images:,} images ({images.origin})")
-    if images.unreadable:
-        typer.echo(f"left out: {images.unreadable:,} files that cannot be decoded", err=True)
-    typer.echo("batch size  largest difference of a probability  of a logit (relative)  same class")
-    for row in parity.comparisons:
-        typer.echo(f"{row.batch_size:>10}  {row.probability:>35.2e}  {row.logit:>21.2e}  {row.agreement:>10.2%}")
-    limits = parity.to_metadata()
-    typer.echo(
-        f"{'limit':>10}  {limits['probability_tolerance']:>35.2e}  {limits['logit_tolerance']:>21.2e}  {1:>10.2%}"
-    )
-    if loss := result.quantization:
-        typer.echo("\nint8 against float32        same class  accuracy  float32's  largest difference of a probability")
-        figures = (
-            f"{loss.agreement:>10.2%}  {loss.accuracy:>8.4f}  {loss.float_accuracy:>9.4f}  {loss.probability:>35.2e}"
-        )
-        typer.echo(f"{'':26}  {figures}")
-    typer.echo()
+@contextmanager
+def reported(model: Path, paths: list[Path]) -> Iterator[Report]:
+    """Print what a check finds, and write it to files, whether it passes or fails."""
+    from galaxy_export.report import Report, check_suffixes
+
+    check_suffixes(paths)
+    report = Report(model.name)
+    try:
+        yield report
+    except GalaxyClassifyError as error:
+        report.fail(error)
+        raise
+    finally:
+        report.write(paths)
+        if table := report.to_table():
+            typer.echo(f"{table}\n")
 
 
 def main() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from galaxy_classify.embedded import MANIFEST, ModelSource
 from galaxy_classify.errors import DataError
+from galaxy_classify.golden import golden_file
 from galaxy_classify.model import OnnxModel
 
 
 def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
-    """Copy a model into a models folder and list it, with its SHA-256, in the manifest.
+    """Copy a model, with its golden images, into a models folder and list it, with its SHA-256, in the manifest.
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
     target = folder / f"{name}.onnx"
     if model.resolve() != target.resolve():
         shutil.copyfile(model, target)
+        if golden_file(model).exists():
+            shutil.copyfile(golden_file(model), golden_file(target))
     manifest["models"][name] = {"file": target.name, "version": loaded.description.version, "sha256": loaded.sha256}
     if default or "default" not in manifest:
         manifest["default"] = name

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.contract import ModelDescription
 from galaxy_classify.embedded import ModelSource
-from galaxy_classify.errors import DataError, ParityError
+from galaxy_classify.errors import ContractError, DataError, ModelError, ProbabilityError
 from galaxy_classify.model import OnnxModel
 
 
@@ -65,9 +65,9 @@ def write_model(
     ------
     DataError
         If the file cannot be written.
-    ModelError
-        If the file breaks the contract.
-    ParityError
+    ContractError
+        If the runtime refuses the file.
+    ProbabilityError
         If the runtime gets other probabilities from the file.
     """
     partial = output.with_name(output.name + ".partial")
@@ -78,11 +78,13 @@ def write_model(
     try:
         difference = float(np.abs(OnnxModel(ModelSource(partial)).run(pixels) - expected).max())
         if not difference <= tolerance:
-            raise ParityError(
+            raise ProbabilityError(
                 f"parity: in the runtime a probability differs by {difference:.3g}, "
                 f"beyond the tolerance {tolerance:.3g}"
             )
         os.replace(partial, output)
+    except ModelError as error:
+        raise ContractError(str(error)) from None
     finally:
         partial.unlink(missing_ok=True)
     return OnnxModel(ModelSource(output))

@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME
-from galaxy_classify.errors import ParityError
+from galaxy_classify.errors import ClassError, GraphError, LogitError, ProbabilityError
 from galaxy_export.conversion import expose_logits, with_logits
 from galaxy_train.recipes import LOGITS
 
@@ -20,7 +20,9 @@ from galaxy_train.recipes import LOGITS
 PROBABILITY_TOLERANCE: Final = 1e-5
 #: Logits are compared relative to their size, and may differ by this much more than probabilities.
 LOGIT_FACTOR: Final = 10
-MIDDLE_BATCH: Final = 64
+#: An image may change its class only where the trained model's two best probabilities are closer than this.
+MARGIN: Final = 1e-4
+BATCH_SIZES: Final = (1, 3, 17, 64, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,25 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """The largest difference between two sets of numbers, an image a row.
+
+    Parameters
+    ----------
+    absolute : float
+        Largest absolute difference; infinite where there is no number.
+    relative : float
+        Largest difference relative to the largest number of its image (for logits: at least 1).
+    image : int
+        Position of the image with the largest absolute difference.
+    """
+
+    absolute: float
+    relative: float
+    image: int
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """How far a model's answers are from the reference, at one batch size.
 
@@ -51,24 +72,25 @@ class Comparison:
     ----------
     batch_size : int
         Images in a batch; the last one may hold fewer.
-    probability : float
-        Largest absolute difference of a probability.
-    logit : float
-        Largest difference of a logit, relative to the image's largest logit (at least 1).
+    logits, probabilities : Difference
+        Before temperature and softmax, and after.
     agreement : float
-        Share of the images that get the same class. Where the reference's two best probabilities are closer
-        than the tolerance, either counts as the same.
+        Share of the images that get the same class.
+    widest_margin : float or None
+        Of the images with another class, the largest distance between the reference's two best probabilities;
+        None if there are none.
     """
 
     batch_size: int
-    probability: float
-    logit: float
+    logits: Difference
+    probabilities: Difference
     agreement: float
+    widest_margin: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """A passed parity gate.
+    """The outcome of the comparison.
 
     Parameters
     ----------
@@ -77,39 +99,67 @@ class Parity:
     comparisons : tuple of Comparison
         One for each batch size.
     tolerance : float
-        For probabilities; that for logits is `LOGIT_FACTOR` times as large.
+        For probabilities, absolute; that for logits, relative, is `LOGIT_FACTOR` times as large.
     """
 
     images: int
     comparisons: tuple[Comparison, ...]
     tolerance: float
 
+    @property
+    def logit_tolerance(self) -> float:
+        """Largest relative difference of a logit."""
+        return self.tolerance * LOGIT_FACTOR
+
+    def check(self) -> None:
+        """Refuse what is beyond the limits: first logits, then probabilities, then classes.
+
+        Raises
+        ------
+        LogitError, ProbabilityError, ClassError
+            With the difference, the image, the batch size and the limit.
+        """
+        for row in self.comparisons:
+            if row.logits.relative > self.logit_tolerance:
+                raise LogitError(_beyond("relative difference of a logit", row.logits, self.logit_tolerance, row))
+        for row in self.comparisons:
+            if row.probabilities.absolute > self.tolerance:
+                raise ProbabilityError(_beyond("difference of a probability", row.probabilities, self.tolerance, row))
+        for row in self.comparisons:
+            if row.widest_margin is not None and row.widest_margin >= MARGIN:
+                raise ClassError(
+                    f"parity: at batch size {row.batch_size} only {row.agreement:.4%} of the images get the class that "
+                    f"the trained model gives; the widest margin among the others is {row.widest_margin:.3g}, "
+                    f"below {MARGIN:.3g} is tolerated"
+                )
+
     def to_metadata(self) -> dict[str, Any]:
         """Return what the model file says of its proof."""
         return {
             "images": self.images,
-            "batch_sizes": [comparison.batch_size for comparison in self.comparisons],
-            "largest_probability_difference": max(comparison.probability for comparison in self.comparisons),
-            "largest_logit_difference": max(comparison.logit for comparison in self.comparisons),
-            "class_agreement": min(comparison.agreement for comparison in self.comparisons),
+            "batch_sizes": [row.batch_size for row in self.comparisons],
+            "largest_probability_difference": max(row.probabilities.absolute for row in self.comparisons),
+            "largest_logit_difference": max(row.logits.relative for row in self.comparisons),
+            "class_agreement": min(row.agreement for row in self.comparisons),
             "probability_tolerance": self.tolerance,
-            "logit_tolerance": self.tolerance * LOGIT_FACTOR,
+            "logit_tolerance": self.logit_tolerance,
         }
 
 
 def batch_sizes(images: int) -> list[int]:
-    """Return the batch sizes to check: single images, a middle size, and one that leaves a ragged last batch.
+    """Return the batch sizes to check; at least one leaves a ragged last batch.
 
     Examples
     --------
     >>> batch_sizes(1008)
-    [1, 64]
-    >>> batch_sizes(1024)
-    [1, 64, 63]
+    [1, 3, 17, 64, 256]
+    >>> batch_sizes(51)
+    [1, 3, 17, 16]
     """
-    middle = min(MIDDLE_BATCH, images // 2)
-    ragged = next(size for size in range(middle, 0, -1) if size == 1 or images % size)
-    return list(dict.fromkeys((1, middle, ragged)))
+    sizes = [size for size in BATCH_SIZES if size <= images]
+    if not any(images % size for size in sizes):
+        sizes.append(sizes[-1] - 1)
+    return sizes
 
 
 def keras_answers(model: Any, pixels: NDArray[np.uint8]) -> Answers:
@@ -127,7 +177,15 @@ def keras_answers(model: Any, pixels: NDArray[np.uint8]) -> Answers:
 
 
 def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Answers]:
-    """Return a function that gives a graph's answers on pixels, at a batch size."""
+    """Return a function that gives a graph's answers on pixels, at a batch size.
+
+    Raises
+    ------
+    LogitError
+        If the graph has no tensor ``logits``.
+    """
+    if not any(LOGITS in node.output for node in proto.graph.node):
+        raise LogitError(f"parity: the graph has no tensor {LOGITS!r} that could be compared; export it again")
     session = onnxruntime.InferenceSession(expose_logits(proto).SerializeToString(), providers=["CPUExecutionProvider"])
 
     def answer(pixels: NDArray[np.uint8], batch_size: int) -> Answers:
@@ -141,13 +199,27 @@ def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], An
     return answer
 
 
-def check_parity(
+def check_graph(proto: onnx.ModelProto) -> None:
+    """Let the ONNX checker look at a graph, shapes and types included.
+
+    Raises
+    ------
+    GraphError
+        With the checker's reason.
+    """
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise GraphError(f"parity: the ONNX checker refuses the graph: {' '.join(str(error).split())}") from None
+
+
+def measure_parity(
     reference: Answers,
     proto: onnx.ModelProto,
     pixels: NDArray[np.uint8],
     tolerance: float = PROBABILITY_TOLERANCE,
 ) -> Parity:
-    """Compare a graph with the network that it came from, at several batch sizes.
+    """Compare a graph with the network that it came from, on every image and at several batch sizes.
 
     Parameters
     ----------
@@ -158,53 +230,45 @@ def check_parity(
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Real or realistic galaxies: on noise the softmax saturates and hides errors.
     tolerance : float, optional
-        Largest difference of a probability.
+        Largest difference of a probability that `Parity.check` will let pass.
 
     Returns
     -------
     Parity
-        The differences, all within tolerance.
+        The differences, whatever they are.
 
     Raises
     ------
-    ParityError
-        If the graph answers differently; the message gives the difference and the tolerance.
+    LogitError
+        If the graph has no tensor ``logits``.
     """
     run = onnx_runner(proto)
-    comparisons = tuple(compare(reference, run(pixels, size), size, tolerance) for size in batch_sizes(len(pixels)))
-    for comparison in comparisons:
-        refuse_beyond("logit (relative)", comparison.logit, tolerance * LOGIT_FACTOR, comparison.batch_size)
-        refuse_beyond("probability", comparison.probability, tolerance, comparison.batch_size)
-        if comparison.agreement < 1:
-            raise ParityError(
-                f"parity: at batch size {comparison.batch_size} only {comparison.agreement:.4%} of the images "
-                "get the class that the trained model gives, all must"
-            )
+    comparisons = tuple(compare(reference, run(pixels, size), size) for size in batch_sizes(len(pixels)))
     return Parity(len(pixels), comparisons, tolerance)
 
 
-def compare(reference: Answers, answers: Answers, batch_size: int, tolerance: float) -> Comparison:
-    """Measure how far answers are from the reference; what is not a number counts as infinitely far."""
-    scale = np.maximum(np.abs(reference.logits).max(axis=1, keepdims=True), 1)
+def compare(reference: Answers, answers: Answers, batch_size: int) -> Comparison:
+    """Measure how far answers are from the reference."""
     second, best = np.sort(reference.probabilities, axis=1)[:, -2:].T
-    same = (answers.predicted == reference.predicted) | (best - second < tolerance)
+    changed = answers.predicted != reference.predicted
     return Comparison(
         batch_size,
-        largest(answers.probabilities - reference.probabilities),
-        largest((answers.logits - reference.logits) / scale),
-        float(same.mean()),
+        _difference(reference.logits, answers.logits, at_least=1),
+        _difference(reference.probabilities, answers.probabilities, at_least=0),
+        float((~changed).mean()),
+        float((best - second)[changed].max()) if changed.any() else None,
     )
 
 
-def largest(differences: NDArray[np.float32]) -> float:
-    """Return the largest absolute difference; what is not a number counts as infinite."""
-    return float(np.nan_to_num(np.abs(differences), nan=np.inf).max())
+def _difference(reference: NDArray[np.float32], values: NDArray[np.float32], *, at_least: float) -> Difference:
+    distance = np.nan_to_num(np.abs(values - reference), nan=np.inf).max(axis=1)
+    scale = np.maximum(np.abs(reference).max(axis=1), at_least)
+    return Difference(float(distance.max()), float((distance / scale).max()), int(distance.argmax()))
 
 
-def refuse_beyond(what: str, difference: float, tolerance: float, batch_size: int) -> None:
-    """Raise a `ParityError` that names a difference and its tolerance, if it is beyond."""
-    if difference > tolerance:
-        raise ParityError(
-            f"parity: the largest difference of a {what} is {difference:.3g} at batch size {batch_size}, "
-            f"beyond the tolerance {tolerance:.3g}"
-        )
+def _beyond(what: str, difference: Difference, tolerance: float, row: Comparison) -> str:
+    value = difference.relative if what.startswith("relative") else difference.absolute
+    return (
+        f"parity: the largest {what} is {value:.3g} (image {difference.image}) at batch size {row.batch_size}, "
+        f"beyond the tolerance {tolerance:.3g}"
+    )

@@ -1,7 +1,7 @@
 """Dynamic int8 quantization of dense layers, image by image.
 
 ONNX Runtime's own ``quantize_dynamic`` scales the activations of a whole batch together, so that an image's
-probabilities depend on its neighbours, and classes change with the batch size (``benchmarks/int8_batches.py`` measures
+probabilities depend on its neighbours, and classes change with the batch size (``benchmarks/quantization.py`` measures
 it). Here each image, each row of the batch, has its own scale, and what comes out for it is the same in any company.
 
 Weights keep 129 of int8's 256 levels, -64 to 64: on x86 processors without VNNI, ONNX Runtime adds pairs of products in

@@ -9,20 +9,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from galaxy_classify.errors import ParityError
-from galaxy_export.parity import (
-    MIDDLE_BATCH,
-    PROBABILITY_TOLERANCE,
-    Answers,
-    batch_sizes,
-    largest,
-    onnx_runner,
-    refuse_beyond,
-)
+from galaxy_classify.errors import QuantizationError
+from galaxy_export.parity import PROBABILITY_TOLERANCE, Answers, batch_sizes, compare, onnx_runner
+from galaxy_train.figures import expected_calibration_error
 
 #: What an int8 model may lose against the float one.
 MIN_AGREEMENT: Final = 0.99
 MAX_ACCURACY_LOSS: Final = 0.005
+MAX_CALIBRATION_LOSS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +29,8 @@ class QuantizationLoss:
         Share of the images whose class is that of the float model.
     accuracy, float_accuracy : float
         Of the int8 and of the float model.
+    calibration_error, float_calibration_error : float
+        Expected calibration error (15 bins) of the int8 and of the float model.
     probability : float
         Largest absolute difference of a probability.
     """
@@ -42,6 +38,8 @@ class QuantizationLoss:
     agreement: float
     accuracy: float
     float_accuracy: float
+    calibration_error: float
+    float_calibration_error: float
     probability: float
 
 
@@ -64,31 +62,43 @@ def check_quantization(
     Returns
     -------
     QuantizationLoss
-        What was lost, within `MIN_AGREEMENT` and `MAX_ACCURACY_LOSS`.
+        What was lost, within `MIN_AGREEMENT`, `MAX_ACCURACY_LOSS` and `MAX_CALIBRATION_LOSS`.
 
     Raises
     ------
-    ParityError
+    QuantizationError
         If too much was lost, or an image's answer depends on the others in its batch.
     """
     run = onnx_runner(proto)
-    answers = run(pixels, MIDDLE_BATCH)
+    answers = run(pixels, 1)
     for size in batch_sizes(len(pixels)):
-        batch_effect = largest(run(pixels, size).probabilities - answers.probabilities)
-        refuse_beyond("probability (int8, against another batch size)", batch_effect, PROBABILITY_TOLERANCE, size)
+        effect = compare(answers, run(pixels, size), size).probabilities.absolute
+        if effect > PROBABILITY_TOLERANCE:
+            raise QuantizationError(
+                f"int8: an image's answer depends on the others in its batch: at batch size {size} a probability "
+                f"differs by {effect:.3g} from that of the image alone, the limit is {PROBABILITY_TOLERANCE:.3g}"
+            )
+    loss_against_float = compare(reference, answers, 1)
     loss = QuantizationLoss(
-        agreement=float((answers.predicted == reference.predicted).mean()),
+        agreement=loss_against_float.agreement,
         accuracy=float((answers.predicted == labels).mean()),
         float_accuracy=float((reference.predicted == labels).mean()),
-        probability=largest(answers.probabilities - reference.probabilities),
+        calibration_error=expected_calibration_error(labels, answers.probabilities),
+        float_calibration_error=expected_calibration_error(labels, reference.probabilities),
+        probability=loss_against_float.probabilities.absolute,
     )
     if loss.agreement < MIN_AGREEMENT:
-        raise ParityError(
+        raise QuantizationError(
             f"int8: {loss.agreement:.4%} of the classes agree with the float model, {MIN_AGREEMENT:.0%} must"
         )
     if loss.float_accuracy - loss.accuracy > MAX_ACCURACY_LOSS:
-        raise ParityError(
+        raise QuantizationError(
             f"int8: accuracy falls from {loss.float_accuracy:.4f} to {loss.accuracy:.4f}, "
             f"by more than {MAX_ACCURACY_LOSS}"
+        )
+    if loss.calibration_error - loss.float_calibration_error > MAX_CALIBRATION_LOSS:
+        raise QuantizationError(
+            f"int8: the expected calibration error rises from {loss.float_calibration_error:.4f} to "
+            f"{loss.calibration_error:.4f}, by more than {MAX_CALIBRATION_LOSS}"
         )
     return loss

@@ -14,7 +14,7 @@ from galaxy_classify.commandline import EXIT_INTERRUPTED, run
 from galaxy_classify.defaults import BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.embedded import find_model
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import ModelError, UsageError
 from galaxy_classify.output import OutputFile
 from galaxy_classify.progress import progress
 from galaxy_classify.writers import OutputFormat, choose_format
@@ -61,12 +61,17 @@ def classify(
     resume: Annotated[bool, typer.Option("--resume", help="Continue FILE where an interrupted run stopped.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")] = False,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Check decoding and inference on this machine; exit code 0 or 3.")
+    ] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the package's and the model's version.")] = False,
 ) -> None:
     """Classify galaxy images: one row for each input, in order, failures included."""
     if version:
         show_version(model)
         return
+    if self_test:
+        raise typer.Exit(show_self_test(model))
     if not inputs:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     chosen = choose_format(output_format, output, terminal=sys.stdout.isatty())
@@ -156,6 +161,27 @@ def show_version(model: str | None) -> None:
     typer.echo(f"galaxy-classify {__version__}")
     typer.echo(f"model {name}")
     typer.echo(f"sha256 {sha256}")
+
+
+def show_self_test(model: str | None) -> int:
+    """Print what of the model's golden images still holds on this machine, and return the exit code."""
+    from galaxy_classify.golden import PROBABILITY_TOLERANCE, run_self_test
+    from galaxy_classify.model import OnnxModel
+
+    loaded = OnnxModel(find_model(model))
+    result = run_self_test(loaded)
+    exact = result.images - len(result.changed_pixels)
+    typer.echo(f"model {loaded.identity}")
+    typer.echo(f"preprocessing: the pixels of {exact} of {result.images} golden images are exact")
+    for name in result.changed_pixels:
+        typer.echo(f"preprocessing: {name} has other pixels, or none")
+    difference = f"{result.largest_difference:.1e} (limit {PROBABILITY_TOLERANCE:.0e})"
+    typer.echo(f"inference: the largest difference of a probability is {difference}")
+    if result.preprocessing_holds and result.inference_holds:
+        typer.echo("self-test passed")
+        return 0
+    typer.echo("self-test failed: do not trust results of this installation")
+    return ModelError.exit_code
 
 
 def main() -> None:

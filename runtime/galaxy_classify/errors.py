@@ -7,7 +7,13 @@
     ├── ModelError               3   a model that is missing, corrupt or breaks the contract
     ├── ImageError               1   an image that cannot be classified (a row, on the command line)
     ├── DataError                1   a data set or run folder that cannot be used
-    ├── ParityError              1   an exported model that is not the trained one
+    ├── ParityError              1   an exported model that is not the trained one; by the step that found it:
+    │   ├── GraphError               the ONNX checker refuses the graph
+    │   ├── ContractError            a clause of the model contract is broken, or the metadata tell of another model
+    │   ├── LogitError               logits differ
+    │   ├── ProbabilityError         probabilities differ
+    │   ├── ClassError               classes differ
+    │   └── QuantizationError        int8 costs too much
     └── MissingExtraError        1   a command whose optional dependencies are not installed
 
 The commands print the message on one line of stderr and end with the exit code.
@@ -42,6 +48,30 @@ class DataError(GalaxyClassifyError):
 
 class ParityError(GalaxyClassifyError):
     """An exported model does not answer as the trained one does."""
+
+
+class GraphError(ParityError):
+    """The ONNX checker refuses an exported graph."""
+
+
+class ContractError(ParityError):
+    """An exported file breaks a clause of the contract, or its metadata tell of another model."""
+
+
+class LogitError(ParityError):
+    """The logits of an exported model differ from the trained model's."""
+
+
+class ProbabilityError(ParityError):
+    """The probabilities of an exported model differ from the trained model's."""
+
+
+class ClassError(ParityError):
+    """An exported model gives an image another class than the trained model."""
+
+
+class QuantizationError(ParityError):
+    """An int8 model loses too much against the float one."""
 
 
 class MissingExtraError(GalaxyClassifyError):

@@ -66,14 +66,39 @@ def read_model_input(
         anything; the message is a short reason that does not repeat the path.
     """
     with _open_regular_file(path) as file:
-        try:
-            with image_errors(), Image.open(file, formats=FORMATS) as image:
-                note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
-                load_within(image, max_pixels)
-                return ModelInput(model_pixels(image, size, preprocessing), note)
-        except UnidentifiedImageError:
-            file.seek(0)
-            raise ImageError(why_not_an_image(file.read(SIGNATURE_BYTES))) from None
+        return decode_model_input(file, size, preprocessing, max_pixels)
+
+
+def decode_model_input(
+    file: BinaryIO, size: tuple[int, int], preprocessing: Preprocessing, max_pixels: int = MAX_PIXELS
+) -> ModelInput:
+    """Decode an image from an open file, as `read_model_input` does.
+
+    Parameters
+    ----------
+    file : binary file
+        Encoded image; it must be seekable.
+    size, preprocessing, max_pixels
+        As for `read_model_input`.
+
+    Returns
+    -------
+    ModelInput
+        Pixels, and a note if the file holds more than one picture.
+
+    Raises
+    ------
+    ImageError
+        If it is not a whole image in one of `FORMATS`, or is no picture of anything.
+    """
+    try:
+        with image_errors(), Image.open(file, formats=FORMATS) as image:
+            note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
+            load_within(image, max_pixels)
+            return ModelInput(model_pixels(image, size, preprocessing), note)
+    except UnidentifiedImageError:
+        file.seek(0)
+        raise ImageError(why_not_an_image(file.read(SIGNATURE_BYTES))) from None
 
 
 def load_within(image: Image.Image, max_pixels: int) -> None:

@@ -17,7 +17,11 @@ from onnx import numpy_helper
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.embedded import ModelSource
-from galaxy_classify.errors import DataError, ParityError
+from galaxy_classify.errors import (
+    DataError,
+    ParityError,
+    QuantizationError,
+)
 from galaxy_classify.model import OnnxModel
 from galaxy_painter import paint_set
 
@@ -79,7 +83,7 @@ def test_the_file_keeps_the_contract(exported: dict[str, Any], trained_run: Path
     assert description.training["test"] == metrics["test"]
     assert description.training["parameters"]["seed"] == 0
     assert description.parity["images"] == 200
-    assert description.parity["batch_sizes"] == [1, 64]
+    assert description.parity["batch_sizes"] == [1, 3, 17, 64]
     assert (
         0 < description.parity["largest_probability_difference"] < description.parity["probability_tolerance"] == 1e-5
     )
@@ -91,7 +95,7 @@ def test_the_proof_is_printed_as_a_table(exported: dict[str, Any]) -> None:
     """Whoever runs the export sees what was compared, and the checksum of the result."""
     path, result = exported["float"]
     assert "parity with the trained network on 200 images (test_dataset.hdf5)" in result.stdout
-    assert [line.split()[0] for line in result.stdout.splitlines()[2:5]] == ["1", "64", "limit"]
+    assert [line.split()[0] for line in result.stdout.splitlines()[2:7]] == ["1", "3", "17", "64", "limit"]
     assert OnnxModel(ModelSource(path)).sha256 in result.stdout
 
 
@@ -113,6 +117,7 @@ def convert_changed(
     """Export a run while `change` is done to the converted graph, as a broken converter would."""
     from galaxy_export import export
     from galaxy_export.conversion import to_onnx
+    from galaxy_export.report import Report
     from galaxy_train.run_folder import RunFolder
 
     def broken(model: Any) -> onnx.ModelProto:
@@ -122,7 +127,7 @@ def convert_changed(
 
     monkeypatch.setattr(export, "to_onnx", broken)
     settings: dict[str, Any] = {"name": "x", "version": "1", "tolerance": 1e-5, "int8": False} | options
-    export.export_run(RunFolder(trained_run), output, images, **settings)
+    export.export_run(RunFolder(trained_run), output, images, Report("x"), **settings)
 
 
 def scale(factor: float, number: int) -> Any:
@@ -148,9 +153,7 @@ def test_one_tensor_changed_by_one_percent_is_refused(
 ) -> None:
     """Every kernel and every bias is watched: no file is left, and the message has difference and tolerance."""
     output = tmp_path / "model.onnx"
-    with pytest.raises(
-        ParityError, match=r"the largest difference of a .* is .* at batch size 1, beyond the tolerance"
-    ):
+    with pytest.raises(ParityError, match=r"the largest .*difference of a .* is .* at batch size 1, beyond the tol"):
         convert_changed(monkeypatch, trained_run, drawn_dataset, output, scale(1.01, number))
     assert list(tmp_path.iterdir()) == []
 
@@ -190,7 +193,7 @@ def test_a_quantization_that_costs_too_much_is_refused(
     from galaxy_export import quantization
 
     monkeypatch.setattr(quantization, "WEIGHT_LEVELS", 1)
-    with pytest.raises(ParityError, match=r"int8: .* of the classes agree with the float model, 99% must"):
+    with pytest.raises(QuantizationError, match=r"int8: .* of the classes agree with the float model, 99% must"):
         convert_changed(monkeypatch, trained_run, drawn_dataset, tmp_path / "model.onnx", lambda proto: None, int8=True)
     assert list(tmp_path.iterdir()) == []
 
@@ -209,8 +212,29 @@ def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
     for index in (0, 1):  # two of 300 change for the worse
         reference.probabilities[index] = np.roll(reference.probabilities[index], 1)
         labels[index] = reference.predicted[index]
-    with pytest.raises(ParityError, match=r"int8: accuracy falls from 1\.0000 to 0\.9933"):
+    with pytest.raises(QuantizationError, match=r"int8: accuracy falls from 1\.0000 to 0\.9933"):
         check_quantization(reference, onnx.load(path), images, labels)
+
+
+def test_worse_calibration_alone_is_refused(exported: dict[str, Any]) -> None:
+    """Where every class stays but confidence no longer means what it did."""
+    from galaxy_export.parity import Answers
+    from galaxy_export.quantization_guard import check_quantization
+
+    path, _ = exported["int8"]
+    images, _ = paint_set(per_class=75, seed=3)
+    answers = GalaxyClassifier(path).predict_proba(images)
+    labels = answers.argmax(axis=1)
+    certain = np.eye(4, dtype=np.float32)[labels]
+    reference = Answers(np.zeros_like(answers), certain)
+    model = onnx.load(path)
+    check_quantization(reference, model, images, labels)
+    (kernel,) = [tensor for tensor in model.graph.initializer if list(tensor.dims) == [512, 4]]
+    kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel) / np.float32(8), kernel.name))
+    (bias,) = [tensor for tensor in model.graph.initializer if list(tensor.dims) == [4]]
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) / np.float32(8), bias.name))
+    with pytest.raises(QuantizationError, match="int8: the expected calibration error rises from"):
+        check_quantization(reference, model, images, labels)
 
 
 def test_batch_dependent_int8_is_refused(exported: dict[str, Any], drawn_dataset: Path, tmp_path: Path) -> None:
@@ -225,20 +249,31 @@ def test_batch_dependent_int8_is_refused(exported: dict[str, Any], drawn_dataset
     quantize_dynamic(path, tmp_path / "dynamic.onnx", weight_type=QuantType.QInt8, per_channel=True)
     test = load_split(drawn_dataset, "test")
     reference = onnx_runner(onnx.load(path))(test.images, 64)
-    with pytest.raises(ParityError, match="against another batch size"):
+    with pytest.raises(QuantizationError, match="depends on the others in its batch"):
         check_quantization(reference, onnx.load(tmp_path / "dynamic.onnx"), test.images, test.labels.astype(np.int64))
 
 
-def test_a_network_that_was_exchanged_is_refused(trained_run: Path, drawn_dataset: Path, tmp_path: Path) -> None:
+def test_a_network_that_was_exchanged_is_refused(trained_run: Path, tmp_path: Path) -> None:
     """The metadata would tell of another training."""
-    from galaxy_export.export import export_run
+    from galaxy_export.verify import load_trained
     from galaxy_train.run_folder import RunFolder
 
     run_folder = RunFolder(tmp_path)
     run_folder.model.write_bytes((trained_run / "model.keras").read_bytes() + b"\0")
     run_folder.metrics.write_bytes((trained_run / "metrics.json").read_bytes())
     with pytest.raises(DataError, match=r"is not the network that metrics\.json describes"):
-        export_run(run_folder, tmp_path / "m.onnx", drawn_dataset, name="x", version="1", tolerance=1e-5, int8=False)
+        load_trained(tmp_path)
+
+
+def test_the_same_network_gives_the_same_bytes(
+    exported: dict[str, Any], trained_run: Path, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    """Exported again in another process, float32 and int8 alike, the file has the same SHA-256."""
+    for name, options in (("float", []), ("int8", ["--int8"])):
+        again = tmp_path / f"{name}.onnx"
+        result = run("convert", trained_run, "-o", again, "--images", drawn_dataset, *options)
+        assert result.returncode == 0, result.stderr
+        assert again.read_bytes() == exported[name][0].read_bytes()
 
 
 def test_mistakes_are_one_line_each(trained_run: Path, drawn_dataset: Path, drawn_images: Path, tmp_path: Path) -> None:
@@ -268,8 +303,36 @@ def test_mistakes_are_one_line_each(trained_run: Path, drawn_dataset: Path, draw
         assert message in result.stderr
         assert result.stderr.startswith("error: ")
         assert result.stderr.count("\n") == 1
-        assert result.stdout == ""
+        assert (result.stdout == "") == ("tolerance" not in message)  # where it came to a comparison, that is shown
     assert list(tmp_path.iterdir()) == []
+
+
+def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: Path, tmp_path: Path) -> None:
+    """They hold Keras' own answers, stay small, are copied along, and pass the self-test of the command."""
+    from galaxy_painter import draw_golden
+
+    draw_golden(tmp_path / "golden")
+    model = tmp_path / "own.onnx"
+    options: list[str | Path] = ["--images", drawn_dataset, "--golden", tmp_path / "golden"]
+    result = run("convert", trained_run, "-o", model, *options)
+    assert result.returncode == 0, result.stderr
+    content = json.loads((tmp_path / "own.golden.json").read_text())
+    assert (tmp_path / "own.golden.json").stat().st_size < 300_000
+    assert {Path(image["name"]).suffix for image in content["images"]} == {".jpg", ".png"}
+    for image in content["images"]:
+        assert image["probabilities"] == pytest.approx(image["trained_probabilities"], abs=1e-5)
+        logits = np.array(image["trained_logits"])
+        softmax = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+        assert softmax == pytest.approx(np.array(image["trained_probabilities"]), abs=1e-5)
+    (tmp_path / "models").mkdir()
+    assert run("embed", model, "--into", tmp_path / "models").returncode == 0
+    command = [sys.executable, "-m", "galaxy_classify", "--self-test", "-m", str(tmp_path / "models" / "own.onnx")]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    draw_golden(tmp_path / "golden" / "more")
+    draw_golden(tmp_path / "golden" / "still more")
+    too_large = run("convert", trained_run, "-o", model, *options)
+    assert too_large.returncode == 1
+    assert "the limit is 300,000" in too_large.stderr
 
 
 def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> None:
@@ -278,6 +341,7 @@ def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> No
 
     float_path, int8_path = exported["float"][0], exported["int8"][0]
     assert run("embed", float_path, "--into", tmp_path).returncode == 0
+    assert not list(tmp_path.glob("*.golden.json"))
     assert run("embed", int8_path, "--into", tmp_path).returncode == 0
     assert list(embedded_models(tmp_path)) == ["float", "int8"]
     assert run("embed", int8_path, "--into", tmp_path, "--default").returncode == 0

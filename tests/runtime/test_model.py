@@ -15,6 +15,7 @@ from galaxy_classify import embedded
 from galaxy_classify.contract import ModelDescription
 from galaxy_classify.embedded import ModelSource, embedded_models, find_model
 from galaxy_classify.errors import ModelError
+from galaxy_classify.golden import golden_file
 from galaxy_classify.model import OnnxModel
 from tiny_model import description, save_tiny_model
 
@@ -133,9 +134,8 @@ def test_every_embedded_model_is_whole() -> None:
     assert "seed-mlp" in models
     for name, source in models.items():
         assert OnnxModel(source).description.name == name
-    assert {source.path.name for source in models.values()} | {"manifest.json"} == {
-        path.name for path in embedded.MODELS_FOLDER.iterdir()
-    }
+    files = {file.name for source in models.values() for file in (source.path, golden_file(source.path))}
+    assert files | {"manifest.json"} == {path.name for path in embedded.MODELS_FOLDER.iterdir()}
 
 
 def test_a_model_is_found_by_name_or_file(tiny_model: Path) -> None:

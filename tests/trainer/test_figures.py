@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from galaxy_train.figures import figures
+from galaxy_train.figures import expected_calibration_error, figures
 
 CLASSES = ("a", "b", "c")
 
@@ -21,6 +21,14 @@ def test_figures_of_a_small_case() -> None:
     assert result["precision"] == pytest.approx({"a": 1, "b": 1 / 2, "c": 1 / 2})
     assert result["macro_recall"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
     assert result["confusion_matrix"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
+
+
+def test_calibration_error_of_a_small_case() -> None:
+    """Two bins, counted by hand: 0.9 confident and right half the time, 0.6 confident and always right."""
+    labels = np.array([0, 1, 0, 0])
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]])
+    assert expected_calibration_error(labels, probabilities) == pytest.approx((2 * 0.4 + 2 * 0.4) / 4)
+    assert expected_calibration_error(np.array([0]), np.array([[1.0, 0.0]])) == 0
 
 
 def test_a_class_that_does_not_occur_counts_nowhere() -> None:

@@ -74,5 +74,38 @@ def figures(
     }
 
 
+def expected_calibration_error(
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], bins: int = 15
+) -> float:
+    """Return how far confidence and accuracy are apart, on average over the images.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3: images are sorted into bins of equal
+    width by their confidence, and the distances of each bin's accuracy from its mean confidence are averaged.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    probabilities : ndarray of float, shape (N, classes)
+        Rows sum to 1.
+    bins : int, optional
+        Number of bins between 0 and 1.
+
+    Returns
+    -------
+    float
+        0 for a perfectly calibrated model, at most 1.
+
+    Examples
+    --------
+    >>> float(expected_calibration_error(np.array([0, 1]), np.array([[0.75, 0.25], [0.75, 0.25]])))
+    0.25
+    """
+    confidence = probabilities.max(axis=1)
+    gap = (probabilities.argmax(axis=1) == labels) - confidence
+    position = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(np.abs(np.bincount(position, weights=gap, minlength=bins)).sum() / len(labels))
+
+
 def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float | None]:
     return [int(part) / int(whole) if whole else None for part, whole in zip(parts, wholes, strict=True)]

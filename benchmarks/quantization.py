@@ -1,6 +1,6 @@
-"""Compare ways to quantize a dense network: speed, agreement, and whether an image's answer depends on its neighbours.
+"""Compare ways to store a dense network: size, speed, agreement, and whether an answer depends on the batch.
 
-Run ``python benchmarks/int8_batches.py RUN --images DIR_OR_HDF5``, where RUN is a run folder of ``galaxy-train``.
+Run ``python benchmarks/quantization.py RUN --images DIR_OR_HDF5``, where RUN is a run folder of ``galaxy-train``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
@@ -68,6 +69,7 @@ def main() -> None:
         quantize_dynamic(float_path, dynamic_path, weight_type=QuantType.QInt8, per_channel=True)
         contents = {
             "float32": float_path.read_bytes(),
+            "float16": convert_float_to_float16(onnx.load(float_path), keep_io_types=True).SerializeToString(),
             "int8, a scale a batch (ONNX Runtime)": dynamic_path.read_bytes(),
             "int8, a scale an image (ours)": quantize_dense(proto).SerializeToString(),
         }

@@ -1,0 +1,76 @@
+"""Bring a graph into one form, so that the same network gives the same bytes.
+
+tf2onnx numbers its tensors anew in every process. Here nodes are put in the order in which a walk from the outputs
+meets them, which depends on the graph alone, and tensors are named after their place in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import onnx
+
+
+def make_canonical(proto: onnx.ModelProto, keep: Iterable[str]) -> None:
+    """Order the nodes and name the tensors of a graph, in place.
+
+    Nodes and tensors that no output needs are dropped.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        The graph; it must have no graphs inside attributes.
+    keep : iterable of str
+        Tensors that keep their names, besides inputs and outputs.
+    """
+    graph = proto.graph
+    nodes = _ordered_nodes(graph)
+    names = {name: name for name in (*(tensor.name for tensor in (*graph.input, *graph.output)), *keep)}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    used = []
+    for position, node in enumerate(nodes):
+        for number, name in enumerate(node.input):
+            if name in weights and name not in names:
+                names[name] = f"{position}/{node.op_type}/{number}"
+                used.append(weights[name])
+        for name in node.output:
+            names.setdefault(name, f"{position}/{node.op_type}")
+    for position, node in enumerate(nodes):
+        node.name = f"{position}/{node.op_type}"
+        node.doc_string = ""
+        # An optional input that is left out has an empty name.
+        node.input[:] = [names[name] if name else "" for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+        attributes = sorted(node.attribute, key=lambda attribute: attribute.name)
+        del node.attribute[:]
+        node.attribute.extend(attributes)
+    for tensor in used:
+        tensor.name = names[tensor.name]
+        tensor.doc_string = ""
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(used)
+    graph.name = "galaxy_classify"
+    graph.doc_string = proto.doc_string = ""
+
+
+def _ordered_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Return copies of the nodes that the outputs need, each behind those that it needs itself."""
+    producers = {name: node for node in graph.node for name in node.output}
+    ordered: list[onnx.NodeProto] = []
+    done: set[str] = set()
+    waiting = [(tensor.name, False) for tensor in reversed(graph.output)]
+    while waiting:
+        name, inputs_done = waiting.pop()
+        if name not in producers or name in done:
+            continue
+        node = producers[name]
+        if inputs_done:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            ordered.append(copy)
+            done.update(node.output)
+        else:
+            waiting.append((name, True))
+            waiting += [(needed, False) for needed in reversed(node.input)]
+    return ordered

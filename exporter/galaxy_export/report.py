@@ -1,0 +1,129 @@
+"""The proof on paper: a table for people, Markdown for a CI summary, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from galaxy_classify.errors import UsageError
+from galaxy_export.parity import MARGIN, Parity
+from galaxy_export.quantization_guard import QuantizationLoss
+
+SUFFIXES = (".json", ".md")
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check of a model has found, passed or not.
+
+    Parameters
+    ----------
+    model : str
+        The file that was, or was to be, made or verified.
+    images_from : str
+        What it was checked on.
+    against : str
+        What it was compared with.
+    parity : Parity or None
+        The comparison, if it came to that.
+    quantization : QuantizationLoss or None
+        What int8 costs, if it came to that.
+    unreadable : int
+        Image files that were left out because they cannot be decoded.
+    failure : str or None
+        Why the check failed; None if it passed.
+    step : str or None
+        The error's name: the step that failed.
+    """
+
+    model: str
+    images_from: str = ""
+    against: str = "the trained network"
+    parity: Parity | None = None
+    quantization: QuantizationLoss | None = None
+    unreadable: int = 0
+    failure: str | None = None
+    step: str | None = None
+
+    def fail(self, error: Exception) -> None:
+        """Note why the check failed."""
+        self.failure = str(error)
+        self.step = type(error).__name__
+
+    def to_json(self) -> str:
+        """Return everything as JSON."""
+        content = asdict(self) | {"passed": self.failure is None}
+        if self.parity is not None:
+            content["parity"] |= {"logit_tolerance": self.parity.logit_tolerance, "tolerated_margin": MARGIN}
+        return json.dumps(content, indent=2) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return a summary for a CI job's page."""
+        verdict = "passed" if self.failure is None else f"**failed** ({self.step}): {self.failure}"
+        lines = [f"### Parity of `{self.model}`", "", f"{verdict}", ""]
+        if self.parity is not None:
+            header, *rows = self._parity_rows(self.parity)
+            lines += [f"compared with {self.against} on {self.parity.images:,} images from `{self.images_from}`", ""]
+            lines += [_markdown_row(header), "|" + " ---: |" * len(header), *map(_markdown_row, rows), ""]
+        if self.quantization is not None:
+            header, row = self._quantization_rows(self.quantization)
+            lines += [_markdown_row(header), "|" + " ---: |" * len(header), _markdown_row(row), ""]
+        return "\n".join(lines)
+
+    def to_table(self) -> str:
+        """Return the proof as a table for a terminal."""
+        lines = []
+        if self.parity is not None:
+            lines.append(f"parity with {self.against} on {self.parity.images:,} images ({self.images_from})")
+            lines += _aligned(list(self._parity_rows(self.parity)))
+        if self.unreadable:
+            lines.append(f"left out: {self.unreadable:,} image files that cannot be decoded")
+        if self.quantization is not None:
+            lines += ["", "int8 against float32", *_aligned(list(self._quantization_rows(self.quantization)))]
+        return "\n".join(lines)
+
+    def write(self, paths: list[Path]) -> None:
+        """Write the report to files, by suffix as JSON or Markdown."""
+        for path in paths:
+            path.write_text(self.to_json() if path.suffix == ".json" else self.to_markdown(), encoding="utf-8")
+
+    def _parity_rows(self, parity: Parity) -> Iterator[tuple[str, ...]]:
+        yield "batch size", "probability", "relative", "image", "logit", "relative", "image", "same class"
+        for row in parity.comparisons:
+            numbers = (
+                part
+                for difference in (row.probabilities, row.logits)
+                for part in (f"{difference.absolute:.2e}", f"{difference.relative:.2e}", f"{difference.image}")
+            )
+            yield f"{row.batch_size}", *numbers, f"{row.agreement:.2%}"
+        yield "limit", f"{parity.tolerance:.2e}", "", "", "", f"{parity.logit_tolerance:.2e}", "", "100.00%"
+
+    def _quantization_rows(self, loss: QuantizationLoss) -> Iterator[tuple[str, ...]]:
+        yield "same class", "accuracy", "float32's", "calibration error", "float32's", "largest difference"
+        accuracy = (f"{loss.accuracy:.4f}", f"{loss.float_accuracy:.4f}")
+        calibration = (f"{loss.calibration_error:.4f}", f"{loss.float_calibration_error:.4f}")
+        yield f"{loss.agreement:.2%}", *accuracy, *calibration, f"{loss.probability:.2e}"
+
+
+def check_suffixes(paths: list[Path]) -> None:
+    """Check that every report file has a suffix that names its format.
+
+    Raises
+    ------
+    UsageError
+        If one has not.
+    """
+    for path in paths:
+        if path.suffix not in SUFFIXES:
+            raise UsageError(f"{path}: a report is {' or '.join(SUFFIXES)}, by its suffix")
+
+
+def _markdown_row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

@@ -1,0 +1,141 @@
+"""Verify that a model file is the trained network that it claims to be."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from galaxy_classify.contract import Preprocessing
+from galaxy_classify.embedded import ModelSource
+from galaxy_classify.errors import ContractError, DataError, ModelError
+from galaxy_classify.model import OnnxModel
+from galaxy_classify.onnxfile import check_onnx_file
+from galaxy_export.conversion import to_onnx
+from galaxy_export.gate_images import load_gate_images
+from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
+from galaxy_export.quantization import quantize_dense
+from galaxy_export.quantization_guard import check_quantization
+from galaxy_export.report import Report
+from galaxy_train.evaluate import load_model
+from galaxy_train.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained network, and what is known about it.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built by a recipe.
+    sha256 : str
+        Checksum of its file.
+    classes : tuple of str or None
+        Class names in the order of its outputs, if a run folder says.
+    preprocessing : Preprocessing
+        What its images went through.
+    """
+
+    network: Any
+    sha256: str
+    classes: tuple[str, ...] | None
+    preprocessing: Preprocessing
+
+
+def load_trained(path: Path) -> Trained:
+    """Load a trained network from a run folder or a ``.keras`` file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Run folder, whose metrics must describe its network, or ``.keras`` file.
+
+    Raises
+    ------
+    DataError
+        If it is neither, or damaged.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Trained(load_model(path), sha256, None, Preprocessing())
+    run = RunFolder(path)
+    run.check_complete()
+    metrics, sha256 = run.read_metrics(), run.model_sha256()
+    if metrics.get("model_sha256") != sha256:
+        raise DataError(f"{run.model}: is not the network that {run.metrics.name} describes; train again with --force")
+    return Trained(load_model(run.model), sha256, tuple(metrics["classes"]), Preprocessing())
+
+
+def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: Report) -> None:
+    """Check a model file against the network that it came from, step by step.
+
+    The steps are those of the export: the ONNX checker, the contract with the metadata, logits, probabilities,
+    classes. An int8 file must keep within the guard on int8, and answer as the network does when it is converted
+    and quantized anew.
+
+    Parameters
+    ----------
+    model : pathlib.Path
+        ONNX file.
+    trained : Trained
+        The network.
+    images : pathlib.Path
+        HDF5 file or folder of galaxy images.
+    tolerance : float
+        Largest difference of a probability.
+    report : Report
+        Where the findings are noted as they come.
+
+    Raises
+    ------
+    ParityError
+        One of its children, by the step that failed.
+    DataError
+        If the file cannot be read, or the images cannot be used.
+    """
+    try:
+        content = model.read_bytes()
+    except OSError as error:
+        raise DataError(f"{model}: cannot be read: {error.strerror}") from None
+    try:
+        check_onnx_file(content)
+        proto = onnx.load_from_string(content)
+        check_graph(proto)
+        loaded = OnnxModel(ModelSource(model))
+    except ModelError as error:
+        raise ContractError(str(error)) from None
+    _check_metadata(loaded, trained)
+    gate = load_gate_images(images, loaded.input_size, loaded.description.classes)
+    report.images_from = gate.origin
+    report.unreadable = gate.unreadable
+    reference = keras_answers(trained.network, gate.pixels)
+    if "int8" in loaded.description.parity:
+        if gate.labels is None:
+            raise DataError(f"{images}: has no labels, which the guard on int8 needs; give an HDF5 file with labels")
+        report.quantization = check_quantization(reference, proto, gate.pixels, gate.labels)
+        report.against = "the trained network, quantized anew,"
+        reference = onnx_runner(quantize_dense(to_onnx(trained.network)))(gate.pixels, BATCH_SIZES[-1])
+    report.parity = measure_parity(reference, proto, gate.pixels, tolerance)
+    report.parity.check()
+
+
+def _check_metadata(loaded: OnnxModel, trained: Trained) -> None:
+    description = loaded.description
+    claims = [
+        ("source_sha256", description.source_sha256, trained.sha256),
+        ("preprocessing", description.preprocessing, trained.preprocessing),
+        ("input size", loaded.input_size, tuple(trained.network.input_shape[1:3])),
+    ]
+    if trained.classes is not None:
+        claims.append(("classes", description.classes, trained.classes))
+    for what, claimed, true in claims:
+        if claimed != true:
+            raise ContractError(f"contract: {what} is {claimed}, but the trained network has {true}")
+    outputs = trained.network.output_shape[1]
+    if len(description.classes) != outputs:
+        raise ContractError(f"contract: {len(description.classes)} classes, but the trained network has {outputs}")

@@ -1,0 +1,24 @@
+"""Write a data set of drawn galaxies in GalaxyMNIST's layout: ``python tests/draw_dataset.py FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import h5py
+
+from galaxy_painter import paint_set
+
+
+def draw_dataset(folder: Path) -> None:
+    """Write 800 galaxies to train on and 200 to test."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, per_class, seed in (("train", 200, 1), ("test", 50, 2)):
+        images, labels = paint_set(per_class, seed)
+        with h5py.File(folder / f"{split}_dataset.hdf5", "w") as file:
+            file["images"] = images
+            file["labels"] = labels
+
+
+if __name__ == "__main__":
+    draw_dataset(Path(sys.argv[1]))
