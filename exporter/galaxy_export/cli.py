@@ -107,9 +107,9 @@ def embed(
 @contextmanager
 def reported(model: Path, paths: list[Path]) -> Iterator[Report]:
     """Print what a check finds, and write it to files, whether it passes or fails."""
-    from galaxy_export.report import Report, check_suffixes
+    from galaxy_export.report import Report, check_paths
 
-    check_suffixes(paths)
+    check_paths(paths)
     report = Report(model.name)
     try:
         yield report

@@ -11,7 +11,7 @@ from galaxy_classify.errors import DataError
 from galaxy_classify.model import OnnxModel
 from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
-from galaxy_export.golden import write_golden
+from galaxy_export.golden import read_pictures, write_golden
 from galaxy_export.package import set_metadata, tool_versions, training_summary, write_model
 from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
 from galaxy_export.quantization import quantize_dense
@@ -72,6 +72,7 @@ def export_run(
     metrics = run.read_metrics()
     classes = tuple(metrics["classes"])
     gate = load_gate_images(images, tuple(trained.network.input_shape[1:3]), classes)
+    pictures = read_pictures(golden, gate.pixels.shape[1:3], trained.preprocessing) if golden else []
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
 
@@ -107,6 +108,6 @@ def export_run(
     )
     set_metadata(proto, description)
     model = write_model(proto, output, gate.pixels, expected, tolerance)
-    if golden is not None:
-        write_golden(model, trained.network, golden)
+    if pictures:
+        write_golden(model, trained.network, pictures)
     return model

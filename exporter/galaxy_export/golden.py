@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from galaxy_classify.contract import Preprocessing
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.golden import GoldenImage, golden_file, pixels_sha256
@@ -16,12 +19,66 @@ from galaxy_classify.imagefile import decode_model_input
 from galaxy_classify.model import OnnxModel
 from galaxy_export.parity import keras_answers
 
-#: They travel with every installation.
-MAX_BYTES = 300_000
+#: They travel with every installation, a third larger in base64: below 300 kB in all.
+MAX_BYTES: Final = 200_000
 
 
-def write_golden(model: OnnxModel, network: Any, folder: Path) -> Path:
-    """Record what a model file, and the network that it came from, say of a few images.
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that is to become a golden one.
+
+    Parameters
+    ----------
+    name : str
+        Its file's name.
+    content : bytes
+        The encoded image.
+    pixels : ndarray of uint8, shape (height, width, 3)
+        What the model will see of it.
+    """
+
+    name: str
+    content: bytes
+    pixels: NDArray[np.uint8]
+
+
+def read_pictures(folder: Path, size: tuple[int, int], preprocessing: Preprocessing) -> list[Picture]:
+    """Read the images that are to become golden ones, before the export that they are for.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Image files, best in several formats and sizes.
+    size : tuple of (int, int)
+        Height and width that the model wants, in pixels.
+    preprocessing : Preprocessing
+        Crop and resize of the model.
+
+    Raises
+    ------
+    DataError
+        If there are no images, one cannot be decoded, or together they are too large.
+    """
+    pictures = []
+    for path in Discovery().paths([str(folder)], ()):
+        try:
+            content = Path(path).read_bytes()
+            pixels = decode_model_input(io.BytesIO(content), size, preprocessing).pixels
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        except ImageError as error:
+            raise DataError(f"{path}: cannot be a golden image: {error}") from None
+        pictures.append(Picture(Path(path).name, content, pixels))
+    if not pictures:
+        raise DataError(f"{folder}: has no image files to make golden images of")
+    total = sum(len(picture.content) for picture in pictures)
+    if total > MAX_BYTES:
+        raise DataError(f"{folder}: its images have {total:,} bytes, the limit for golden images is {MAX_BYTES:,}")
+    return pictures
+
+
+def write_golden(model: OnnxModel, network: Any, pictures: list[Picture]) -> None:
+    """Record beside a model file what it, and the network that it came from, say of a few images.
 
     Parameters
     ----------
@@ -29,50 +86,20 @@ def write_golden(model: OnnxModel, network: Any, folder: Path) -> Path:
         The file.
     network : keras.Model
         The network.
-    folder : pathlib.Path
-        Image files, best in several formats and sizes.
-
-    Returns
-    -------
-    pathlib.Path
-        The file beside the model's that holds images and answers.
-
-    Raises
-    ------
-    DataError
-        If there are no images, one cannot be decoded, or together they are too large.
+    pictures : list of Picture
+        The images.
     """
-    paths = [Path(path) for path in Discovery().paths([str(folder)], ())]
-    if not paths:
-        raise DataError(f"{folder}: has no image files to make golden images of")
-    contents = [path.read_bytes() for path in paths]
-    try:
-        pixels = np.stack(
-            [
-                decode_model_input(io.BytesIO(content), model.input_size, model.description.preprocessing).pixels
-                for content in contents
-            ]
-        )
-    except ImageError as error:
-        raise DataError(f"{folder}: one of its images cannot be used: {error}") from None
-    trained = keras_answers(network, pixels)
+    trained = keras_answers(network, np.stack([picture.pixels for picture in pictures]))
     golden = [
         GoldenImage(
-            path.name,
-            content,
-            pixels_sha256(image),
-            tuple(model.run(image[np.newaxis])[0].tolist()),
+            picture.name,
+            picture.content,
+            pixels_sha256(picture.pixels),
+            tuple(model.run(picture.pixels[np.newaxis])[0].tolist()),
             tuple(logits.tolist()),
             tuple(probabilities.tolist()),
         )
-        for path, content, image, logits, probabilities in zip(
-            paths, contents, pixels, trained.logits, trained.probabilities, strict=True
-        )
+        for picture, logits, probabilities in zip(pictures, trained.logits, trained.probabilities, strict=True)
     ]
     entries = {"model_sha256": model.sha256, "images": [image.to_json() for image in golden]}
-    text = json.dumps(entries, indent=1) + "\n"
-    if len(text) > MAX_BYTES:
-        raise DataError(f"{folder}: its images give {len(text):,} bytes of golden images, the limit is {MAX_BYTES:,}")
-    target = golden_file(model.source.path)
-    target.write_text(text, encoding="utf-8")
-    return target
+    golden_file(model.source.path).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")

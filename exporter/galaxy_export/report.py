@@ -107,17 +107,19 @@ class Report:
         yield f"{loss.agreement:.2%}", *accuracy, *calibration, f"{loss.probability:.2e}"
 
 
-def check_suffixes(paths: list[Path]) -> None:
-    """Check that every report file has a suffix that names its format.
+def check_paths(paths: list[Path]) -> None:
+    """Check that every report can be written, and that its suffix names its format.
 
     Raises
     ------
     UsageError
-        If one has not.
+        If one cannot, or names none.
     """
     for path in paths:
         if path.suffix not in SUFFIXES:
             raise UsageError(f"{path}: a report is {' or '.join(SUFFIXES)}, by its suffix")
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"{path}: cannot be written: there is no folder {path.parent}")
 
 
 def _markdown_row(cells: tuple[str, ...]) -> str:

@@ -92,8 +92,7 @@ def classify(
             else:
                 job.to_file(paths, target, resume=resume)
         except KeyboardInterrupt:
-            kept = f"; {target.partial} keeps them, --resume continues it" if target else ""
-            typer.echo(f"interrupted after {job.tally.total:,} rows{kept}", err=True)
+            typer.echo(f"interrupted after {job.tally.total:,} rows{what_is_kept(target, chosen)}", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         report(job, discovery.skipped, time.monotonic() - started)
@@ -110,6 +109,13 @@ def prepare_output(output: str | None, chosen: OutputFormat, *, resume: bool, fo
     if not resume and not force and not target.is_special:
         target.refuse_to_overwrite()
     return target
+
+
+def what_is_kept(target: OutputFile | None, chosen: OutputFormat) -> str:
+    """Say where the rows of an interrupted run are, and how to go on."""
+    if target is None or target.is_special:
+        return ""
+    return f"; {target.partial} keeps them" + ("" if chosen is OutputFormat.TABLE else ", --resume continues it")
 
 
 def load_classifier(model: str | None, threads: int | None, max_pixels: int) -> GalaxyClassifier:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from galaxy_classify.classifier import GalaxyClassifier
+from galaxy_classify.filelock import only_writer
 from galaxy_classify.output import OutputFile, RecordFile, standard_output, write_errors
 from galaxy_classify.provenance import provenance
 from galaxy_classify.resume import DoneRow, done_rows, keep_matching
@@ -71,7 +72,8 @@ class Job:
         Raises
         ------
         UsageError
-            If the file cannot be written, or the interrupted run was made with another model or other options.
+            If the file cannot be written, another run is writing it, or the interrupted run was made with another
+            model or other options.
         GalaxyClassifyError
             If a write fails.
         """
@@ -80,14 +82,18 @@ class Job:
                 with RecordFile(output.path) as stream:
                     self._write_all(paths, stream)
                 return
-            made_with = self._provenance()
-            if not (resume and output.find_unfinished(made_with)):
-                output.begin(made_with)
-                with RecordFile(output.partial) as stream:
-                    self._write_all(paths, stream)
-            else:
-                self._continue(paths, output)
-            output.complete()
+            with only_writer(output.path):
+                self._write_or_continue(paths, output, resume=resume)
+
+    def _write_or_continue(self, paths: Iterator[str], output: OutputFile, *, resume: bool) -> None:
+        made_with = self._provenance()
+        if resume and output.find_unfinished(made_with):
+            self._continue(paths, output)
+        else:
+            output.begin(made_with)
+            with RecordFile(output.partial) as stream:
+                self._write_all(paths, stream)
+        output.complete()
 
     def _continue(self, paths: Iterator[str], output: OutputFile) -> None:
         size = errors = 0

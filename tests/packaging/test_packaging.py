@@ -90,10 +90,10 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
     expected = {
         "galaxy_classify": {
             "__init__.py", "__main__.py", "arguments.py", "classifier.py", "cli.py", "commandline.py", "contract.py",
-            "defaults.py", "discovery.py", "embedded.py", "errors.py", "fileformat.py", "golden.py", "imagefile.py",
-            "job.py", "model.py", "models/manifest.json", "models/seed-mlp.golden.json", "models/seed-mlp.onnx",
-            "onnxfile.py", "output.py", "parallel.py", "prediction.py", "preprocessing.py", "progress.py",
-            "provenance.py", "py.typed", "resume.py", "table.py", "tally.py", "writers.py",
+            "defaults.py", "discovery.py", "embedded.py", "errors.py", "fileformat.py", "filelock.py", "golden.py",
+            "imagefile.py", "job.py", "model.py", "models/manifest.json", "models/seed-mlp.golden.json",
+            "models/seed-mlp.onnx", "onnxfile.py", "output.py", "parallel.py", "prediction.py", "preprocessing.py",
+            "progress.py", "provenance.py", "py.typed", "resume.py", "table.py", "tally.py", "writers.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",

@@ -332,7 +332,7 @@ def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: P
     draw_golden(tmp_path / "golden" / "still more")
     too_large = run("convert", trained_run, "-o", model, *options)
     assert too_large.returncode == 1
-    assert "the limit is 300,000" in too_large.stderr
+    assert "the limit for golden images is 200,000" in too_large.stderr
 
 
 def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> None:

@@ -194,6 +194,25 @@ def test_threads_and_batches_may_change(tmp_path: Path, images: Path) -> None:
     assert run(images, "-o", output, "--resume", "--threads", "1", "--batch-size", "3").returncode == 1
 
 
+def test_two_runs_do_not_write_one_file(tmp_path: Path, images: Path) -> None:
+    """A job that was queued twice is refused while the first one runs, and goes on after it was killed."""
+    output = tmp_path / "out.csv"
+    first = subprocess.Popen([*COMMAND, "-", "-o", str(output)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert first.stdin is not None
+    deadline = time.monotonic() + 60
+    while not Path(f"{output}.partial").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    second = run(images, "-o", output, "--resume")
+    assert second.returncode == 2
+    assert "another run is writing it" in second.stderr
+    first.kill()
+    first.wait()
+    first.stdin.close()
+    assert run(images, "-o", output, "--resume").returncode == 1
+    assert len(rows(output)) == 40
+    assert not Path(f"{output}.lock").exists()
+
+
 def test_nothing_is_overwritten_without_force(tmp_path: Path, images: Path) -> None:
     """Neither a result nor the rows of an interrupted run."""
     output = tmp_path / "out.csv"
