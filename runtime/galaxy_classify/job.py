@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from galaxy_classify.classifier import GalaxyClassifier
+from galaxy_classify.errors import UsageError
 from galaxy_classify.filelock import only_writer
 from galaxy_classify.output import OutputFile, RecordFile, standard_output, write_errors
 from galaxy_classify.provenance import provenance
@@ -73,7 +74,7 @@ class Job:
         ------
         UsageError
             If the file cannot be written, another run is writing it, or the interrupted run was made with another
-            model or other options.
+            model, other options or other inputs.
         GalaxyClassifyError
             If a write fails.
         """
@@ -87,15 +88,16 @@ class Job:
 
     def _write_or_continue(self, paths: Iterator[str], output: OutputFile, *, resume: bool) -> None:
         made_with = self._provenance()
-        if resume and output.find_unfinished(made_with):
-            self._continue(paths, output)
+        existing = output.find_rows(made_with) if resume else None
+        if existing is not None:
+            self._continue(paths, output, existing)
         else:
             output.begin(made_with)
             with RecordFile(output.partial) as stream:
                 self._write_all(paths, stream)
         output.complete()
 
-    def _continue(self, paths: Iterator[str], output: OutputFile) -> None:
+    def _continue(self, paths: Iterator[str], output: OutputFile, existing: str) -> None:
         size = errors = 0
 
         def keep(row: DoneRow) -> None:
@@ -108,8 +110,14 @@ class Job:
                 self.tally.count(row.status, row.label)
                 self.advance()
 
-        rest, matched = keep_matching(self._done(output), paths, keep)
+        rest, matched = keep_matching(self._done(existing), paths, keep)
         self.changed = not matched
+        if self.changed and not self.kept:
+            raise UsageError(
+                f"{existing}: none of its rows would be kept, its first input is not the first of these; "
+                "choose another --output, or replace it with --force"
+            )
+        output.adopt(existing, self._provenance())
         if self.kept:
             header = io.StringIO()
             self._writer(header).start()
@@ -124,12 +132,12 @@ class Job:
 
     def _retry_errors(self, output: OutputFile) -> None:
         """Try the errors among the kept rows again, each in its place."""
-        failed = (row.path for row in islice(self._done(output), self.kept) if row.status == "error")
+        failed = (row.path for row in islice(self._done(output.partial), self.kept) if row.status == "error")
         predictions = self.classifier.classify(failed, threshold=self.threshold, batch_size=self.batch_size)
         with RecordFile(output.retried) as stream:
             writer = self._writer(stream)
             writer.start()
-            for number, row in enumerate(self._done(output)):
+            for number, row in enumerate(self._done(output.partial)):
                 if number < self.kept and row.status == "error":
                     prediction = next(predictions)
                     writer.write(prediction)
@@ -151,8 +159,8 @@ class Job:
             self.tally.add(prediction)
             self.advance()
 
-    def _done(self, output: OutputFile) -> Iterator[DoneRow]:
-        return done_rows(output.partial, self.output_format, self.classifier.model.description.classes)
+    def _done(self, path: str) -> Iterator[DoneRow]:
+        return done_rows(path, self.output_format, self.classifier.model.description.classes)
 
     def _provenance(self) -> dict[str, Any]:
         return provenance(self.classifier.model, threshold=self.threshold, max_pixels=self.classifier.max_pixels)

@@ -122,8 +122,8 @@ class OutputFile:
                 f"{self.partial}: holds the rows of an interrupted run; --resume continues it, --force starts anew"
             )
 
-    def find_unfinished(self, provenance: dict[str, Any]) -> bool:
-        """Prepare to continue: see to it that the rows so far have the unfinished name.
+    def find_rows(self, provenance: dict[str, Any]) -> str | None:
+        """Find the rows so far, to continue them.
 
         Parameters
         ----------
@@ -132,8 +132,8 @@ class OutputFile:
 
         Returns
         -------
-        bool
-            Whether there are any rows.
+        str or None
+            Name of the file that holds them, the unfinished form or a complete one; None if there is none.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class OutputFile:
         """
         existing = next((path for path in (self.partial, self.path) if os.path.isfile(path)), None)
         if existing is None:
-            return False
+            return None
         # A crash while a run was being completed leaves its sidecar under the unfinished name.
         before = self._read_sidecar(existing) or self._read_sidecar(self.partial)
         if before is None:
@@ -152,10 +152,13 @@ class OutputFile:
             )
         if differences := list(_differences(before, provenance)):
             raise UsageError(f"{existing}: cannot be continued: {'; '.join(differences)}; --force starts anew")
+        return existing
+
+    def adopt(self, existing: str, provenance: dict[str, Any]) -> None:
+        """Give the rows that `find_rows` has found the unfinished name, before they are added to."""
         if existing == self.path:
             os.replace(self.path, self.partial)
         self._write_sidecar(provenance)
-        return True
 
     def begin(self, provenance: dict[str, Any]) -> None:
         """Throw an unfinished form away, and write down what the rows of the next one are made with."""

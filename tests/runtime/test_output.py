@@ -243,11 +243,25 @@ def test_a_file_that_is_no_result_is_not_continued(tmp_path: Path, images: Path)
     result = run(images, "-o", output, "--resume")
     assert result.returncode == 2
     assert "is not the header of a result" in result.stderr
-    (tmp_path / "out.csv.partial").rename(tmp_path / "out.jsonl.partial")
-    (tmp_path / "out.csv.partial.meta.json").rename(tmp_path / "out.jsonl.partial.meta.json")
+    assert output.read_text() == "ra,dec\n1,2\n"
+    output.rename(tmp_path / "out.jsonl")
+    (tmp_path / "out.csv.meta.json").rename(tmp_path / "out.jsonl.meta.json")
     result = run(images, "-o", tmp_path / "out.jsonl", "--resume")
     assert result.returncode == 2
     assert "is damaged" in result.stderr
+
+
+def test_the_result_of_other_inputs_is_not_thrown_away(tmp_path: Path, images: Path, drawn_images: Path) -> None:
+    """--resume with the wrong folder is refused before anything is touched."""
+    output = tmp_path / "out.csv"
+    run(images, "-o", output)
+    before = output.read_bytes()
+    for wrong in (drawn_images, tmp_path / "none"):
+        result = run(wrong, "-o", output, "--resume")
+        assert result.returncode == 2
+        assert "none of its rows would be kept" in result.stderr
+        assert output.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.glob("out.*")) == ["out.csv", "out.csv.meta.json"]
 
 
 def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classifier: GalaxyClassifier) -> None:
