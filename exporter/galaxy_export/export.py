@@ -72,6 +72,8 @@ def export_run(
     metrics = run.read_metrics()
     classes = tuple(metrics["classes"])
     gate = load_gate_images(images, tuple(trained.network.input_shape[1:3]), classes)
+    if int8:
+        gate.require_labels()  # said before the conversion, not after it
     pictures = read_pictures(golden, gate.pixels.shape[1:3], trained.preprocessing) if golden else []
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
@@ -85,14 +87,9 @@ def export_run(
     expected = reference.probabilities
 
     if int8:
-        if gate.labels is None:
-            raise DataError(
-                f"{images}: has no labels, and --int8 must measure what accuracy it costs; give an HDF5 file "
-                "with labels, or a folder with a labels.csv (file,label)"
-            )
         proto = quantize_dense(proto)
         check_graph(proto)
-        report.quantization = check_quantization(reference, proto, gate.pixels, gate.labels)
+        report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
         proof["int8"] = asdict(report.quantization)
         expected = onnx_runner(proto)(gate.pixels, BATCH_SIZES[-1]).probabilities
 

@@ -41,6 +41,21 @@ class GateImages:
     origin: str
     unreadable: int = 0
 
+    def require_labels(self) -> NDArray[np.int64]:
+        """Return the labels, which the guard on int8 needs to measure accuracy and calibration.
+
+        Raises
+        ------
+        DataError
+            If the images have none.
+        """
+        if self.labels is None:
+            raise DataError(
+                f"{self.origin}: has no labels, and int8 must be measured for what accuracy it costs; give an HDF5 "
+                "file with labels, or a folder with a labels.csv (file,label)"
+            )
+        return self.labels
+
 
 def load_gate_images(path: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
     """Load the images for a check.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measur
 from galaxy_export.quantization import quantize_dense
 from galaxy_export.quantization_guard import check_quantization
 from galaxy_export.report import Report
+from galaxy_train.checksum import file_sha256
 from galaxy_train.evaluate import load_model
 from galaxy_train.run_folder import RunFolder
 
@@ -60,9 +60,7 @@ def load_trained(path: Path) -> Trained:
         If it is neither, or damaged.
     """
     if path.is_file():
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return Trained(load_model(path), sha256, None, Preprocessing())
+        return Trained(load_model(path), file_sha256(path), None, Preprocessing())
     run = RunFolder(path)
     run.check_complete()
     metrics, sha256 = run.read_metrics(), run.model_sha256()
@@ -113,11 +111,12 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     gate = load_gate_images(images, loaded.input_size, loaded.description.classes)
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
+    is_int8 = "int8" in loaded.description.parity
+    if is_int8:
+        gate.require_labels()  # said before Keras has done its work, not after it
     reference = keras_answers(trained.network, gate.pixels)
-    if "int8" in loaded.description.parity:
-        if gate.labels is None:
-            raise DataError(f"{images}: has no labels, which the guard on int8 needs; give an HDF5 file with labels")
-        report.quantization = check_quantization(reference, proto, gate.pixels, gate.labels)
+    if is_int8:
+        report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
         report.against = "the trained network, quantized anew,"
         reference = onnx_runner(quantize_dense(to_onnx(trained.network)))(gate.pixels, BATCH_SIZES[-1])
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)

@@ -51,9 +51,13 @@ def test_unreadable_files_are_left_out_and_counted(folder: Path) -> None:
 
 
 def test_without_labels(folder: Path) -> None:
-    """Parity needs none."""
+    """Parity needs none; the guard on int8 does, and says where they would come from."""
+    assert len(load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES).require_labels()) == 40
     (folder / "labels.csv").unlink()
-    assert load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES).labels is None
+    found = load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES)
+    assert found.labels is None
+    with pytest.raises(DataError, match=r"has no labels, .* or a folder with a labels\.csv \(file,label\)"):
+        found.require_labels()
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
             "report.py", "verify.py",
         },
         "galaxy_train": {
-            "__init__.py", "cli.py", "dataset.py", "evaluate.py", "figures.py", "fit.py", "plots.py", "py.typed",
-            "quiet.py", "recipes.py", "reporting.py", "run_folder.py",
+            "__init__.py", "checksum.py", "cli.py", "dataset.py", "evaluate.py", "figures.py", "fit.py", "plots.py",
+            "py.typed", "quiet.py", "recipes.py", "reporting.py", "run_folder.py",
         },
     }  # fmt: skip
     assert names == {f"{package}/{name}" for package, files in expected.items() for name in files}

@@ -8,7 +8,6 @@ that is given or where the galaxy_mnist package puts them below it.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import shutil
 import tempfile
 import zlib
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.errors import DataError
+from galaxy_train.checksum import file_sha256
 
 #: Where the galaxy_mnist package keeps its files, below the folder that it is given.
 GALAXY_MNIST_FOLDER: Final = Path("GalaxyMNIST") / "raw"
@@ -140,9 +140,7 @@ def load_file(path: Path) -> GalaxyDataset:
     images, labels = read_hdf5(path)
     if labels is None:
         raise DataError(f"{path}: has no data set 'labels'")
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return GalaxyDataset(images, labels, GALAXY_MNIST_CLASSES, path.name, sha256)
+    return GalaxyDataset(images, labels, GALAXY_MNIST_CLASSES, path.name, file_sha256(path))
 
 
 def read_hdf5(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from galaxy_classify.errors import DataError
+from galaxy_train.checksum import file_sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +123,4 @@ class RunFolder:
 
     def model_sha256(self) -> str:
         """Return the checksum of ``model.keras``."""
-        with self.model.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(self.model)
