@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -71,20 +72,24 @@ def drawn_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
-    """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
-    from galaxy_train.dataset import load_split
+def train(data: Path, folder: Path, recipe: str, **chosen: Any) -> Path:
+    """Train a recipe on a data set, and return the run folder."""
+    from galaxy_train.data import load_data
     from galaxy_train.fit import FitParameters, fit
     from galaxy_train.run_folder import RunFolder
 
-    folder = tmp_path_factory.mktemp("runs") / "mlp"
     with open(os.devnull, "w") as progress:
-        fit(
-            load_split(drawn_dataset, "train"),
-            load_split(drawn_dataset, "test"),
-            RunFolder(folder),
-            FitParameters(epochs=12, batch_size=50),
-            progress,
-        )
+        fit(load_data(data), RunFolder(folder), FitParameters.of_recipe(recipe, **chosen), progress)
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
+    """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", epochs=12, batch_size=50)
+
+
+@pytest.fixture(scope="session")
+def trained_cnn(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
+    """Run folder of the CNN, trained for a few epochs on drawn galaxies."""
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "cnn", "cnn", epochs=5)

@@ -13,7 +13,8 @@ from galaxy_classify.contract import Preprocessing
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.imagefile import read_model_input
-from galaxy_train.dataset import find_split, read_hdf5
+from galaxy_train.data import load_test
+from galaxy_train.hdf5 import find_split, read_hdf5
 
 #: Fewer prove little: rounding shows itself in the largest difference over many images.
 MIN_IMAGES = 32
@@ -63,8 +64,9 @@ def load_gate_images(path: Path, size: tuple[int, int], classes: tuple[str, ...]
     Parameters
     ----------
     path : pathlib.Path
-        An HDF5 file in GalaxyMNIST's layout, a folder with a test set in that layout, or a folder of image files,
-        which are preprocessed as the runtime does it; a ``labels.csv`` (``file,label``) in it gives their classes.
+        An HDF5 file in GalaxyMNIST's layout, a folder with a test set in that layout, a CSV file that names images and
+        classes (``file,label``), or a folder of image files, which are preprocessed as the runtime does it; a
+        ``labels.csv`` in it, or class folders, give their classes.
     size : tuple of (int, int)
         Height and width that the model wants, in pixels.
     classes : tuple of str
@@ -83,7 +85,7 @@ def load_gate_images(path: Path, size: tuple[int, int], classes: tuple[str, ...]
     if path.is_dir():
         found = _from_folder(path, size, classes)
     elif path.is_file():
-        found = _from_hdf5(path)
+        found = _from_csv(path, size, classes) if path.suffix.lower() == ".csv" else _from_hdf5(path)
     else:
         raise DataError(f"{path}: no such file or folder; --images names an HDF5 file or a folder of galaxy images")
     if len(found.pixels) < MIN_IMAGES:
@@ -98,6 +100,11 @@ def _from_hdf5(path: Path) -> GateImages:
     return GateImages(images, None if labels is None else labels.astype(np.int64), path.name)
 
 
+def _from_csv(path: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
+    found = load_test(path, classes, size[0], whole=True)
+    return GateImages(found.images, found.labels.astype(np.int64), path.name)
+
+
 def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
     paths = list(Discovery().paths([str(folder)], stdin=()))
     if not paths:
@@ -110,13 +117,16 @@ def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) 
             continue
     if not pixels:
         raise DataError(f"{folder}: none of its {len(paths)} images can be read")
-    labels = _read_labels(folder / LABELS_FILE, [Path(path) for path in pixels], classes)
+    labels = _find_labels(folder, [Path(path) for path in pixels], classes)
     return GateImages(np.stack(list(pixels.values())), labels, folder.name, len(paths) - len(pixels))
 
 
-def _read_labels(file: Path, paths: list[Path], classes: tuple[str, ...]) -> NDArray[np.int64] | None:
+def _find_labels(folder: Path, paths: list[Path], classes: tuple[str, ...]) -> NDArray[np.int64] | None:
+    """Take the labels from the folder's table, or else from the names of class folders."""
+    file = folder / LABELS_FILE
     if not file.is_file():
-        return None
+        names = [path.parent.name for path in paths]
+        return np.array([classes.index(name) for name in names], np.int64) if set(names) <= set(classes) else None
     with file.open(newline="", encoding="utf-8") as stream:
         rows = csv.DictReader(stream)
         if not {"file", "label"} <= set(rows.fieldnames or ()):

@@ -243,11 +243,11 @@ def test_batch_dependent_int8_is_refused(exported: dict[str, Any], drawn_dataset
 
     from galaxy_export.parity import onnx_runner
     from galaxy_export.quantization_guard import check_quantization
-    from galaxy_train.dataset import load_split
+    from galaxy_train.hdf5 import find_split, load_file
 
     path, _ = exported["float"]
     quantize_dynamic(path, tmp_path / "dynamic.onnx", weight_type=QuantType.QInt8, per_channel=True)
-    test = load_split(drawn_dataset, "test")
+    test = load_file(find_split(drawn_dataset, "test"))
     reference = onnx_runner(onnx.load(path))(test.images, 64)
     with pytest.raises(QuantizationError, match="depends on the others in its batch"):
         check_quantization(reference, onnx.load(tmp_path / "dynamic.onnx"), test.images, test.labels.astype(np.int64))
@@ -355,9 +355,9 @@ def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> No
 def test_every_embedded_model_passes_on_real_galaxies(galaxy_data: Path) -> None:
     """The shipped file reaches, on the stand-in's test set, exactly the accuracy that it claims."""
     from galaxy_classify.embedded import embedded_models
-    from galaxy_train.dataset import load_split
+    from galaxy_train.hdf5 import find_split, load_file
 
-    test = load_split(galaxy_data / "galaxies64", "test")
+    test = load_file(find_split(galaxy_data / "galaxies64", "test"))
     for source in embedded_models().values():
         model = OnnxModel(source)
         predicted = model.run(test.images).argmax(axis=1)

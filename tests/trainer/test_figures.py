@@ -1,11 +1,11 @@
-"""Accuracy, recall, precision and confusion."""
+"""Accuracy, recall, precision, confusion, calibration, and what a threshold does."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from galaxy_train.figures import expected_calibration_error, figures
+from galaxy_train.figures import auroc, brier_score, expected_calibration_error, figures, negative_log_likelihood
 
 CLASSES = ("a", "b", "c")
 
@@ -14,7 +14,7 @@ def test_figures_of_a_small_case() -> None:
     """Counted by hand: rows of the matrix are the true classes."""
     labels = np.array([0, 0, 0, 1, 1, 2], np.uint8)
     predicted = np.array([0, 0, 1, 1, 2, 2])
-    result = figures(labels, predicted, CLASSES)
+    result = figures(labels, np.eye(3)[predicted], CLASSES)
     assert result["images"] == 6
     assert result["accuracy"] == pytest.approx(4 / 6)
     assert result["recall"] == pytest.approx({"a": 2 / 3, "b": 1 / 2, "c": 1})
@@ -33,7 +33,35 @@ def test_calibration_error_of_a_small_case() -> None:
 
 def test_a_class_that_does_not_occur_counts_nowhere() -> None:
     """No division by zero, and no zero in the mean."""
-    result = figures(np.array([0, 0, 1]), np.array([0, 0, 1]), CLASSES)
+    result = figures(np.array([0, 0, 1]), np.eye(3)[[0, 0, 1]], CLASSES)
     assert result["recall"]["c"] is None
     assert result["precision"]["c"] is None
     assert result["macro_recall"] == 1
+
+
+def test_what_a_threshold_keeps() -> None:
+    """Counted by hand: a confidence that is exactly the threshold is kept."""
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.95, 0.05], [0.4, 0.6], [0.2, 0.8], [0.45, 0.55]])
+    result = figures(labels, probabilities, ("a", "b"))
+    assert result["kept"]["0.50"] == {"coverage": 1.0, "accuracy": 0.75}
+    assert result["kept"]["0.80"] == {"coverage": 0.5, "accuracy": 1.0}
+    nothing = figures(labels, np.full((4, 2), 0.5), ("a", "b"))
+    assert nothing["kept"]["0.95"] == {"coverage": 0.0, "accuracy": None}
+
+
+def test_likelihood_and_brier_score() -> None:
+    """By hand; a probability of zero for the truth is bad, but not infinitely so."""
+    labels = np.array([0, 1])
+    probabilities = np.array([[0.8, 0.2], [0.5, 0.5]])
+    assert negative_log_likelihood(labels, probabilities) == pytest.approx(-(np.log(0.8) + np.log(0.5)) / 2)
+    assert brier_score(labels, probabilities) == pytest.approx((0.04 + 0.04 + 0.25 + 0.25) / 2)
+    assert np.isfinite(negative_log_likelihood(np.array([0]), np.array([[0.0, 1.0]])))
+
+
+def test_the_area_under_the_roc_curve() -> None:
+    """All pairs counted one by one, ties half."""
+    rng = np.random.default_rng(0)
+    inside, outside = rng.integers(0, 20, 60) / 20, rng.integers(0, 15, 40) / 20
+    pairs = [(a > b) + 0.5 * (a == b) for a in inside for b in outside]
+    assert auroc(inside, outside) == pytest.approx(np.mean(pairs))

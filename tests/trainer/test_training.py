@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def test_a_run_folder_is_complete(trained_run: Path) -> None:
     """Model, history, metrics and two pictures, with everything that makes the figures repeatable."""
     assert {path.name for path in trained_run.iterdir()} == {
         "model.keras", "history.csv", "metrics.json", "accuracy.png", "confusion_matrix.png",
+        "reliability.png",
     }  # fmt: skip
     with (trained_run / "history.csv").open() as file:
         history = list(csv.DictReader(file))
@@ -57,7 +59,8 @@ def test_a_run_folder_is_complete(trained_run: Path) -> None:
     metrics = json.loads((trained_run / "metrics.json").read_text())
     assert metrics["parameter_count"] == 6_819_332
     assert metrics["parameters"] == {
-        "recipe": "mlp", "epochs": 12, "batch_size": 50, "learning_rate": 0.0015, "validation_split": 0.2, "seed": 0,
+        "recipe": "mlp", "epochs": 12, "batch_size": 50, "learning_rate": 0.0015, "validation_split": 0.2,
+        "balance": 0.0, "seed": 0, "init": None,
     }  # fmt: skip
     assert metrics["interrupted"] is False
     assert metrics["epochs_completed"] == 12
@@ -66,7 +69,10 @@ def test_a_run_folder_is_complete(trained_run: Path) -> None:
     test = metrics["test"]
     assert set(test["recall"]) == set(test["precision"]) == set(GALAXY_MNIST_CLASSES)
     assert np.sum(test["confusion_matrix"]) == test["images"] == 200
-    for name in ("accuracy.png", "confusion_matrix.png"):
+    assert {"calibration_error", "negative_log_likelihood", "brier_score", "symmetry_agreement", "kept"} < set(test)
+    assert metrics["validation"]["images"] == 160
+    assert metrics["temperature"] > 0
+    for name in ("accuracy.png", "confusion_matrix.png", "reliability.png"):
         with Image.open(trained_run / name) as picture:
             assert min(picture.size) > 400
             assert np.unique(np.asarray(picture.convert("L"))).size > 50
@@ -82,11 +88,19 @@ def test_evaluate_repeats_the_test_figures(trained_run: Path, drawn_dataset: Pat
     result = run("evaluate", trained_run, "--data", drawn_dataset)
     test = json.loads((trained_run / "metrics.json").read_text())["test"]
     assert result.returncode == 0, result.stderr
-    assert f"accuracy     {test['accuracy']:.4f}" in result.stdout
-    assert f"macro recall {test['macro_recall']:.4f}" in result.stdout
+    for name, figure in (
+        ("accuracy", "accuracy"),
+        ("macro recall", "macro_recall"),
+        ("expected calibration error", "calibration_error"),
+        ("negative log-likelihood", "negative_log_likelihood"),
+        ("Brier score", "brier_score"),
+    ):
+        assert re.search(rf"^{name} +{test[figure]:.4f}$", result.stdout, re.MULTILINE)
+    assert f"in all eight orientations  {test['symmetry_agreement']:.2%}" in result.stdout
 
 
-def test_fit_reports_progress_and_is_repeatable(drawn_dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["mlp", "cnn"])
+def test_fit_reports_progress_and_is_repeatable(drawn_dataset: Path, tmp_path: Path, recipe: str) -> None:
     """The same seed gives the same network, another seed another; stdout has the figures, stderr the progress."""
     results = {}
     for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
@@ -94,6 +108,8 @@ def test_fit_reports_progress_and_is_repeatable(drawn_dataset: Path, tmp_path: P
             "fit",
             "--data",
             drawn_dataset,
+            "--recipe",
+            recipe,
             "--out",
             tmp_path / name,
             "--epochs",
@@ -117,7 +133,7 @@ def test_an_interrupted_run_keeps_its_epochs_and_its_network(drawn_dataset: Path
     """Ctrl-C completes the run folder with what is there, says so in the metrics, and ends with 130."""
     out = tmp_path / "run"
     process = subprocess.Popen(
-        [*COMMAND, "fit", "--data", str(drawn_dataset), "--out", str(out), "--epochs", "1000", "--batch-size", "100"],
+        [*COMMAND, "fit", "--data", str(drawn_dataset), "--out", str(out), "--recipe", "mlp", "--epochs", "1000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -140,7 +156,7 @@ def test_mistakes_are_one_line_each(drawn_dataset: Path, trained_run: Path, tmp_
     """A user's mistake never makes a traceback, and costs nothing that was there."""
     before = (trained_run / "model.keras").stat().st_mtime_ns
     cases = {
-        ("fit", "--data", tmp_path / "none"): (1, "no such folder"),
+        ("fit", "--data", tmp_path / "none"): (1, "no such file or folder"),
         ("fit", "--data", drawn_dataset, "--recipe", "magic"): (2, "no recipe is called 'magic'; there are: mlp"),
         ("fit", "--data", drawn_dataset, "--out", trained_run): (1, "exists already"),
         ("evaluate", tmp_path / "none", "--data", drawn_dataset): (1, "no such run folder"),
@@ -158,7 +174,19 @@ def test_mistakes_are_one_line_each(drawn_dataset: Path, trained_run: Path, tmp_
 
 def test_a_diverging_training_is_told_so(drawn_dataset: Path, tmp_path: Path) -> None:
     """A network of not-a-numbers is not saved as a result."""
-    result = run("fit", "--data", drawn_dataset, "--out", tmp_path / "run", "--epochs", "2", "--learning-rate", "1e38")
+    result = run(
+        "fit",
+        "--data",
+        drawn_dataset,
+        "--recipe",
+        "mlp",
+        "--out",
+        tmp_path / "run",
+        "--epochs",
+        "2",
+        "--learning-rate",
+        "1e38",
+    )
     assert result.returncode == 1
     assert "the training diverged" in result.stderr
     assert not (tmp_path / "run" / "model.keras").exists()
@@ -166,7 +194,19 @@ def test_a_diverging_training_is_told_so(drawn_dataset: Path, tmp_path: Path) ->
 
 def test_without_a_validation_part(drawn_dataset: Path, tmp_path: Path) -> None:
     """All images may be trained on; the history then has no validation columns."""
-    result = run("fit", "--data", drawn_dataset, "--out", tmp_path / "run", "--epochs", "1", "--validation-split", "0")
+    result = run(
+        "fit",
+        "--data",
+        drawn_dataset,
+        "--recipe",
+        "mlp",
+        "--out",
+        tmp_path / "run",
+        "--epochs",
+        "1",
+        "--validation-split",
+        "0",
+    )
     assert result.returncode == 0, result.stderr
     assert "val_accuracy" not in (tmp_path / "run" / "history.csv").read_text()
 

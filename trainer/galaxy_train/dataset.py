@@ -1,32 +1,12 @@
-"""Read data sets in GalaxyMNIST's HDF5 layout.
-
-``images`` is uint8, (N, height, width, 3), RGB, and ``labels`` is uint8, (N,), an index into GalaxyMNIST's classes.
-The files are ``train_dataset.hdf5`` and ``test_dataset.hdf5``, as they are or compressed as ``.hdf5.gz``, in the folder
-that is given or where the galaxy_mnist package puts them below it.
-"""
+"""Labelled galaxy images in memory, wherever they came from."""
 
 from __future__ import annotations
 
-import gzip
-import shutil
-import tempfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Final
+from dataclasses import dataclass, replace
+from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
-
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
-from galaxy_classify.errors import DataError
-from galaxy_train.checksum import file_sha256
-
-#: Where the galaxy_mnist package keeps its files, below the folder that it is given.
-GALAXY_MNIST_FOLDER: Final = Path("GalaxyMNIST") / "raw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,175 +17,50 @@ class GalaxyDataset:
     ----------
     images : ndarray of uint8, shape (N, height, width, 3)
         RGB pixels.
-    labels : ndarray of uint8, shape (N,)
+    labels : ndarray of int, shape (N,)
         Index into `classes`.
     classes : tuple of str
         Class names.
     file : str
-        Name of the file that it was read from.
+        Name of the file or folder that it was read from.
     sha256 : str
-        Checksum of that file.
+        Checksum of that file; of files in a folder, that of pixels and labels.
+    weights : ndarray of float32, shape (N,), or None
+        How much each image counts in training; None if all count alike.
     """
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    labels: NDArray[np.integer[Any]]
     classes: tuple[str, ...]
     file: str
     sha256: str
+    weights: NDArray[np.float32] | None = None
+
+    def images_per_class(self) -> dict[str, int]:
+        """Return how many images each class has."""
+        counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, counts, strict=True))
 
     def summary(self) -> dict[str, Any]:
         """Return what a run records of its data: file name, checksum, shape and images per class."""
-        counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
-        return {
+        summary: dict[str, Any] = {
             "file": self.file,
             "sha256": self.sha256,
             "shape": list(self.images.shape),
-            "images_per_class": dict(zip(self.classes, counts, strict=True)),
+            "images_per_class": self.images_per_class(),
         }
+        if self.weights is not None:
+            weights, counts = np.unique(self.weights, return_counts=True)
+            summary["weights"] = dict(zip(map(str, weights.tolist()), counts.tolist(), strict=True))
+        return summary
 
+    def subset(self, chosen: NDArray[np.integer[Any]]) -> GalaxyDataset:
+        """Return a part of the set.
 
-def find_split(folder: Path, split: str) -> Path:
-    """Find the file of a split.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Folder that holds the files, directly or under ``GalaxyMNIST/raw``.
-    split : {"train", "test"}
-        Which one.
-
-    Returns
-    -------
-    pathlib.Path
-        The file; an uncompressed one is preferred.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; --data names the folder that holds train_dataset.hdf5")
-    for parent in (folder, folder / GALAXY_MNIST_FOLDER):
-        for suffix in (".hdf5", ".hdf5.gz"):
-            path = parent / f"{split}_dataset{suffix}"
-            if path.is_file():
-                return path
-    raise DataError(
-        f"{folder}: holds no {split}_dataset.hdf5 or .hdf5.gz, neither directly nor under {GALAXY_MNIST_FOLDER}"
-    )
-
-
-def load_split(folder: Path, split: str) -> GalaxyDataset:
-    """Read one split of a data set.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Folder that holds the files, directly or under ``GalaxyMNIST/raw``.
-    split : {"train", "test"}
-        Which one.
-
-    Returns
-    -------
-    GalaxyDataset
-        Images and labels, in memory.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or not in GalaxyMNIST's layout; the message names it.
-    """
-    return load_file(find_split(folder, split))
-
-
-def load_file(path: Path) -> GalaxyDataset:
-    """Read one labelled HDF5 file in GalaxyMNIST's layout.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, ``.hdf5`` or ``.hdf5.gz``.
-
-    Returns
-    -------
-    GalaxyDataset
-        Images and labels, in memory.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or not in GalaxyMNIST's layout; the message names it.
-    """
-    images, labels = read_hdf5(path)
-    if labels is None:
-        raise DataError(f"{path}: has no data set 'labels'")
-    return GalaxyDataset(images, labels, GALAXY_MNIST_CLASSES, path.name, file_sha256(path))
-
-
-def read_hdf5(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Read the images of an HDF5 file and, if it has them, the labels.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, ``.hdf5`` or ``.hdf5.gz``.
-
-    Returns
-    -------
-    images : ndarray of uint8, shape (N, size, size, 3)
-        RGB pixels.
-    labels : ndarray of uint8, shape (N,), or None
-        Index into GalaxyMNIST's classes.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or not in GalaxyMNIST's layout; the message names it.
-    """
-    try:
-        with _uncompressed(path) as file, h5py.File(file, "r") as content:
-            if not isinstance(content.get("images"), h5py.Dataset):
-                raise DataError(f"{path}: has no data set 'images'")
-            _check_images(path, content["images"])
-            if "labels" not in content:
-                return content["images"][()], None
-            _check_labels(path, content["labels"], len(content["images"]))
-            return content["images"][()], content["labels"][()]
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read as HDF5: {' '.join(str(error).split())}; fetch it again") from None
-
-
-@contextmanager
-def _uncompressed(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file; a compressed one is unpacked to a temporary file, since HDF5 seeks in what it reads."""
-    if path.suffix != ".gz":
-        with path.open("rb") as plain:
-            yield plain
-        return
-    with tempfile.TemporaryFile() as unpacked:
-        with gzip.open(path, "rb") as packed:
-            shutil.copyfileobj(packed, unpacked)
-        unpacked.seek(0)
-        yield unpacked
-
-
-def _check_images(path: Path, images: h5py.Dataset) -> None:
-    if images.dtype != np.uint8:
-        raise DataError(f"{path}: images are {images.dtype}, not uint8")
-    if images.ndim != 4 or images.shape[3] != 3 or images.shape[1] != images.shape[2]:
-        raise DataError(f"{path}: images have shape {images.shape}, not (N, size, size, 3)")
-    if not len(images):
-        raise DataError(f"{path}: holds no images")
-
-
-def _check_labels(path: Path, labels: h5py.Dataset, images: int) -> None:
-    if labels.dtype != np.uint8:
-        raise DataError(f"{path}: labels are {labels.dtype}, not uint8")
-    if labels.ndim != 1:
-        raise DataError(f"{path}: labels have shape {labels.shape}, not (N,)")
-    if len(labels) != images:
-        raise DataError(f"{path}: {images} images, but {len(labels)} labels")
-    largest, classes = int(labels[()].max()), len(GALAXY_MNIST_CLASSES)
-    if largest >= classes:
-        raise DataError(f"{path}: labels reach {largest}, but there are only the classes 0 to {classes - 1}")
+        Parameters
+        ----------
+        chosen : ndarray of int
+            Positions of the images.
+        """
+        weights = None if self.weights is None else self.weights[chosen]
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen], weights=weights)

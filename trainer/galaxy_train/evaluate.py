@@ -7,16 +7,22 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
+
+# Not used by name: a network with these layers can be loaded once they are registered.
+from galaxy_train import symmetric as _registers_layers  # noqa: F401
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.figures import figures
+from galaxy_train.recipes import LOGITS
 from galaxy_train.run_folder import RunFolder
+from galaxy_train.symmetric import ORIENTATIONS, orient
 
 BATCH_SIZE = 256
 
 
-def evaluate_model(model: Any, dataset: GalaxyDataset) -> dict[str, Any]:
+def evaluate_model(model: Any, dataset: GalaxyDataset) -> tuple[dict[str, Any], NDArray[np.float32]]:
     """Return the figures of a network on a data set.
 
     Parameters
@@ -28,11 +34,47 @@ def evaluate_model(model: Any, dataset: GalaxyDataset) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        As `galaxy_train.figures.figures` gives it.
+    figures : dict
+        As `galaxy_train.figures.figures` gives it, and ``symmetry_agreement``.
+    probabilities : ndarray of float32, shape (N, classes)
+        Of each image.
     """
-    probabilities = model.predict(dataset.images, batch_size=BATCH_SIZE, verbose=0)
-    return figures(dataset.labels, np.argmax(probabilities, axis=1), dataset.classes)
+    probabilities = predict(model, dataset.images)
+    merit = figures(dataset.labels, probabilities, dataset.classes)
+    return merit | {"symmetry_agreement": symmetry_agreement(model, dataset.images)}, probabilities
+
+
+def predict(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a network's answers, shape (N, classes)."""
+    answers: NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    return answers
+
+
+def predict_logits(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what a network says before temperature and softmax, shape (N, classes)."""
+    return predict(keras.Model(model.inputs, model.get_layer(LOGITS).output), images)
+
+
+def symmetry_agreement(model: Any, images: NDArray[np.uint8]) -> float:
+    """Return the share of images whose class stays the same in all eight orientations.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes uint8 pixels, gives probabilities.
+    images : ndarray of uint8, shape (N, size, size, 3)
+        RGB pixels.
+
+    Returns
+    -------
+    float
+        1 if no turn by right angles and no mirror changes a class.
+    """
+    classes = []
+    for orientation in range(ORIENTATIONS):
+        turned = orient(images.transpose(1, 2, 0, 3), orientation).transpose(2, 0, 1, 3)
+        classes.append(predict(model, np.ascontiguousarray(turned)).argmax(axis=1))
+    return float((np.stack(classes) == classes[0]).all(axis=0).mean())
 
 
 def load_model(path: Path) -> Any:
@@ -60,30 +102,25 @@ def load_model(path: Path) -> Any:
         raise DataError(f"{path}: cannot be loaded as a Keras model: {reason}") from None
 
 
-def evaluate_run(run: RunFolder, test: GalaxyDataset) -> dict[str, Any]:
-    """Repeat the test figures of a run from its ``model.keras``.
+def load_run(run: RunFolder) -> tuple[Any, dict[str, Any]]:
+    """Load the network and the metrics of a finished run.
 
     Parameters
     ----------
     run : RunFolder
         The run.
-    test : GalaxyDataset
-        The test set.
 
     Returns
     -------
-    dict
-        As `galaxy_train.figures.figures` gives it.
+    model : keras.Model
+        The network.
+    metrics : dict
+        What stands in ``metrics.json``.
 
     Raises
     ------
     DataError
-        If the run cannot be used, or the data set does not fit it.
+        If the run did not finish, or a file is damaged.
     """
     run.check_complete()
-    model = load_model(run.model)
-    if tuple(model.input_shape[1:]) != test.images.shape[1:]:
-        raise DataError(f"{test.file}: images are {test.images.shape[1:]}, the model wants {model.input_shape[1:]}")
-    if model.output_shape[1] != len(test.classes):
-        raise DataError(f"{test.file}: has {len(test.classes)} classes, the model {model.output_shape[1]}")
-    return evaluate_model(model, test)
+    return load_model(run.model), run.read_metrics()

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, TextIO
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
+from galaxy_train.batches import training_batches
+from galaxy_train.calibration import fit_temperature
+from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.evaluate import evaluate_model
-from galaxy_train.plots import plot_accuracy, plot_confusion_matrix
-from galaxy_train.recipes import RECIPES
+from galaxy_train.evaluate import evaluate_model, predict_logits
+from galaxy_train.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
+from galaxy_train.recipes import RECIPES, TEMPERATURE, Recipe
 from galaxy_train.reporting import EpochReporter, HistoryWriter
 from galaxy_train.run_folder import RunFolder
+from galaxy_train.splitting import hold_out
+from galaxy_train.transfer_learning import start_from
+
+#: Epochs in which the learning rate of a cosine rises from nothing.
+WARM_UP: int = 2
 
 
 @dataclass(frozen=True, slots=True)
 class FitParameters:
     """Everything that a training depends on besides the data.
-
-    The defaults are the seed's: GalaxyMNIST's MLP, 50 epochs, batches of 1000, Adam.
 
     Parameters
     ----------
@@ -36,19 +43,45 @@ class FitParameters:
     batch_size : int
         Images a step.
     learning_rate : float
-        Adam's.
+        Adam's, at its highest.
     validation_split : float
-        Fraction of the training images, the last ones in the file, that is held out; 0 for none.
+        Fraction of the training images that is held out, as the recipe says which; 0 for none.
+    balance : float
+        0 if every image counts alike, 1 if every class does; between, the classes' weights are a power of that.
     seed : int
-        Seed of weights, shuffling and dropout.
+        Seed of weights, shuffling, dropout, augmentation and of the choice of held-out images.
+    init : str or None
+        SHA-256 of the network whose weights were the beginning, if any.
     """
 
-    recipe: str = "mlp"
-    epochs: int = 50
-    batch_size: int = 1000
-    learning_rate: float = 0.0015
+    recipe: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
     validation_split: float = 0.2
+    balance: float = 0.0
     seed: int = 0
+    init: str | None = None
+
+    @classmethod
+    def of_recipe(cls, recipe: str, **chosen: Any) -> FitParameters:
+        """Return a recipe's parameters, some of them chosen otherwise.
+
+        Parameters
+        ----------
+        recipe : str
+            Name in `RECIPES`.
+        **chosen
+            Parameters by name; None leaves the recipe's own.
+
+        Examples
+        --------
+        >>> FitParameters.of_recipe("mlp", epochs=3).batch_size
+        1000
+        """
+        own = RECIPES[recipe]
+        defaults = {"epochs": own.epochs, "batch_size": own.batch_size, "learning_rate": own.learning_rate}
+        return cls(recipe, **defaults | {name: value for name, value in chosen.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +101,31 @@ class FitResult:
 
 
 def fit(
-    train: GalaxyDataset,
-    test: GalaxyDataset,
+    data: TrainingData,
     run: RunFolder,
     parameters: FitParameters,
     progress: TextIO,
     *,
+    init: RunFolder | None = None,
     force: bool = False,
 ) -> FitResult:
-    """Train a recipe and leave a run folder.
+    """Train a recipe, calibrate it, and leave a run folder.
 
     An interrupt (Ctrl-C) ends the training early: the run folder is then completed with the weights at hand, and its
     metrics say so.
 
     Parameters
     ----------
-    train, test : GalaxyDataset
-        Training set, whose last part is held out for validation, and test set.
+    data : TrainingData
+        Training set, of which a part is held out for validation, and test set.
     run : RunFolder
         Where the results go.
     parameters : FitParameters
         What to train, and how.
     progress : text file
         Where a line an epoch, or a progress bar on a terminal, goes.
+    init : RunFolder, optional
+        Run whose weights are the beginning.
     force : bool
         Whether a run that is there already may be replaced.
 
@@ -102,28 +137,32 @@ def fit(
     Raises
     ------
     DataError
-        If the data sets do not fit each other, the run folder exists, or the training diverged.
+        If the data do not suit the recipe, the run folder exists, or the training diverged.
     KeyboardInterrupt
         If interrupted before the first epoch was done.
     """
-    if test.images.shape[1:] != train.images.shape[1:]:
-        raise DataError(
-            f"{test.file}: images are {test.images.shape[1:]}, those of {train.file} {train.images.shape[1:]}"
-        )
-    if int(len(train.images) * (1 - parameters.validation_split)) < 1:
-        raise DataError(f"{train.file}: {len(train.images)} images leave none to train on beside the validation part")
+    recipe = RECIPES[parameters.recipe]
+    train, validation = _hold_out(data.train, recipe, parameters)
+    keras.utils.set_random_seed(parameters.seed)
+    tf.config.experimental.enable_op_determinism()
+    model = recipe.build(train.images.shape[1], len(train.classes))
+    if init is not None:
+        start_from(model, init, train.classes)
     run.create(force=force)
 
-    model = _train_ready_model(train, parameters)
-    interrupted = _run_epochs(model, train, parameters, run, progress)
+    _compile(model, recipe, parameters, len(train.images))
+    interrupted = _run_epochs(model, train, validation, recipe, parameters, run, progress)
     history = run.read_history()
     if not history:
         raise KeyboardInterrupt
     if not math.isfinite(history[-1]["loss"]):
         raise DataError(f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate")
+    temperature = _calibrate(model, validation)
     # Without the optimizer, whose moments would triple the file.
-    keras.Model(model.input, model.output, name=model.name).save(run.model)
+    trained = keras.Model(model.input, model.output, name=model.name)
+    trained.save(run.model)
 
+    test, probabilities = evaluate_model(trained, data.test)
     metrics = {
         "recipe": parameters.recipe,
         "parameters": asdict(parameters),
@@ -131,51 +170,145 @@ def fit(
         "classes": list(train.classes),
         "epochs_completed": len(history),
         "interrupted": interrupted,
-        "data": {"train": train.summary(), "test": test.summary()},
+        "data": data.summary(),
         "last_epoch": history[-1],
-        "test": evaluate_model(model, test),
+        "temperature": temperature,
+        "validation": evaluate_model(trained, validation)[0] if validation is not None else None,
+        "test": test,
         "model_sha256": run.model_sha256(),
         "versions": _versions(),
     }
     plot_accuracy(history, run.accuracy_plot)
-    plot_confusion_matrix(metrics["test"]["confusion_matrix"], train.classes, run.confusion_plot)
+    plot_confusion_matrix(test["confusion_matrix"], train.classes, run.confusion_plot)
+    plot_reliability(data.test.labels, probabilities, run.reliability_plot)
     # Last, because a run folder with metrics is a complete one.
     run.write_metrics(metrics)
     return FitResult(metrics, interrupted)
 
 
-def _train_ready_model(train: GalaxyDataset, parameters: FitParameters) -> Any:
-    keras.utils.set_random_seed(parameters.seed)
-    tf.config.experimental.enable_op_determinism()
-    build: Callable[[int, int], Any] = RECIPES[parameters.recipe]
-    model = build(train.images.shape[1], len(train.classes))
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate=parameters.learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
+def _hold_out(
+    train: GalaxyDataset, recipe: Recipe, parameters: FitParameters
+) -> tuple[GalaxyDataset, GalaxyDataset | None]:
+    """Part the training set; images without weight are in neither part."""
+    weights = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
+    if recipe.validation == "last":
+        everything = np.arange(len(train.images))
+        kept, held_out = np.split(everything, [int(len(everything) * (1 - parameters.validation_split))])
+    else:
+        # What counts less in training is not what one wants to be right about.
+        eligible = weights == weights.max()
+        kept, held_out = hold_out(train.labels, parameters.validation_split, parameters.seed, eligible)
+    kept = kept[weights[kept] > 0]
+    if not len(kept):
+        raise DataError(f"{train.file}: {len(train.images)} images leave none to train on beside the validation part")
+    return train.subset(kept), train.subset(held_out) if len(held_out) else None
 
 
-def _run_epochs(model: Any, train: GalaxyDataset, parameters: FitParameters, run: RunFolder, progress: TextIO) -> bool:
-    """Train, and return whether it was interrupted."""
-    reporter = EpochReporter(parameters.epochs, progress)
-    try:
-        model.fit(
-            train.images,
-            train.labels,
-            batch_size=parameters.batch_size,
-            epochs=parameters.epochs,
-            validation_split=parameters.validation_split,
-            shuffle=True,
-            verbose=0,
-            callbacks=[HistoryWriter(run.history), reporter],
+def class_weights(
+    labels: NDArray[np.integer[Any]], weights: NDArray[np.float32], balance: float
+) -> NDArray[np.float32]:
+    """Return how much each image counts, on average 1.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    weights : ndarray of float32, shape (N,)
+        How much each image counts within its class.
+    balance : float
+        0 leaves the weights, 1 makes every class count alike.
+
+    Returns
+    -------
+    ndarray of float32, shape (N,)
+        The weights to train with.
+
+    Examples
+    --------
+    >>> class_weights(np.array([0, 0, 0, 1]), np.ones(4, np.float32), 1.0).round(3).tolist()
+    [0.667, 0.667, 0.667, 2.0]
+    """
+    totals = np.bincount(labels, weights=weights)
+    balanced = weights * totals[labels] ** -balance
+    normalised: NDArray[np.float32] = (balanced / balanced.mean()).astype(np.float32)
+    return normalised
+
+
+def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int) -> None:
+    optimizer: Any
+    if recipe.cosine:
+        steps = math.ceil(images / parameters.batch_size)
+        warm_up = min(WARM_UP, parameters.epochs - 1) * steps
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warm_up else parameters.learning_rate,
+            parameters.epochs * steps - warm_up,
+            warmup_target=parameters.learning_rate if warm_up else None,
+            warmup_steps=warm_up,
         )
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    else:
+        optimizer = keras.optimizers.Adam(parameters.learning_rate)
+    smooth = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+    loss = smooth if recipe.label_smoothing else "sparse_categorical_crossentropy"
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+
+
+def _run_epochs(
+    model: Any,
+    train: GalaxyDataset,
+    validation: GalaxyDataset | None,
+    recipe: Recipe,
+    parameters: FitParameters,
+    run: RunFolder,
+    progress: TextIO,
+) -> bool:
+    """Train, and return whether it was interrupted."""
+
+    def targets(dataset: GalaxyDataset) -> Any:
+        return (
+            np.eye(len(dataset.classes), dtype=np.float32)[dataset.labels] if recipe.label_smoothing else dataset.labels
+        )
+
+    weights = None
+    if train.weights is not None or parameters.balance:
+        own = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
+        weights = class_weights(train.labels, own, parameters.balance)
+    held_out = (validation.images, targets(validation)) if validation is not None else None
+    reporter = EpochReporter(parameters.epochs, progress)
+    options = {
+        "epochs": parameters.epochs,
+        "validation_data": held_out,
+        "verbose": 0,
+        "callbacks": [HistoryWriter(run.history), reporter],
+    }
+    try:
+        if recipe.augment:
+            batches = training_batches(train.images, targets(train), weights, parameters.batch_size, parameters.seed)
+            model.fit(batches, shuffle=False, **options)
+        else:
+            model.fit(
+                train.images,
+                targets(train),
+                sample_weight=weights,
+                batch_size=parameters.batch_size,
+                shuffle=True,
+                **options,
+            )
     except KeyboardInterrupt:
         return True
     finally:
         reporter.close()
     return False
+
+
+def _calibrate(model: Any, validation: GalaxyDataset | None) -> float | None:
+    """Fit the temperature on the held-out part and put it into the network; None where nothing was held out."""
+    if validation is None:
+        return None
+    temperature = fit_temperature(predict_logits(model, validation.images), validation.labels)
+    model.get_layer(TEMPERATURE).scale = 1 / temperature
+    return temperature
 
 
 def _versions() -> dict[str, str]:

@@ -1,12 +1,16 @@
-"""The two pictures of a run: accuracy against epoch, and the confusion matrix."""
+"""The pictures of a run: accuracy against epoch, the confusion matrix, and reliability."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from galaxy_train.figures import BINS, expected_calibration_error, reliability
 
 
 def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
@@ -63,4 +67,36 @@ def plot_confusion_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str
     axes.set_yticks(ticks, classes)
     axes.set(xlabel="predicted class", ylabel="true class", title="Confusion matrix of the test set")
     figure.colorbar(picture, ax=axes, label="share of the true class")
+    figure.savefig(path)
+
+
+def plot_reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], path: Path) -> None:
+    """Draw how often a network is right against how sure it is, and how many images there are at each confidence.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    probabilities : ndarray of float, shape (N, classes)
+        Rows sum to 1.
+    path : pathlib.Path
+        PNG file.
+    """
+    counts, confidence, accuracy = reliability(labels, probabilities)
+    filled = counts > 0
+    figure = Figure(figsize=(5.5, 6.5), dpi=120, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    upper.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as sure as right")
+    # One standard error: a bin of five images proves nothing.
+    error = np.sqrt(accuracy * (1 - accuracy) / np.maximum(counts, 1))
+    upper.errorbar(confidence[filled], accuracy[filled], error[filled], fmt="o", capsize=3, label="test set, by bin")
+    calibration_error = expected_calibration_error(labels, probabilities)
+    upper.set(
+        ylabel="accuracy", ylim=(0, 1.02), title=f"Reliability, expected calibration error {calibration_error:.3f}"
+    )
+    upper.grid(alpha=0.3)
+    upper.legend(loc="upper left")
+    lower.bar((np.arange(BINS) + 0.5) / BINS, counts, width=0.9 / BINS)
+    lower.set(xlabel="confidence", ylabel="images", xlim=(0, 1))
+    lower.grid(alpha=0.3, axis="y")
     figure.savefig(path)

@@ -1,17 +1,56 @@
-"""Recipes: how a network is built, by name.
+"""Recipes: how a network is built and trained, by name.
 
-A recipe's network takes uint8 pixels (batch, height, width, 3) and scales them itself; its last two layers are
-``logits`` and ``probabilities``, which the exporter's parity gate compares one by one.
+A recipe's network takes uint8 pixels (batch, height, width, 3) and scales them itself. It ends with the layers
+``logits``, whose answers the exporter's parity gate compares, ``temperature``, which is fitted after the training, and
+``probabilities``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME
+from galaxy_classify.errors import DataError
 
 LOGITS: Final = "logits"
+TEMPERATURE: Final = "temperature"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A network and the way it is trained.
+
+    Parameters
+    ----------
+    build : callable
+        Takes the edge of the images in pixels and the number of classes, returns a ``keras.Model``.
+    epochs, batch_size : int
+        Passes over the training images, and images a step, unless the user chooses others.
+    learning_rate : float
+        Adam's, at its highest, unless the user chooses another.
+    validation : {"last", "stratified"}
+        Whether the last part of the training set is held out, or a part of each class at random.
+    augment : bool
+        Whether each image is turned and changed at random each time.
+    cosine : bool
+        Whether the learning rate falls along a cosine to zero after a short rise, or is constant.
+    weight_decay : float
+        AdamW's.
+    label_smoothing : float
+        Share of each label that is spread over all classes.
+    """
+
+    build: Callable[[int, int], Any]
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    validation: Literal["last", "stratified"]
+    augment: bool = False
+    cosine: bool = False
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
 
 
 def mlp(size: int, classes: int) -> Any:
@@ -43,8 +82,82 @@ def mlp(size: int, classes: int) -> Any:
     for _ in range(3):
         x = layers.Dense(512, activation="relu")(x)
         x = layers.Dropout(0.2)(x)
-    logits = layers.Dense(classes, name=LOGITS)(x)
-    return keras.Model(images, layers.Softmax(name=OUTPUT_NAME)(logits), name="mlp")
+    return _with_head("mlp", images, x, classes)
 
 
-RECIPES: Final[dict[str, Callable[[int, int], Any]]] = {"mlp": mlp}
+def cnn(size: int, classes: int) -> Any:
+    """Build a compact convolutional network that answers alike to a galaxy in all eight orientations.
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the images in pixels: a multiple of 8, beyond 128 px of 16.
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    keras.Model
+        The network.
+
+    Raises
+    ------
+    DataError
+        If the images have another size: halved again and again, they must keep a centre.
+
+    See Also
+    --------
+    galaxy_train.symmetric : Where the eight orientations are explained.
+    """
+    step = 8 if size <= LARGEST_UNREDUCED else 16
+    if size % step:
+        raise DataError(f"the recipe cnn takes images of a multiple of {step} px, not {size} px; see --size")
+    import keras
+
+    from galaxy_train.symmetric import OrientationMean, SymmetricConvolution
+
+    layers = keras.layers
+    images = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
+    x = layers.Rescaling(1 / 255)(images)
+    x = layers.ReLU()(SymmetricConvolution(STEM_FEATURES, 4, stride=2, lifting=True)(x))
+    if size > LARGEST_UNREDUCED:
+        x = layers.AveragePooling2D(2)(x)
+    x = layers.ReLU()(SymmetricConvolution(STEM_FEATURES, 3)(x))
+    for features in STAGE_FEATURES:
+        x = layers.AveragePooling2D(2)(x)
+        x = layers.ReLU()(SymmetricConvolution(features, 3)(x))
+        y = layers.ReLU()(SymmetricConvolution(features, 3)(x))
+        x = layers.ReLU()(layers.Add()([x, SymmetricConvolution(features, 3)(y)]))
+    x = layers.Dropout(0.3)(OrientationMean()(x))
+    return _with_head("cnn", images, x, classes)
+
+
+#: Features of the cnn, each in eight orientations: before the first pooling, and after each one.
+STEM_FEATURES: Final = 4
+STAGE_FEATURES: Final = (8, 16)
+#: Edge of the largest images, in pixels, that the cnn sees without an extra pooling.
+LARGEST_UNREDUCED: Final = 128
+
+
+def _with_head(name: str, images: Any, features: Any, classes: int) -> Any:
+    import keras
+
+    logits = keras.layers.Dense(classes, name=LOGITS)(features)
+    calibrated = keras.layers.Rescaling(1.0, name=TEMPERATURE)(logits)
+    return keras.Model(images, keras.layers.Softmax(name=OUTPUT_NAME)(calibrated), name=name)
+
+
+RECIPES: Final[dict[str, Recipe]] = {
+    "mlp": Recipe(mlp, epochs=50, batch_size=1000, learning_rate=0.0015, validation="last"),
+    "cnn": Recipe(
+        cnn,
+        epochs=90,
+        batch_size=64,
+        learning_rate=0.003,
+        validation="stratified",
+        augment=True,
+        cosine=True,
+        weight_decay=0.02,
+        label_smoothing=0.05,
+    ),
+}

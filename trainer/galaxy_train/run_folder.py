@@ -50,6 +50,11 @@ class RunFolder:
         """Confusion matrix of the test set."""
         return self.path / "confusion_matrix.png"
 
+    @property
+    def reliability_plot(self) -> Path:
+        """How often the network is right against how sure it is."""
+        return self.path / "reliability.png"
+
     def create(self, *, force: bool) -> None:
         """Make the folder.
 
@@ -65,7 +70,8 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise DataError(f"{self.path}: is a file, not a folder; choose another --out")
-        ours = {self.model, self.history, self.metrics, self.accuracy_plot, self.confusion_plot}
+        pictures = {self.accuracy_plot, self.confusion_plot, self.reliability_plot}
+        ours = {self.model, self.history, self.metrics} | pictures
         present = set(self.path.iterdir()) if self.path.exists() else set()
         if present and not force:
             raise DataError(f"{self.path}: exists already; choose another --out, or overwrite it with --force")

@@ -14,7 +14,8 @@ import pytest
 
 from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.errors import DataError
-from galaxy_train.dataset import load_file, load_split, read_hdf5
+from galaxy_train.data import load_data
+from galaxy_train.hdf5 import find_split, load_file, read_hdf5
 
 IMAGES = np.arange(6 * 8 * 8 * 3, dtype=np.uint8).reshape(6, 8, 8, 3)
 LABELS = np.array([0, 1, 2, 3, 0, 3], np.uint8)
@@ -37,7 +38,7 @@ def test_a_data_set_is_found_in_both_places_and_forms(
         packed.write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
         path = packed
-    found = load_split(tmp_path, "train")
+    found = load_file(find_split(tmp_path, "train"))
     assert np.array_equal(found.images, IMAGES)
     assert np.array_equal(found.labels, LABELS)
     assert found.classes == GALAXY_MNIST_CLASSES
@@ -70,7 +71,7 @@ def test_a_wrong_layout_is_named_with_the_file(
     path = tmp_path / "train_dataset.hdf5"
     write_dataset(path, images, labels)
     with pytest.raises(DataError, match=reason) as refused:
-        load_split(tmp_path, "train")
+        load_file(find_split(tmp_path, "train"))
     assert str(refused.value).startswith(f"{path}: ")
 
 
@@ -92,15 +93,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, write_dataset: Write, name: str
     whole = gzip.compress(plain.read_bytes()) if name.endswith(".gz") else plain.read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2] if damage == "cut short" else b"<html>not found</html>")
     with pytest.raises(DataError, match=f"{name}: cannot be read as HDF5: .*; fetch it again"):
-        load_split(tmp_path, "train")
+        load_file(find_split(tmp_path, "train"))
 
 
 def test_a_missing_data_set_names_the_folder(tmp_path: Path) -> None:
     """The message says what is looked for."""
-    with pytest.raises(DataError, match=r"holds no test_dataset\.hdf5 or \.hdf5\.gz"):
-        load_split(tmp_path, "test")
-    with pytest.raises(DataError, match="no such folder"):
-        load_split(tmp_path / "none", "test")
+    with pytest.raises(DataError, match=r"holds no test_dataset\.hdf5 or test_dataset\.hdf5\.gz"):
+        find_split(tmp_path, "test")
+    with pytest.raises(DataError, match="no such file or folder"):
+        load_data(tmp_path / "none")
 
 
 def test_images_without_labels_can_be_read(tmp_path: Path, write_dataset: Write) -> None:
@@ -114,6 +115,7 @@ def test_images_without_labels_can_be_read(tmp_path: Path, write_dataset: Write)
 @pytest.mark.data
 def test_the_stand_in_can_be_read(galaxy_data: Path) -> None:
     """The real galaxies are what their README says."""
-    train, test = (load_split(galaxy_data / "galaxies64", split) for split in ("train", "test"))
+    data = load_data(galaxy_data / "galaxies64")
+    train, test = data.train, data.test
     assert list(train.summary()["images_per_class"].values()) == [1279, 186, 849, 1898]
     assert list(test.summary()["images_per_class"].values()) == [424, 61, 282, 241]

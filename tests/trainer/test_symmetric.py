@@ -1,0 +1,157 @@
+"""The eight orientations: exact in the layers, in the network, and in its exported file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def turn(images: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn and mirror each image of a batch."""
+    from galaxy_train.symmetric import orient
+
+    return np.stack([orient(image, orientation) for image in images])
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """Images without any symmetry of their own."""
+    return np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("orientation", range(8))
+def test_turning_the_image_turns_the_maps_and_permutes_the_orientations(orientation: int) -> None:
+    """One set of weights serves all eight; a layer that merely averages would lose what lies where."""
+    from galaxy_train.symmetric import ORIENTATIONS, SymmetricConvolution
+
+    lifting, deeper = SymmetricConvolution(3, 4, stride=2, lifting=True), SymmetricConvolution(5, 3)
+    x = np.random.default_rng(1).normal(size=(2, 16, 16, 3)).astype(np.float32)
+
+    def maps(pixels: np.ndarray) -> np.ndarray:
+        answer: np.ndarray = deeper(lifting(pixels)).numpy()
+        return answer.reshape(*answer.shape[:3], ORIENTATIONS, -1)
+
+    upright, turned = maps(x), maps(turn(x, orientation))
+    expected = turn(upright, orientation)
+    permutations = [
+        [h for h in range(ORIENTATIONS) if np.allclose(turned[:, :, :, g], expected[:, :, :, h], atol=1e-4)]
+        for g in range(ORIENTATIONS)
+    ]
+    assert sorted(h for found in permutations for h in found) == list(range(ORIENTATIONS))
+
+
+@pytest.mark.parametrize("size", [64, 224])
+def test_the_network_says_the_same_in_all_orientations(size: int) -> None:
+    """To the rounding of float32, for both of GalaxyMNIST's resolutions."""
+    from galaxy_train.evaluate import symmetry_agreement
+    from galaxy_train.recipes import cnn
+
+    model = cnn(size, 4)
+    images = np.random.default_rng(2).integers(0, 255, (4, size, size, 3), dtype=np.uint8)
+    upright = model(images).numpy()
+    for orientation in range(8):
+        assert model(turn(images, orientation)).numpy() == pytest.approx(upright, abs=1e-5)
+    assert symmetry_agreement(model, images) == 1
+
+
+def test_a_network_without_the_symmetry_is_found_out(images: np.ndarray) -> None:
+    """The figure that is reported can fall below 1."""
+    import keras
+
+    from galaxy_train.evaluate import symmetry_agreement
+    from galaxy_train.recipes import mlp
+
+    keras.utils.set_random_seed(0)
+    assert symmetry_agreement(mlp(64, 4), np.concatenate([images, images // 2, images // 4, images // 8])) < 1
+
+
+def test_a_size_that_loses_the_centre_is_refused() -> None:
+    """Halving 50 px three times would drop a row, and the symmetry with it."""
+    from galaxy_classify.errors import DataError
+    from galaxy_train.recipes import cnn
+
+    for size, step in ((50, 8), (136, 16)):
+        with pytest.raises(DataError, match=f"takes images of a multiple of {step} px, not {size} px"):
+            cnn(size, 4)
+
+
+def test_running_averages_are_those_of_all_orientations() -> None:
+    """Batch normalisation treats a feature's eight channels as one, or the symmetry would be gone after training."""
+    from galaxy_train.symmetric import MOMENTUM, SymmetricConvolution
+
+    layer = SymmetricConvolution(2, 3, lifting=True)
+    x = np.random.default_rng(3).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    normalised = layer(x, training=True).numpy().reshape(4, 8, 8, 8, 2)
+    assert normalised.mean(axis=(0, 1, 2, 3)) == pytest.approx([0, 0], abs=1e-4)
+    assert normalised.std(axis=(0, 1, 2, 3)) == pytest.approx([1, 1], abs=1e-2)
+    before = layer(x).numpy()
+    for _ in range(60):
+        layer(x, training=True)
+    settled = layer(x).numpy().reshape(4, 8, 8, 8, 2)
+    assert np.abs(before - settled.reshape(before.shape)).max() > 0.1
+    assert settled == pytest.approx(normalised, abs=10 * MOMENTUM**60 + 1e-3)
+
+
+def test_the_saved_network_is_the_trained_one(trained_cnn: Path, images: np.ndarray) -> None:
+    """Layers of our own survive model.keras, in a process that has not trained anything."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, numpy as np\nfrom pathlib import Path\nfrom galaxy_train.evaluate import load_model\n"
+        "images = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), dtype=np.uint8)\n"
+        "np.save(sys.argv[2], load_model(Path(sys.argv[1]))(images).numpy())"
+    )
+    answers = trained_cnn.parent / "answers.npy"
+    subprocess.run([sys.executable, "-c", code, trained_cnn / "model.keras", answers], check=True, capture_output=True)
+    from galaxy_train.evaluate import load_model
+
+    assert np.load(answers) == pytest.approx(load_model(trained_cnn / "model.keras")(images).numpy(), abs=1e-6)
+
+
+def test_at_inference_a_layer_is_one_ordinary_convolution(trained_cnn: Path) -> None:
+    """The exported file has no trace of groups, gathers or batch normalisation, only eight Conv."""
+    from galaxy_export.conversion import to_onnx
+    from galaxy_train.evaluate import load_model
+
+    graph = to_onnx(load_model(trained_cnn / "model.keras")).graph
+    operators: dict[str, int] = {}
+    for node in graph.node:
+        operators[node.op_type] = operators.get(node.op_type, 0) + 1
+    assert operators["Conv"] == 8
+    assert not {"Gather", "BatchNormalization", "Einsum", "Tile"} & set(operators)
+
+
+def augmented(images: np.ndarray, seed: int = 0) -> Any:
+    """Augment with a seed."""
+    import keras
+
+    from galaxy_train.augment import augment
+
+    keras.utils.set_random_seed(seed)
+    return augment(images).numpy()
+
+
+def test_augmentation_keeps_a_galaxy_what_it_is() -> None:
+    """A bright spot in the middle stays about there and about as large; values stay pixels; each image has its own."""
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[28:36, 24:40] = 200
+    batch = augmented(np.stack([image] * 64))
+    assert batch.shape == (64, 64, 64, 3)
+    assert batch.min() >= 0
+    assert batch.max() <= 255
+    light = batch.mean(axis=3)
+    light = np.where(light > 60, light, 0)
+    y, x = (np.average(np.broadcast_to(axis, light.shape), axis=(1, 2), weights=light) for axis in np.mgrid[:64, :64])
+    assert np.abs(y - 31.5).max() < 5
+    assert np.abs(x - 31.5).max() < 5
+    area = (light > 0).sum(axis=(1, 2))
+    assert area.min() > 0.6 * 128
+    assert area.max() < 1.6 * 128
+    assert len({frame.tobytes() for frame in batch}) == 64
+    assert np.array_equal(batch, augmented(np.stack([image] * 64)))

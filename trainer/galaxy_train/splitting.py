@@ -1,0 +1,46 @@
+"""Hold out a part of a labelled set, class by class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def hold_out(
+    labels: NDArray[np.integer[Any]], fraction: float, seed: int, eligible: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Choose at random, but by the seed and of each class alike, what is held out.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    fraction : float
+        Part of each class's eligible images that is held out, at least 0 and below 1; rounded to the nearest number
+        of images, and at least one image a class stays.
+    seed : int
+        The same seed gives the same parts for the same labels.
+    eligible : ndarray of bool, shape (N,), optional
+        Which images may be held out; by default all.
+
+    Returns
+    -------
+    kept, held_out : ndarray of int64
+        Positions, ascending; together each occurs once.
+
+    Examples
+    --------
+    >>> kept, held_out = hold_out(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 0.25, seed=0)
+    >>> len(kept), len(held_out)
+    (6, 2)
+    """
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        candidates = members if eligible is None else members[eligible[members]]
+        count = min(round(len(candidates) * fraction), len(members) - 1)
+        chosen[rng.permutation(candidates)[:count]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)

@@ -1,0 +1,61 @@
+"""Figures as they are printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def show_figures(figures: dict[str, Any], file: str) -> None:
+    """Print test figures and the confusion matrix.
+
+    Parameters
+    ----------
+    figures : dict
+        As `galaxy_train.evaluate.evaluate_model` gives it.
+    file : str
+        What was tested on.
+    """
+    classes = list(figures["recall"])
+    names = [f"{index} {name}" for index, name in enumerate(classes)]
+    width = max(map(len, names))
+    typer.echo(f"{file}: {figures['images']:,} images")
+    typer.echo(f"accuracy                    {figures['accuracy']:.4f}")
+    typer.echo(f"macro recall                {figures['macro_recall']:.4f}")
+    typer.echo(f"expected calibration error  {figures['calibration_error']:.4f}")
+    typer.echo(f"negative log-likelihood     {figures['negative_log_likelihood']:.4f}")
+    typer.echo(f"Brier score                 {figures['brier_score']:.4f}")
+    typer.echo(f"same class in all eight orientations  {figures['symmetry_agreement']:.2%}")
+    predicted = "".join(f"{index:>7}" for index in range(len(classes)))
+    typer.echo(f"\n{'true class':<{width}}  recall  precision  predicted as{predicted}")
+    for name, numbered, counts in zip(classes, names, figures["confusion_matrix"], strict=True):
+        recall, precision = (
+            "-" if value is None else f"{value:.4f}" for value in (figures["recall"][name], figures["precision"][name])
+        )
+        row = "".join(f"{count:>7,}" for count in counts)
+        typer.echo(f"{numbered:<{width}}  {recall:>6}  {precision:>9}  {'':12}{row}")
+    typer.echo(f"\n{'confidence of at least':<24}{''.join(f'{threshold:>8}' for threshold in figures['kept'])}")
+    for what, key in (("share of the images", "coverage"), ("accuracy on those", "accuracy")):
+        values = ("-" if row[key] is None else f"{row[key]:.1%}" for row in figures["kept"].values())
+        typer.echo(f"{what:<24}{''.join(f'{value:>8}' for value in values)}")
+
+
+def show_out_of_class(kinds: dict[str, dict[str, Any]], folder: Path) -> None:
+    """Print how sure a network is of images that belong to none of its classes.
+
+    Parameters
+    ----------
+    kinds : dict
+        As `galaxy_train.out_of_class.evaluate_out_of_class` gives it.
+    folder : pathlib.Path
+        Where the images are.
+    """
+    width = max(4, *map(len, kinds))
+    thresholds = list(next(iter(kinds.values()))["kept"])
+    typer.echo(f"\n{folder}: images of no class; share that reaches a confidence of")
+    typer.echo(f"{'kind':<{width}}  images   AUROC{''.join(f'{threshold:>8}' for threshold in thresholds)}")
+    for kind, found in kinds.items():
+        shares = "".join(f"{share:>8.1%}" for share in found["kept"].values())
+        typer.echo(f"{kind:<{width}}  {found['images']:>6,}  {found['auroc']:.4f}{shares}")

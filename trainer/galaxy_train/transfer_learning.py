@@ -1,0 +1,45 @@
+"""Begin a training with the weights of an earlier run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from galaxy_classify.errors import DataError
+from galaxy_train.evaluate import load_model
+from galaxy_train.recipes import LOGITS
+from galaxy_train.run_folder import RunFolder
+
+
+def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
+    """Give a new network the weights of a trained one.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Just built by a recipe.
+    run : RunFolder
+        A finished run of the same recipe.
+    classes : tuple of str
+        Classes of the new network. If the run had others, the last layer stays new.
+
+    Raises
+    ------
+    DataError
+        If the run is of another recipe, or a layer has another shape.
+    """
+    run.check_complete()
+    metrics = run.read_metrics()
+    if metrics["recipe"] != model.name:
+        raise DataError(f"{run.path}: is a run of the recipe {metrics['recipe']}, not {model.name}; see --recipe")
+    same_classes = tuple(metrics["classes"]) == classes
+    trained = load_model(run.model)
+    for new, old in zip(model.layers, trained.layers, strict=True):
+        if new.name == LOGITS and not same_classes:
+            continue
+        weights = old.get_weights()
+        if [weight.shape for weight in weights] != [weight.shape for weight in new.get_weights()]:
+            raise DataError(
+                f"{run.path}: its weights do not fit images of {model.input_shape[1]} px, they were trained on "
+                f"{trained.input_shape[1]} px"
+            )
+        new.set_weights(weights)
