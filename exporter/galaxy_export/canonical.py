@@ -14,7 +14,7 @@ import onnx
 def make_canonical(proto: onnx.ModelProto, keep: Iterable[str]) -> None:
     """Order the nodes and name the tensors of a graph, in place.
 
-    Nodes and tensors that no output needs are dropped.
+    Nodes and tensors that no output needs are dropped, and operator sets that no node is of.
 
     Parameters
     ----------
@@ -50,6 +50,9 @@ def make_canonical(proto: onnx.ModelProto, keep: Iterable[str]) -> None:
     del graph.node[:], graph.initializer[:], graph.value_info[:]
     graph.node.extend(nodes)
     graph.initializer.extend(used)
+    domains = {node.domain for node in nodes}
+    for opset in [opset for opset in proto.opset_import if opset.domain not in domains]:
+        proto.opset_import.remove(opset)
     graph.name = "galaxy_classify"
     graph.doc_string = proto.doc_string = ""
 

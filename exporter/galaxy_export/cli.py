@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from galaxy_classify.commandline import run
-from galaxy_classify.errors import GalaxyClassifyError
+from galaxy_classify.errors import DataError, GalaxyClassifyError
 from galaxy_train.quiet import import_tensorflow_quietly
 from galaxy_train.run_folder import RunFolder
 
@@ -42,11 +42,18 @@ def convert(
     run_path: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of galaxy-train.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="File to make.")],
     images: ImagesOption,
-    int8: Annotated[bool, typer.Option("--int8", help="Quantize dense layers; the images must have labels.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantize the network; the images must have labels.")] = False,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="What the run was trained on, for int8 of convolutions. Default: --images."),
+    ] = None,
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
     golden: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A few images to record for galaxy-classify --self-test.")
+    ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="For the model card: where the data come from, and limits.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="What the model calls itself. Default: the file's stem.")] = None,
     model_version: Annotated[str, typer.Option(help="Version that the model gives itself.")] = "1.0.0",
@@ -67,7 +74,9 @@ def convert(
             version=model_version,
             tolerance=tolerance,
             int8=int8,
+            calibration=calibration,
             golden=golden,
+            notes=read_notes(notes) if notes is not None else "",
         )
     typer.echo(f"{output}: {output.stat().st_size:,} bytes, sha256 {model.sha256}")
 
@@ -102,6 +111,14 @@ def embed(
 
     embedded = embed_model(model, into, default=default)
     typer.echo(f"{into}: {embedded.identity}")
+
+
+def read_notes(path: Path) -> str:
+    """Return the text that goes into the model card."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from None
 
 
 @contextmanager

@@ -93,6 +93,3 @@ def _tidy(proto: onnx.ModelProto) -> None:
     for tensor in (*graph.input, *graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     make_canonical(proto, keep=[LOGITS])
-    domains = {node.domain for node in graph.node}
-    for opset in [opset for opset in proto.opset_import if opset.domain not in domains]:
-        proto.opset_import.remove(opset)

@@ -12,8 +12,13 @@ from galaxy_classify.golden import golden_file
 from galaxy_classify.model import OnnxModel
 
 
+def card_file(model: Path) -> Path:
+    """Return where the model card of an embedded model lies, for those who read the source tree."""
+    return model.with_name(f"{model.stem}.MODEL_CARD.md")
+
+
 def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
-    """Copy a model, with its golden images, into a models folder and list it, with its SHA-256, in the manifest.
+    """Copy a model, with its golden images and its card, into a models folder, and list it in the manifest.
 
     Parameters
     ----------
@@ -47,6 +52,7 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
         shutil.copyfile(model, target)
         if golden_file(model).exists():
             shutil.copyfile(golden_file(model), golden_file(target))
+    card_file(target).write_text(loaded.description.card, encoding="utf-8")
     manifest["models"][name] = {"file": target.name, "version": loaded.description.version, "sha256": loaded.sha256}
     if default or "default" not in manifest:
         manifest["default"] = name

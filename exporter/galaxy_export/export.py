@@ -11,10 +11,11 @@ from galaxy_classify.errors import DataError
 from galaxy_classify.model import OnnxModel
 from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
-from galaxy_export.golden import read_pictures, write_golden
+from galaxy_export.golden import machine_tolerance, read_pictures, write_golden
+from galaxy_export.int8 import quantize
+from galaxy_export.model_card import model_card
 from galaxy_export.package import set_metadata, tool_versions, training_summary, write_model
 from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.quantization import quantize_dense
 from galaxy_export.quantization_guard import check_quantization
 from galaxy_export.report import Report
 from galaxy_export.verify import load_trained
@@ -31,7 +32,9 @@ def export_run(
     version: str,
     tolerance: float,
     int8: bool,
+    calibration: Path | None = None,
     golden: Path | None = None,
+    notes: str = "",
 ) -> OnnxModel:
     """Export a run to an ONNX file that keeps the model contract, or leave no file.
 
@@ -50,9 +53,13 @@ def export_run(
     tolerance : float
         Largest difference of a probability between Keras and ONNX Runtime.
     int8 : bool
-        Whether to quantize the dense layers.
+        Whether to quantize the network.
+    calibration : pathlib.Path, optional
+        Data set that the run was trained on, for int8 of a convolutional network; by default `images`.
     golden : pathlib.Path, optional
         Folder of a few images that the model file takes along for its self-test.
+    notes : str, optional
+        Markdown for the model card, about the data and the limits of use.
 
     Returns
     -------
@@ -87,10 +94,10 @@ def export_run(
     expected = reference.probabilities
 
     if int8:
-        proto = quantize_dense(proto)
+        proto, recipe = quantize(proto, metrics, calibration or images)
         check_graph(proto)
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
-        proof["int8"] = asdict(report.quantization)
+        proof["int8"] = asdict(report.quantization) | recipe
         expected = onnx_runner(proto)(gate.pixels, BATCH_SIZES[-1]).probabilities
 
     description = ModelDescription(
@@ -102,9 +109,10 @@ def export_run(
         parity=proof,
         source_sha256=trained.sha256,
         exported_with=tool_versions(),
+        card=model_card(name, version, metrics, proof, trained.preprocessing, notes),
     )
     set_metadata(proto, description)
     model = write_model(proto, output, gate.pixels, expected, tolerance)
     if pictures:
-        write_golden(model, trained.network, pictures)
+        write_golden(model, trained.network, pictures, machine_tolerance(proto, gate.pixels))
     return model

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import onnx
+import onnxruntime
 from numpy.typing import NDArray
 
-from galaxy_classify.contract import Preprocessing
+from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME, Preprocessing
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
-from galaxy_classify.golden import GoldenImage, golden_file, pixels_sha256
+from galaxy_classify.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
 from galaxy_classify.imagefile import decode_model_input
 from galaxy_classify.model import OnnxModel
 from galaxy_export.parity import keras_answers
@@ -77,7 +79,35 @@ def read_pictures(folder: Path, size: tuple[int, int], preprocessing: Preprocess
     return pictures
 
 
-def write_golden(model: OnnxModel, network: Any, pictures: list[Picture]) -> None:
+def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> float:
+    """Return what difference of a probability another machine may make.
+
+    The graph is run with ONNX Runtime's optimisations and without. Those are other kernels, which add in another
+    order, as another processor would; three times the difference that this makes is tolerated, or at least what is
+    tolerated of every model.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        The graph of the model file.
+    pixels : ndarray of uint8, shape (N, height, width, 3)
+        Real or realistic galaxies.
+    """
+    answers = []
+    for level in (
+        onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    ):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = level
+        session = onnxruntime.InferenceSession(
+            proto.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        answers.append(session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0])
+    return max(PROBABILITY_TOLERANCE, 3 * float(np.abs(answers[0] - answers[1]).max()))
+
+
+def write_golden(model: OnnxModel, network: Any, pictures: list[Picture], tolerance: float) -> None:
     """Record beside a model file what it, and the network that it came from, say of a few images.
 
     Parameters
@@ -88,6 +118,8 @@ def write_golden(model: OnnxModel, network: Any, pictures: list[Picture]) -> Non
         The network.
     pictures : list of Picture
         The images.
+    tolerance : float
+        As `machine_tolerance` gives it.
     """
     trained = keras_answers(network, np.stack([picture.pixels for picture in pictures]))
     golden = [
@@ -101,5 +133,9 @@ def write_golden(model: OnnxModel, network: Any, pictures: list[Picture]) -> Non
         )
         for picture, logits, probabilities in zip(pictures, trained.logits, trained.probabilities, strict=True)
     ]
-    entries = {"model_sha256": model.sha256, "images": [image.to_json() for image in golden]}
+    entries = {
+        "model_sha256": model.sha256,
+        "probability_tolerance": tolerance,
+        "images": [image.to_json() for image in golden],
+    }
     golden_file(model.source.path).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")

@@ -20,7 +20,10 @@ from galaxy_classify.model import OnnxModel
 
 def training_summary(metrics: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file says of its training, from a run's metrics."""
-    kept = ("recipe", "parameters", "parameter_count", "epochs_completed", "data", "test", "versions")
+    kept = (
+        "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "test",
+        "versions",
+    )  # fmt: skip
     return {key: metrics[key] for key in kept}
 
 

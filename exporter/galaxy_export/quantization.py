@@ -45,13 +45,11 @@ def quantize_dense(proto: onnx.ModelProto) -> onnx.ModelProto:
     Raises
     ------
     DataError
-        If the graph has no dense layer to gain from, has convolutions, or a dense layer takes negative activations.
+        If the graph has no dense layer to gain from, or a dense layer takes negative activations.
     """
     quantized = onnx.ModelProto()
     quantized.CopyFrom(proto)
     graph = quantized.graph
-    if any(node.op_type == "Conv" for node in graph.node):
-        raise DataError("--int8 is for dense networks: dynamic quantization makes convolutions slower, not faster")
     signs = _Signs(proto)
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     nodes: list[onnx.NodeProto] = []

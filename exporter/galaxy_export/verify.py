@@ -15,8 +15,8 @@ from galaxy_classify.model import OnnxModel
 from galaxy_classify.onnxfile import check_onnx_file
 from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
+from galaxy_export.int8 import quantize_again
 from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.quantization import quantize_dense
 from galaxy_export.quantization_guard import check_quantization
 from galaxy_export.report import Report
 from galaxy_train.checksum import file_sha256
@@ -118,7 +118,8 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     if is_int8:
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
         report.against = "the trained network, quantized anew,"
-        reference = onnx_runner(quantize_dense(to_onnx(trained.network)))(gate.pixels, BATCH_SIZES[-1])
+        again = quantize_again(to_onnx(trained.network), loaded.description.parity["int8"])
+        reference = onnx_runner(again)(gate.pixels, BATCH_SIZES[-1])
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)
     report.parity.check()
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galaxy_classify import __version__
+from galaxy_classify.about import show_card, show_models, show_self_test, show_version
 from galaxy_classify.commandline import EXIT_INTERRUPTED, run
 from galaxy_classify.defaults import BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.discovery import Discovery
-from galaxy_classify.embedded import find_model
-from galaxy_classify.errors import ModelError, UsageError
+from galaxy_classify.errors import UsageError
 from galaxy_classify.output import OutputFile
 from galaxy_classify.progress import progress
 from galaxy_classify.writers import OutputFormat, choose_format
@@ -64,11 +63,23 @@ def classify(
     self_test: Annotated[
         bool, typer.Option("--self-test", help="Check decoding and inference on this machine; exit code 0 or 3.")
     ] = False,
+    list_models: Annotated[
+        bool, typer.Option("--list-models", help="Show the embedded models, the default first.")
+    ] = False,
+    model_card: Annotated[
+        bool, typer.Option("--model-card", help="Show where the model comes from, how good it is, and its limits.")
+    ] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the package's and the model's version.")] = False,
 ) -> None:
     """Classify galaxy images: one row for each input, in order, failures included."""
     if version:
         show_version(model)
+        return
+    if list_models:
+        show_models()
+        return
+    if model_card:
+        show_card(model)
         return
     if self_test:
         raise typer.Exit(show_self_test(model))
@@ -153,41 +164,6 @@ def report(job: Job, skipped: int, seconds: float) -> None:
         typer.echo(f"skipped: {skipped:,} {files} in folders without an image suffix", err=True)
     if not job.tally.total:
         typer.echo("no images found", err=True)
-
-
-def show_version(model: str | None) -> None:
-    """Print the package's version, the model's name and the SHA-256 of its file."""
-    source = find_model(model)
-    name, sha256 = source.name, source.sha256
-    if name is None or sha256 is None:
-        from galaxy_classify.model import OnnxModel  # a file of the user's must be read to be named
-
-        loaded = OnnxModel(source)
-        name, sha256 = loaded.description.name, loaded.sha256
-    typer.echo(f"galaxy-classify {__version__}")
-    typer.echo(f"model {name}")
-    typer.echo(f"sha256 {sha256}")
-
-
-def show_self_test(model: str | None) -> int:
-    """Print what of the model's golden images still holds on this machine, and return the exit code."""
-    from galaxy_classify.golden import PROBABILITY_TOLERANCE, run_self_test
-    from galaxy_classify.model import OnnxModel
-
-    loaded = OnnxModel(find_model(model))
-    result = run_self_test(loaded)
-    exact = result.images - len(result.changed_pixels)
-    typer.echo(f"model {loaded.identity}")
-    typer.echo(f"preprocessing: the pixels of {exact} of {result.images} golden images are exact")
-    for name in result.changed_pixels:
-        typer.echo(f"preprocessing: {name} has other pixels, or none")
-    difference = f"{result.largest_difference:.1e} (limit {PROBABILITY_TOLERANCE:.0e})"
-    typer.echo(f"inference: the largest difference of a probability is {difference}")
-    if result.preprocessing_holds and result.inference_holds:
-        typer.echo("self-test passed")
-        return 0
-    typer.echo("self-test failed: do not trust results of this installation")
-    return ModelError.exit_code
 
 
 def main() -> None:

@@ -76,6 +76,8 @@ class ModelDescription:
         SHA-256 of the trained model that the file was made from.
     exported_with : dict
         Versions of the tools that made the file.
+    card : str
+        Model card in Markdown; empty if there is none.
     """
 
     name: str
@@ -86,6 +88,7 @@ class ModelDescription:
     parity: dict[str, Any]
     source_sha256: str
     exported_with: dict[str, Any]
+    card: str = ""
 
     def to_metadata(self) -> dict[str, str]:
         """Return the ``metadata_props`` of an ONNX file, key to text."""
@@ -101,7 +104,7 @@ class ModelDescription:
             "parity": _dump(self.parity),
             "source_sha256": self.source_sha256,
             "exported_with": _dump(self.exported_with),
-        }
+        } | ({"card": self.card} if self.card else {})
         return {METADATA_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -133,6 +136,7 @@ class ModelDescription:
             parity=_object(metadata, "parity"),
             source_sha256=_sha256(metadata, "source_sha256"),
             exported_with=_object(metadata, "exported_with"),
+            card=metadata.get(METADATA_PREFIX + "card", ""),
         )
 
 

@@ -18,8 +18,8 @@ RANDOM = np.random.default_rng(0)
 INPUTS = 96
 
 
-def dense_graph(*, relu: bool = True, extra: str | None = None, outputs: int = 64) -> onnx.ModelProto:
-    """Build pixels / 255 → dense → ReLU → dense → output; `extra` puts another node in front."""
+def dense_graph(*, relu: bool = True, outputs: int = 64) -> onnx.ModelProto:
+    """Build pixels / 255 → dense → ReLU → dense → output."""
     nodes = [
         helper.make_node("Cast", ["images"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["float", "scale"], ["scaled"]),
@@ -29,18 +29,13 @@ def dense_graph(*, relu: bool = True, extra: str | None = None, outputs: int = 6
         helper.make_node("Relu" if relu else "Tanh", ["a1"], ["h1"]),
         helper.make_node("MatMul", ["h1", "w2"], ["out"]),
     ]
-    if extra == "Conv":
-        nodes.insert(2, helper.make_node("Conv", ["scaled", "kernel"], ["unused"]))
     tensors: dict[str, NDArray[Any]] = {
         "scale": np.array(1 / 255, np.float32),
         "shape": np.array([-1, INPUTS], np.int64),
         "w1": RANDOM.normal(0, 0.1, (INPUTS, 128)).astype(np.float32),
         "b1": RANDOM.normal(0, 0.1, 128).astype(np.float32),
         "w2": RANDOM.normal(0, 0.1, (128, outputs)).astype(np.float32),
-        "kernel": np.ones((1, 3, 1, 1), np.float32),
     }
-    if extra != "Conv":
-        del tensors["kernel"]
     graph = helper.make_graph(
         nodes,
         "dense",
@@ -107,7 +102,6 @@ def test_small_layers_stay_float() -> None:
 @pytest.mark.parametrize(
     ("proto", "reason"),
     [
-        (dense_graph(extra="Conv"), "--int8 is for dense networks"),
         (dense_graph(relu=False), "takes activations that may be negative"),
     ],
 )

@@ -30,10 +30,12 @@ def test_the_temperature_that_labels_were_drawn_with_is_found(temperature: float
 
 
 def test_a_network_that_is_always_right_is_not_made_infinitely_sure() -> None:
-    """The best temperature would be zero; it stays finite, and so do the probabilities."""
-    labels = np.arange(4)
-    assert 0 < fit_temperature(np.eye(4, dtype=np.float32), labels) < 0.1
-    assert fit_temperature(-np.eye(4, dtype=np.float32), labels) == pytest.approx(20)
+    """The likeliest temperature would be zero; a hundred images justify a confidence of 99 %, not more."""
+    labels = np.arange(100) % 4
+    logits = np.eye(4, dtype=np.float32)[labels]
+    sure = softmax(logits / fit_temperature(logits, labels)).max(axis=1)
+    assert sure == pytest.approx(1 - 0.75 / 102, abs=1e-6)
+    assert fit_temperature(-logits, labels) == pytest.approx(20)
 
 
 @pytest.mark.slow

@@ -40,6 +40,8 @@ class TrainingData:
         With the same classes and image size.
     split : str
         How they were told apart, as a run records it.
+    split_seed : int
+        Seed of that, where it was at random.
     unreadable : tuple of Unreadable
         Image files that were left out.
     """
@@ -47,6 +49,7 @@ class TrainingData:
     train: GalaxyDataset
     test: GalaxyDataset
     split: str
+    split_seed: int = 0
     unreadable: tuple[Unreadable, ...] = ()
 
     def summary(self) -> dict[str, Any]:
@@ -55,6 +58,7 @@ class TrainingData:
             "train": self.train.summary(),
             "test": self.test.summary(),
             "split": self.split,
+            "split_seed": self.split_seed,
             "unreadable": [{"file": str(file.path), "reason": file.reason} for file in self.unreadable],
         }
 
@@ -237,6 +241,7 @@ def _split_files(
         replace(dataset.subset(train), file=f"{source.name}:train"),
         replace(dataset.subset(test), file=f"{source.name}:test", weights=None),
         split,
+        split_seed,
         tuple(unreadable),
     )
     for part in (parts.train, parts.test):

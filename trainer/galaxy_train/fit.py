@@ -6,7 +6,7 @@ import math
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import keras
 import numpy as np
@@ -27,7 +27,9 @@ from galaxy_train.splitting import hold_out
 from galaxy_train.transfer_learning import start_from
 
 #: Epochs in which the learning rate of a cosine rises from nothing.
-WARM_UP: int = 2
+WARM_UP: Final = 2
+#: One for all trainings, so that their figures on the held-out images can be compared.
+VALIDATION_SEED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class FitParameters:
     balance : float
         0 if every image counts alike, 1 if every class does; between, the classes' weights are a power of that.
     seed : int
-        Seed of weights, shuffling, dropout, augmentation and of the choice of held-out images.
+        Seed of weights, shuffling, dropout and augmentation; the held-out images are the same for all seeds.
     init : str or None
         SHA-256 of the network whose weights were the beginning, if any.
     """
@@ -197,7 +199,7 @@ def _hold_out(
     else:
         # What counts less in training is not what one wants to be right about.
         eligible = weights == weights.max()
-        kept, held_out = hold_out(train.labels, parameters.validation_split, parameters.seed, eligible)
+        kept, held_out = hold_out(train.labels, parameters.validation_split, VALIDATION_SEED, eligible)
     kept = kept[weights[kept] > 0]
     if not len(kept):
         raise DataError(f"{train.file}: {len(train.images)} images leave none to train on beside the validation part")

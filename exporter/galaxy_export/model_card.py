@@ -1,0 +1,233 @@
+"""The model card: what a model was made from, how good it is, and what it must not be used for.
+
+After Mitchell et al. 2019, "Model Cards for Model Reporting", FAT*.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from galaxy_classify.contract import Preprocessing
+from galaxy_classify.defaults import THRESHOLD
+from galaxy_train.recipes import RECIPES
+
+#: Options of ``galaxy-train fit`` by the parameter that they set.
+OPTIONS = {
+    "epochs": "--epochs",
+    "batch_size": "--batch-size",
+    "learning_rate": "--learning-rate",
+    "validation_split": "--validation-split",
+    "balance": "--balance",
+}
+
+
+def model_card(
+    name: str,
+    version: str,
+    metrics: dict[str, Any],
+    proof: dict[str, Any],
+    preprocessing: Preprocessing,
+    notes: str = "",
+) -> str:
+    """Write a model card from a run's metrics.
+
+    Parameters
+    ----------
+    name, version : str
+        What the model calls itself.
+    metrics : dict
+        The run's ``metrics.json``.
+    proof : dict
+        What the parity gate measured, as it stands in the model's metadata.
+    preprocessing : Preprocessing
+        What an image goes through before the model.
+    notes : str, optional
+        Markdown about the data and the limits of use, of which the metrics know nothing.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    sections = [
+        f"# Model card: {name} {version}\n",
+        _use(metrics, preprocessing),
+        *([notes.strip() + "\n"] if notes.strip() else []),
+        _data(metrics),
+        _training(metrics),
+        _figures(metrics["test"]),
+        _calibration(metrics),
+        _out_of_class(metrics),
+        _export(proof),
+        _reproduction(name, metrics, proof),
+    ]
+    return "\n".join(section for section in sections if section)
+
+
+def _use(metrics: dict[str, Any], preprocessing: Preprocessing) -> str:
+    size = metrics["data"]["test"]["shape"][1]
+    return (
+        f"Classifies galaxy images as one of: {', '.join(f'`{name}`' for name in metrics['classes'])}.\n\n"
+        f"It expects the framing that it was trained with: of a cutout, the central square, of that the central "
+        f"{preprocessing.crop_fraction:.0%}, resized to {size} px ({preprocessing.resample}). Every image gets one of "
+        "these classes, also one that shows something else; a low confidence is the only hint. Cutouts of another "
+        "framing, survey or stretch than those below have not been measured: label some of your own and run "
+        "`galaxy-train evaluate` on them before you trust it there.\n"
+    )
+
+
+def _data(metrics: dict[str, Any]) -> str:
+    data = metrics["data"]
+    rows = []
+    for part in ("train", "test"):
+        found = data[part]
+        rows.append(
+            [part, f"`{found['file']}`", *found["images_per_class"].values(), f"`{found['sha256'][:12]}`"],
+        )
+    lines = ["## Data\n", *_table(["set", "file", *metrics["classes"], "SHA-256"], rows)]
+    lines.append(f"\nTrain and test set: {data['split']}.")
+    if "weights" in data["train"]:
+        weights = ", ".join(f"{count:,} of weight {weight}" for weight, count in data["train"]["weights"].items())
+        lines.append(f"Training images: {weights}.")
+    if data["unreadable"]:
+        lines.append(f"{len(data['unreadable']):,} images could not be read and were left out.")
+    return "\n".join(lines) + "\n"
+
+
+def _training(metrics: dict[str, Any]) -> str:
+    parameters = metrics["parameters"]
+    chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in parameters.items() if value is not None)
+    lines = [
+        "## Training\n",
+        f"{chosen}; {metrics['parameter_count']:,} parameters; {metrics['epochs_completed']} epochs done"
+        f"{' (interrupted)' if metrics['interrupted'] else ''}.",
+    ]
+    if metrics["temperature"] is not None:
+        held_out = metrics["validation"]
+        lines.append(
+            f"Temperature {metrics['temperature']:.4f}, fitted on {held_out['images']:,} held-out training images; "
+            f"accuracy there {held_out['accuracy']:.4f}."
+        )
+    lines.append("With " + ", ".join(f"{tool} {version}" for tool, version in metrics["versions"].items()) + ".")
+    return "\n".join(lines) + "\n"
+
+
+def _figures(test: dict[str, Any]) -> str:
+    classes = list(test["recall"])
+    rows = [
+        [name, _share(test["recall"][name]), _share(test["precision"][name]), *counts]
+        for name, counts in zip(classes, test["confusion_matrix"], strict=True)
+    ]
+    return "\n".join(
+        [
+            f"## Figures on the test set ({test['images']:,} images)\n",
+            f"Accuracy {test['accuracy']:.4f}, macro recall {test['macro_recall']:.4f}.",
+            f"In all eight orientations (right angles, mirrored or not) {test['symmetry_agreement']:.2%} of the images",
+            "keep their class.\n",
+            *_table(["true class", "recall", "precision", *(f"as {name}" for name in classes)], rows),
+            "",
+        ]
+    )
+
+
+def _calibration(metrics: dict[str, Any]) -> str:
+    test = metrics["test"]
+    parts = [("test set", test)]
+    if metrics["validation"] is not None:
+        parts.insert(0, ("held-out training images", metrics["validation"]))
+    rows = [
+        [f"{what}: {of}", *(_share(row[key]) for row in figures["kept"].values())]
+        for what, figures in parts
+        for of, key in (("kept", "coverage"), ("accuracy of those", "accuracy"))
+    ]
+    return "\n".join(
+        [
+            "## Calibration\n",
+            f"Expected calibration error (15 bins) {test['calibration_error']:.4f}, negative log-likelihood",
+            f"{test['negative_log_likelihood']:.4f}, Brier score {test['brier_score']:.4f}. What a threshold on the",
+            f"confidence keeps (the default is {THRESHOLD}):\n",
+            *_table(["threshold", *test["kept"]], rows),
+            "",
+        ]
+    )
+
+
+def _out_of_class(metrics: dict[str, Any]) -> str:
+    kinds = metrics.get("evaluation", {}).get("out_of_class")
+    if not kinds:
+        return ""
+    thresholds = next(iter(kinds.values()))["kept"]
+    rows = [
+        [kind, found["images"], f"{found['auroc']:.3f}", *map(_share, found["kept"].values())]
+        for kind, found in kinds.items()
+    ]
+    return "\n".join(
+        [
+            "## Images of none of the classes\n",
+            "How well confidence tells them from the test set (AUROC, 0.5 is not at all), and the share that a",
+            "threshold keeps all the same:\n",
+            *_table(["kind", "images", "AUROC", *(f"at {threshold}" for threshold in thresholds)], rows),
+            "",
+        ]
+    )
+
+
+def _export(proof: dict[str, Any]) -> str:
+    lines = [
+        "## The ONNX file is the trained network\n",
+        f"Compared with Keras on {proof['images']:,} images (`{proof['images_from']}`): a probability differs by at",
+        f"most {proof['largest_probability_difference']:.1e}, the limit is {proof['probability_tolerance']:.0e}; "
+        f"{proof['class_agreement']:.2%} of the classes agree.",
+    ]
+    if "int8" in proof:
+        loss = proof["int8"]
+        lines.append(
+            f"int8 against float32: {loss['agreement']:.2%} of the classes agree, accuracy {loss['accuracy']:.4f} "
+            f"(float32 {loss['float_accuracy']:.4f}),"
+        )
+        lines.append(
+            f"expected calibration error {loss['calibration_error']:.4f} (float32 "
+            f"{loss['float_calibration_error']:.4f})."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _reproduction(name: str, metrics: dict[str, Any], proof: dict[str, Any]) -> str:
+    fit = ["galaxy-train", "fit", "--data", "DIR", "--recipe", metrics["recipe"]]
+    parameters, recipe = metrics["parameters"], RECIPES[metrics["recipe"]]
+    usual = {
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+        "validation_split": 0.2,
+        "balance": 0.0,
+    }
+    for parameter, option in OPTIONS.items():
+        if parameters[parameter] != usual[parameter]:
+            fit += [option, str(parameters[parameter])]
+    if "weights" in metrics["data"]["train"]:
+        fit += ["--weights", "WEIGHTS.csv"]
+    if parameters["init"] is not None:
+        fit += ["--init", "EARLIER_RUN"]
+    fit += ["--seed", str(parameters["seed"]), "--out", "RUN"]
+    convert = ["galaxy-export", "convert", "RUN", "-o", f"{name}.onnx", "--images", "DIR"]
+    if "int8" in proof:
+        convert.append("--int8")
+    return f"## To reproduce it\n\n```sh\n{shlex.join(fit)}\n{shlex.join(convert)}\n```\n"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return a Markdown table, its first column to the left, the others to the right."""
+    align = ["---", *["---:"] * (len(head) - 1)]
+    return ["| " + " | ".join(map(_cell, row)) + " |" for row in (head, align, *rows)]
+
+
+def _cell(value: object) -> str:
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    return text.replace("|", "\\|")

@@ -1,0 +1,149 @@
+"""Static int8 quantization of convolutional networks.
+
+Convolutions take uint8 activations, on a scale that calibration images have set once and for all, and int8 weights,
+with a scale for each output channel. The graph stays standard ONNX: pairs of QuantizeLinear and DequantizeLinear (QDQ),
+which ONNX Runtime turns into integer convolutions. ONNX Runtime's own quantizer places the pairs; what is decided here
+is the range of each activation, and what stays float32:
+
+- The first convolution, which sees raw pixels: most galaxies are dark, and their faint arms would fall between levels.
+- The dense layer at the end, which is too small to gain from it.
+
+Weights have 7 bits, for the reason that `galaxy_export.quantization` gives.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from galaxy_classify.contract import INPUT_NAME
+from galaxy_classify.errors import DataError
+from galaxy_export.canonical import make_canonical
+from galaxy_train.recipes import LOGITS
+
+#: Least and largest value of each activation that is quantized, by the tensor's name.
+Ranges = dict[str, tuple[float, float]]
+
+#: Values beyond this percentile are clipped: the brightest pixel of one star would cost everyone else their levels.
+PERCENTILE: Final = 99.99
+#: Training images to calibrate on.
+CALIBRATION_IMAGES: Final = 512
+QUANTIZED: Final = ("Conv", "Relu")
+
+
+def has_convolutions(proto: onnx.ModelProto) -> bool:
+    """Tell whether a graph is to be quantized here, or as a dense one."""
+    return any(node.op_type == "Conv" for node in proto.graph.node)
+
+
+def choose_calibration_images(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return at most `CALIBRATION_IMAGES` of the training images, drawn at random, always the same ones."""
+    count = min(CALIBRATION_IMAGES, len(pixels))
+    return pixels[np.sort(np.random.default_rng(0).permutation(len(pixels))[:count])]
+
+
+def activation_ranges(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> Ranges:
+    """Measure the range of each activation that is going to be quantized.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        Float32 graph of a convolutional network.
+    pixels : ndarray of uint8, shape (N, height, width, 3)
+        Calibration images, of the training set.
+
+    Returns
+    -------
+    dict
+        Least and largest value, without the outermost ones, by the tensor's name; zero is always in the range.
+
+    Raises
+    ------
+    DataError
+        If the graph has only one convolution.
+    """
+    names = _activations(proto)
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(proto)
+    exposed.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
+    )
+    session = onnxruntime.InferenceSession(exposed.SerializeToString(), providers=["CPUExecutionProvider"])
+    ranges = {}
+    for name in names:  # one at a time, because all of them together need gigabytes
+        (values,) = session.run([name], {INPUT_NAME: pixels})
+        low, high = np.percentile(values, [100 - PERCENTILE, PERCENTILE])
+        ranges[name] = (min(float(low), 0.0), max(float(high), 0.0))
+    return ranges
+
+
+def quantize_convolutions(proto: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
+    """Quantize the convolutions of a converted network.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        Float32 graph.
+    ranges : dict
+        As `activation_ranges` gives them.
+
+    Returns
+    -------
+    onnx.ModelProto
+        A copy with integer convolutions. The same graph and ranges always give the same bytes.
+
+    Raises
+    ------
+    DataError
+        If the ranges are not those of this graph.
+    """
+    if sorted(ranges) != sorted(_activations(proto)):
+        raise DataError("int8: the ranges of activations are those of another network")
+    quantized = onnx.ModelProto()
+    quantized.CopyFrom(proto)
+    limits = {name: tuple(np.array(limit, np.float32) for limit in pair) for name, pair in ranges.items()}
+    quantizer = QDQQuantizer(
+        quantized,
+        per_channel=True,
+        reduce_range=True,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
+        nodes_to_quantize=[node.name for node in _body(proto) if node.op_type in QUANTIZED],
+        nodes_to_exclude=[],
+        op_types_to_quantize=list(QUANTIZED),
+        extra_options={},
+    )
+    quantizer.quantize_model()
+    result: onnx.ModelProto = quantizer.model.model
+    make_canonical(result, keep=[LOGITS])
+    onnx.checker.check_model(result, full_check=True)
+    return result
+
+
+def _body(proto: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Return the nodes from the second convolution on."""
+    convolutions = [place for place, node in enumerate(proto.graph.node) if node.op_type == "Conv"]
+    if len(convolutions) < 2:
+        raise DataError("--int8: the network has too few convolutions to gain from it")
+    return list(proto.graph.node[convolutions[1] :])
+
+
+def _activations(proto: onnx.ModelProto) -> list[str]:
+    """Return the tensors that go into and come out of what is quantized."""
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    names = [
+        name
+        for node in _body(proto)
+        if node.op_type in QUANTIZED
+        for name in (node.input[0], *node.output)
+        if name not in constants
+    ]
+    return list(dict.fromkeys(names))

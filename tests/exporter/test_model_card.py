@@ -1,0 +1,117 @@
+"""The model card: true to the metrics, in the file, and beside the embedded model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from galaxy_classify.cli import app
+from galaxy_classify.contract import GALAXY_MNIST_CLASSES, Preprocessing
+from galaxy_export.model_card import model_card
+
+PROOF = {
+    "images": 200,
+    "images_from": "test_dataset.hdf5",
+    "largest_probability_difference": 7.2e-7,
+    "probability_tolerance": 1e-5,
+    "class_agreement": 1.0,
+}
+
+
+@pytest.fixture
+def metrics(trained_cnn: Path) -> dict[str, Any]:
+    """Metrics of a real run."""
+    content: dict[str, Any] = json.loads((trained_cnn / "metrics.json").read_text())
+    return content
+
+
+@pytest.mark.slow
+def test_a_card_says_what_was_measured(metrics: dict[str, Any]) -> None:
+    """Data with checksums, recipe, figures, confusion matrix, calibration and proof, as the metrics have them."""
+    card = model_card("mine", "2.0.0", metrics, PROOF, Preprocessing(), "## Where the data come from\n\nPainted.")
+    test = metrics["test"]
+    assert card.startswith("# Model card: mine 2.0.0\n")
+    for text in (
+        "## Where the data come from\n\nPainted.\n",
+        f"`{metrics['data']['train']['sha256'][:12]}`",
+        f"Accuracy {test['accuracy']:.4f}, macro recall {test['macro_recall']:.4f}",
+        f"Expected calibration error (15 bins) {test['calibration_error']:.4f}",
+        f"Temperature {metrics['temperature']:.4f}, fitted on 160 held-out training images",
+        "7.2e-07, the limit is 1e-05",
+        "galaxy-train fit --data DIR --recipe cnn --epochs 5 --seed 0 --out RUN",
+        "galaxy-export convert RUN -o mine.onnx --images DIR",
+    ):
+        assert text in card
+    for name, counts in zip(GALAXY_MNIST_CLASSES, test["confusion_matrix"], strict=True):
+        assert f"| {name} | {test['recall'][name]:.1%} |" in card
+        assert f"| {' | '.join(map(str, counts))} |" in card
+    assert "int8" not in card
+    assert "none of the classes" not in card
+
+
+@pytest.mark.slow
+def test_a_card_tells_of_everything_that_was_special(metrics: dict[str, Any]) -> None:
+    """Weights, fine-tuning, unreadable images, other classes, int8 and images of no class."""
+    metrics["data"]["train"]["weights"] = {"0.5": 100, "1.0": 700}
+    metrics["data"]["unreadable"] = [{"file": "a.jpg", "reason": "empty file"}]
+    metrics["parameters"] |= {"init": "0" * 64, "balance": 0.5}
+    metrics["temperature"] = metrics["validation"] = None
+    kept = {"0.50": 0.75, "0.90": 0.25}
+    metrics["evaluation"] = {"out_of_class": {"merger|s": {"images": 55, "auroc": 0.7654, "kept": kept}}}
+    int8 = {
+        "agreement": 0.995, "accuracy": 0.98, "float_accuracy": 0.985, "calibration_error": 0.02,
+        "float_calibration_error": 0.015, "probability": 0.05,
+    }  # fmt: skip
+    card = model_card("mine", "1.0.0", metrics, PROOF | {"int8": int8}, Preprocessing(0.5, "box"))
+    for text in (
+        "Training images: 100 of weight 0.5, 700 of weight 1.0.",
+        "1 images could not be read and were left out.",
+        "--balance 0.5 --weights WEIGHTS.csv --init EARLIER_RUN --seed 0",
+        "--int8",
+        "int8 against float32: 99.50% of the classes agree, accuracy 0.9800 (float32 0.9850)",
+        "| merger\\|s | 55 | 0.765 | 75.0% | 25.0% |",
+        "the central 50%, resized to 64 px (box)",
+    ):
+        assert text in card
+    assert "Temperature" not in card
+    assert "held-out" not in card
+
+
+def test_every_embedded_model_has_a_card(repository: Path) -> None:
+    """The file in the source tree is the card that the model carries, and the command prints it."""
+    from galaxy_classify.embedded import embedded_models
+    from galaxy_classify.model import OnnxModel
+
+    for name, source in embedded_models().items():
+        card = OnnxModel(source).description.card
+        assert card.startswith(f"# Model card: {name} ")
+        assert "## What it must not be used for" in card
+        assert source.path.with_name(f"{name}.MODEL_CARD.md").read_text(encoding="utf-8") == card
+        result = CliRunner().invoke(app, ["--model-card", "-m", name], catch_exceptions=False)
+        assert result.stdout == card
+
+
+def test_a_model_without_a_card(tiny_model: Path) -> None:
+    """A model that keeps the contract may come from anywhere; it is told so in one line."""
+    from galaxy_classify.errors import ModelError
+
+    with pytest.raises(ModelError, match="carries no model card"):
+        CliRunner().invoke(app, ["--model-card", "-m", str(tiny_model)], catch_exceptions=False)
+
+
+def test_the_list_of_models() -> None:
+    """Name, size, training set, test figures and classes of each, the default first."""
+    from galaxy_classify.embedded import embedded_models
+
+    result = CliRunner().invoke(app, ["--list-models"], catch_exceptions=False)
+    head, *lines = result.stdout.splitlines()
+    assert head.split()[0] == "model"
+    assert [line.split()[0] for line in lines] == list(embedded_models())
+    for line in lines:
+        assert line.endswith(", ".join(GALAXY_MNIST_CLASSES))
+        assert line.count("%") == 2
+        assert " of train_dataset.hdf5" in line

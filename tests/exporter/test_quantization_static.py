@@ -1,0 +1,144 @@
+"""Static int8 quantization of convolutional networks: what is quantized, on what, and how it is verified."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from galaxy_classify.errors import ContractError, DataError
+from galaxy_export.quantization import WEIGHT_LEVELS
+from galaxy_export.quantization_static import (
+    CALIBRATION_IMAGES,
+    activation_ranges,
+    choose_calibration_images,
+    quantize_convolutions,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def graph(trained_cnn: Path) -> onnx.ModelProto:
+    """Float32 graph of the drawn galaxies' CNN."""
+    from galaxy_export.conversion import to_onnx
+    from galaxy_train.evaluate import load_model
+
+    return to_onnx(load_model(trained_cnn / "model.keras"))
+
+
+@pytest.fixture(scope="module")
+def pixels(drawn_dataset: Path) -> np.ndarray:
+    """Drawn test galaxies."""
+    from galaxy_train.data import load_data
+
+    return load_data(drawn_dataset).test.images
+
+
+def run(proto: onnx.ModelProto, pixels: np.ndarray, batch: int = 64) -> np.ndarray:
+    """Return probabilities."""
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    return np.concatenate(
+        [session.run(None, {"images": pixels[start : start + batch]})[0] for start in range(0, len(pixels), batch)]
+    )
+
+
+def test_convolutions_are_integer_and_answers_stay(graph: onnx.ModelProto, pixels: np.ndarray) -> None:
+    """A third of the size, the same classes, standard operators, and no answer depends on the batch."""
+    quantized = quantize_convolutions(graph, activation_ranges(graph, pixels))
+    assert quantized.ByteSize() < graph.ByteSize() / 3
+    assert {opset.domain for opset in quantized.opset_import} == {""}
+    operators = Counter(node.op_type for node in quantized.graph.node)
+    assert operators["Conv"] == 10
+    assert operators["QuantizeLinear"] >= 10
+    weights = [tensor for tensor in quantized.graph.initializer if len(tensor.dims) == 4]
+    kinds = Counter(tensor.data_type for tensor in weights)
+    assert kinds == {onnx.TensorProto.INT8: 9, onnx.TensorProto.FLOAT: 1}
+    for tensor in weights:
+        if tensor.data_type == onnx.TensorProto.INT8:
+            assert np.abs(onnx.numpy_helper.to_array(tensor).astype(int)).max() <= WEIGHT_LEVELS
+    before, after = run(graph, pixels), run(quantized, pixels)
+    assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= 0.97
+    assert np.abs(run(quantized, pixels, 1) - after).max() < 1e-5
+
+
+def test_integer_arithmetic_is_really_used(graph: onnx.ModelProto, pixels: np.ndarray, tmp_path: Path) -> None:
+    """ONNX Runtime fuses each quantized convolution; a pattern that it does not know would be slower than float32."""
+    quantized = quantize_convolutions(graph, activation_ranges(graph, pixels))
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(quantized.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    operators = Counter(node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node)
+    assert operators["QLinearConv"] == 9
+
+
+def test_the_same_graph_and_ranges_give_the_same_bytes(graph: onnx.ModelProto, pixels: np.ndarray) -> None:
+    """So that a file can be quantized again and compared."""
+    ranges = activation_ranges(graph, pixels)
+    first, second = (quantize_convolutions(graph, ranges).SerializeToString(deterministic=True) for _ in range(2))
+    assert first == second
+    assert activation_ranges(graph, pixels) == ranges
+
+
+def test_calibration_images_are_few_and_always_the_same() -> None:
+    """A sample of the training set; all of it if it is small."""
+    pixels = np.random.default_rng(0).integers(0, 255, (700, 4, 4, 3), dtype=np.uint8)
+    chosen = choose_calibration_images(pixels)
+    assert len(chosen) == CALIBRATION_IMAGES
+    assert np.array_equal(chosen, choose_calibration_images(pixels))
+    assert np.array_equal(choose_calibration_images(pixels[:20]), pixels[:20])
+
+
+def test_calibration_on_anything_but_the_training_set_is_refused(
+    trained_cnn: Path, drawn_dataset: Path, drawn_images: Path, tmp_path: Path
+) -> None:
+    """Test images would flatter the quantized model; the checksum tells them apart."""
+    from galaxy_export.int8 import load_training_images
+
+    metrics = json.loads((trained_cnn / "metrics.json").read_text())
+    assert len(load_training_images(drawn_dataset, metrics)) == 800
+    for split in ("train", "test"):
+        shutil.copy(drawn_dataset / "test_dataset.hdf5", tmp_path / f"{split}_dataset.hdf5")
+    with pytest.raises(DataError, match="is not the training set of this run"):
+        load_training_images(tmp_path, metrics)
+    with pytest.raises(DataError, match="calibrated on the run's training set, see --calibration"):
+        load_training_images(drawn_dataset / "test_dataset.hdf5", metrics)
+
+
+def test_metadata_without_ranges_cannot_be_verified(graph: onnx.ModelProto, pixels: np.ndarray) -> None:
+    """A file that does not say how it was quantized is refused by name, and so are ranges of another network."""
+    from galaxy_export.int8 import quantize_again
+
+    broken: list[dict[str, Any]] = [{}, {"ranges": 3}, {"ranges": {"a": ["x", "y"]}}]
+    for recipe in broken:
+        with pytest.raises(ContractError, match="on which ranges int8 was calibrated"):
+            quantize_again(graph, recipe)
+    ranges = activation_ranges(graph, pixels)
+    ranges.pop(next(iter(ranges)))
+    with pytest.raises(DataError, match="those of another network"):
+        quantize_again(graph, {"ranges": ranges})
+
+
+def test_a_network_with_one_convolution_is_refused() -> None:
+    """There would be nothing to quantize behind the first one."""
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["logits"])
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [node],
+        "one",
+        [info("x", onnx.TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [info("logits", onnx.TensorProto.FLOAT, ["n", 1, 8, 8])],
+        [onnx.numpy_helper.from_array(np.ones((1, 3, 1, 1), np.float32), "w")],
+    )
+    proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    with pytest.raises(DataError, match="too few convolutions"):
+        quantize_convolutions(proto, {})
