@@ -1,6 +1,7 @@
-"""Compare ways to store a dense network: size, speed, agreement, and whether an answer depends on the batch.
+"""Compare ways to store a network: size, speed, agreement, and whether an answer depends on the batch.
 
-Run ``python benchmarks/quantization.py RUN --images DIR_OR_HDF5``, where RUN is a run folder of ``galaxy-train``.
+Run ``python benchmarks/quantization.py RUN --images DATA``, where RUN is a run folder of ``galaxy-train`` and DATA the
+data set that it was trained on.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
-from galaxy_export.quantization import quantize_dense
+from galaxy_export.int8 import quantize
 from galaxy_train.evaluate import load_model
 from galaxy_train.run_folder import RunFolder
 
@@ -60,8 +61,9 @@ def main() -> None:
 
     folder = RunFolder(arguments.run)
     network = load_model(folder.model)
-    classes = tuple(folder.read_metrics()["classes"])
-    pixels = load_gate_images(arguments.images, tuple(network.input_shape[1:3]), classes).pixels
+    metrics = folder.read_metrics()
+    gate = load_gate_images(arguments.images, tuple(network.input_shape[1:3]), tuple(metrics["classes"]))
+    pixels, labels = gate.pixels, gate.require_labels()
     proto = to_onnx(network)
     with tempfile.TemporaryDirectory() as scratch:
         float_path, dynamic_path = Path(scratch) / "float.onnx", Path(scratch) / "dynamic.onnx"
@@ -70,12 +72,12 @@ def main() -> None:
         contents = {
             "float32": float_path.read_bytes(),
             "float16": convert_float_to_float16(onnx.load(float_path), keep_io_types=True).SerializeToString(),
-            "int8, a scale a batch (ONNX Runtime)": dynamic_path.read_bytes(),
-            "int8, a scale an image (ours)": quantize_dense(proto).SerializeToString(),
+            "int8, dynamic (ONNX Runtime)": dynamic_path.read_bytes(),
+            "int8, ours": quantize(proto, metrics, arguments.images)[0].SerializeToString(),
         }
     reference = run(session(contents["float32"]), pixels, 1)
     print(f"{len(pixels)} images of {arguments.images.name}, one thread")
-    print(f"{'':36}      MB  same class  depends on the batch: probability, classes  µs an image at 1, at 64")
+    print(f"{'':28}      MB  accuracy  same class  moved by the batch: probability, classes  µs an image at 1, at 64")
     for name, content in contents.items():
         model = session(content)
         alone, together = run(model, pixels, 1), run(model, pixels, len(pixels))
@@ -83,7 +85,8 @@ def main() -> None:
         moved = np.abs(alone - together).max()
         changed = int((alone.argmax(axis=1) != together.argmax(axis=1)).sum())
         print(
-            f"{name:36}  {len(content) / 1e6:6.2f}  {same:10.2%}  {moved:33.4f}  {changed:7}  "
+            f"{name:28}  {len(content) / 1e6:6.2f}  {(alone.argmax(axis=1) == labels).mean():8.4f}  {same:10.2%}  "
+            f"{moved:31.4f}  {changed:7}  "
             f"{microseconds(model, pixels, 1):14.0f}  {microseconds(model, pixels, 64):5.0f}"
         )
 

@@ -72,14 +72,14 @@ def drawn_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(data: Path, folder: Path, recipe: str, **chosen: Any) -> Path:
+def train(data: Path, folder: Path, recipe: str, size: int | None = None, **chosen: Any) -> Path:
     """Train a recipe on a data set, and return the run folder."""
     from galaxy_train.data import load_data
     from galaxy_train.fit import FitParameters, fit
     from galaxy_train.run_folder import RunFolder
 
     with open(os.devnull, "w") as progress:
-        fit(load_data(data), RunFolder(folder), FitParameters.of_recipe(recipe, **chosen), progress)
+        fit(load_data(data, size=size), RunFolder(folder), FitParameters.of_recipe(recipe, **chosen), progress)
     return folder
 
 

@@ -75,6 +75,23 @@ def test_wrong_labels_are_named(folder: Path, labels: str, reason: str) -> None:
         load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES)
 
 
+def test_class_folders_and_tables_bring_their_labels(folder: Path, tmp_path: Path) -> None:
+    """A data set that was trained on can be given as it is: class folders, or a CSV file."""
+    images, labels = paint_set(per_class=10, seed=4)
+    table = load_gate_images(folder / "labels.csv", SIZE, GALAXY_MNIST_CLASSES)
+    assert np.array_equal(table.pixels, images)
+    assert np.array_equal(table.require_labels(), labels)
+    (folder / "labels.csv").unlink()
+    for number, label in enumerate(labels):
+        target = folder / "sorted" / "train" / GALAXY_MNIST_CLASSES[label]
+        target.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:02}.png").rename(target / f"{number:02}.png")
+    found = load_gate_images(folder / "sorted", SIZE, GALAXY_MNIST_CLASSES)
+    assert sorted(found.require_labels().tolist()) == sorted(labels.tolist())
+    for pixels, label in zip(found.pixels, found.require_labels(), strict=True):
+        assert label == labels[next(number for number, image in enumerate(images) if np.array_equal(image, pixels))]
+
+
 def test_hdf5_files_and_data_set_folders(tmp_path: Path, write_dataset: Write) -> None:
     """A file is taken as it is; of a data set's folder, the test set."""
     images, labels = paint_set(per_class=10, seed=5)

@@ -89,20 +89,25 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
         info = {name.split(".dist-info/")[1] for name in archive.namelist() if ".dist-info/" in name}
     expected = {
         "galaxy_classify": {
-            "__init__.py", "__main__.py", "arguments.py", "classifier.py", "cli.py", "commandline.py", "contract.py",
-            "defaults.py", "discovery.py", "embedded.py", "errors.py", "fileformat.py", "filelock.py", "golden.py",
-            "imagefile.py", "job.py", "model.py", "models/manifest.json", "models/seed-mlp.golden.json",
-            "models/seed-mlp.onnx", "onnxfile.py", "output.py", "parallel.py", "prediction.py", "preprocessing.py",
-            "progress.py", "provenance.py", "py.typed", "resume.py", "table.py", "tally.py", "writers.py",
+            "__init__.py", "__main__.py", "about.py", "arguments.py", "classifier.py", "cli.py", "commandline.py",
+            "contract.py", "defaults.py", "discovery.py", "embedded.py", "errors.py", "fileformat.py", "filelock.py",
+            "golden.py",
+            "imagefile.py", "job.py", "model.py", "models/galaxy-cnn.MODEL_CARD.md",
+            "models/galaxy-cnn.golden.json", "models/galaxy-cnn.onnx", "models/manifest.json",
+            "models/seed-mlp.MODEL_CARD.md", "models/seed-mlp.golden.json", "models/seed-mlp.onnx", "onnxfile.py",
+            "output.py", "parallel.py", "prediction.py", "preprocessing.py", "progress.py", "provenance.py", "py.typed",
+            "resume.py", "table.py", "tally.py", "writers.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",
-            "golden.py", "package.py", "parity.py", "py.typed", "quantization.py", "quantization_guard.py",
-            "report.py", "verify.py",
+            "golden.py", "int8.py", "model_card.py", "package.py", "parity.py", "py.typed", "quantization.py",
+            "quantization_guard.py", "quantization_static.py", "report.py", "verify.py",
         },
         "galaxy_train": {
-            "__init__.py", "checksum.py", "cli.py", "dataset.py", "evaluate.py", "figures.py", "fit.py", "plots.py",
-            "py.typed", "quiet.py", "recipes.py", "reporting.py", "run_folder.py",
+            "__init__.py", "augment.py", "batches.py", "calibration.py", "checksum.py", "cli.py", "data.py",
+            "dataset.py", "download.py", "evaluate.py", "figures.py", "fit.py", "galaxy_mnist.py", "hdf5.py",
+            "image_files.py", "out_of_class.py", "plots.py", "py.typed", "quiet.py", "recipes.py", "reporting.py",
+            "run_folder.py", "splitting.py", "summary.py", "symmetric.py", "transfer.py", "transfer_learning.py",
         },
     }  # fmt: skip
     assert names == {f"{package}/{name}" for package, files in expected.items() for name in files}
@@ -139,4 +144,4 @@ def test_example_images_classify_as_recorded(repository: Path) -> None:
         assert row.model == golden[name]["model"]
         assert row.label == golden[name]["label"]
         for label, probability in row.probabilities.items():
-            assert probability == pytest.approx(float(golden[name][f"prob_{label}"]), abs=2e-3)
+            assert probability == pytest.approx(float(golden[name][f"prob_{label}"]), abs=1e-2)
