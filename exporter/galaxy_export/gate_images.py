@@ -108,7 +108,7 @@ def _from_csv(path: Path, size: tuple[int, int], classes: tuple[str, ...]) -> Ga
 def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
     paths = list(Discovery().paths([str(folder)], stdin=()))
     if not paths:
-        return _from_hdf5(find_split(folder, "test"))
+        return _from_hdf5(find_split(folder, "test", size[0]))
     pixels: dict[str, NDArray[np.uint8]] = {}
     for path in paths:
         try:

@@ -104,6 +104,19 @@ def test_a_missing_data_set_names_the_folder(tmp_path: Path) -> None:
         load_data(tmp_path / "none")
 
 
+def test_the_resolution_that_is_there_is_found(tmp_path: Path, write_dataset: Write) -> None:
+    """Someone who downloaded 224 px only need not say so; with both, 64 px is meant unless --size says otherwise."""
+    for folder, size in (("GalaxyMNISTHighrez", 224), ("GalaxyMNIST", 64)):
+        for split in ("train", "test"):
+            path = tmp_path / folder / "raw" / f"{split}_dataset.hdf5"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_dataset(path, np.zeros((4, size, size, 3), np.uint8), np.arange(4, dtype=np.uint8))
+        assert load_data(tmp_path).train.images.shape[1] == size
+    assert load_data(tmp_path, size=224).test.images.shape[1] == 224
+    with pytest.raises(DataError, match=r"holds no train_dataset\.hdf5"):
+        load_data(tmp_path, size=96)
+
+
 def test_images_without_labels_can_be_read(tmp_path: Path, write_dataset: Write) -> None:
     """The parity gate needs none."""
     write_dataset(tmp_path / "a.hdf5", IMAGES, None)

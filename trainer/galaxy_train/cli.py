@@ -36,9 +36,6 @@ DataOption = Annotated[
         "Default: what galaxy-train download fetched.",
     ),
 ]
-SplitSeedOption = Annotated[
-    int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
-]
 
 
 @app.command()
@@ -60,13 +57,18 @@ def fit(
         typer.Option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(min=8, help="Size of the images in pixels: 64 or 224 for GalaxyMNIST. Default: 64.")
+        int | None,
+        typer.Option(
+            min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
+        ),
     ] = None,
     init: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Begin with this run's weights; new classes get a new head.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
-    split_seed: SplitSeedOption = 0,
+    split_seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
+    ] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the run folder if it exists.")] = False,
 ) -> None:
@@ -125,7 +127,6 @@ def evaluate(
     record: Annotated[
         bool, typer.Option("--record", help="Note the figures in the run's metrics.json, for its model card.")
     ] = False,
-    split_seed: SplitSeedOption = 0,
 ) -> None:
     """Repeat a run's test figures from its model.keras, or test it on other data."""
     from galaxy_train.data import load_test
@@ -133,8 +134,14 @@ def evaluate(
     folder = RunFolder(run_path)
     folder.check_complete()
     metrics = folder.read_metrics()
-    size = metrics["data"]["test"]["shape"][1]
-    test = load_test(data, tuple(metrics["classes"]), size, split_seed=split_seed, whole=whole)
+    recorded = metrics["data"]
+    test = load_test(
+        data,
+        tuple(metrics["classes"]),
+        recorded["test"]["shape"][1],
+        split_seed=recorded["split_seed"],
+        whole=whole,
+    )
     import_tensorflow_quietly()
     from galaxy_train.evaluate import evaluate_model, load_run
     from galaxy_train.out_of_class import evaluate_out_of_class

@@ -75,7 +75,7 @@ def load_data(
         cache folder, where ``galaxy-train download`` puts GalaxyMNIST.
     size : int, optional
         Height and width of the images in pixels: which resolution of GalaxyMNIST, or what image files are brought to.
-        By default 64.
+        By default that of GalaxyMNIST that is there, 64 rather than 224, and for image files 64.
     split_seed : int, optional
         Seed of the split, where image files come without one.
     strict : bool, optional
@@ -97,7 +97,7 @@ def load_data(
         return _split_files(files, class_names(files), source, size or SIZE, split_seed, strict=strict)
     if source.is_file():
         raise DataError(f"{source}: is one file; --data names the folder that holds train and test set, or a CSV file")
-    train, test = (load_file(find_split(source, split, size or SIZE)) for split in SPLITS)
+    train, test = (load_file(find_split(source, split, size)) for split in SPLITS)
     if test.images.shape[1:] != train.images.shape[1:]:
         raise DataError(
             f"{test.file}: images are {test.images.shape[1:]}, those of {train.file} {train.images.shape[1:]}"

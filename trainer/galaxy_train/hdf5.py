@@ -24,15 +24,15 @@ from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.errors import DataError
 from galaxy_train.checksum import file_sha256
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.galaxy_mnist import SPLITS, raw_folder, split_file
+from galaxy_train.galaxy_mnist import FOLDERS, SPLITS, raw_folder, split_file
 
 
-def holds_hdf5(folder: Path, size: int = 64) -> bool:
+def holds_hdf5(folder: Path) -> bool:
     """Tell whether a folder holds HDF5 files in GalaxyMNIST's layout."""
-    return any(_candidates(folder, split, size) for split in SPLITS)
+    return any(_candidates(folder, split, size) for split in SPLITS for size in FOLDERS)
 
 
-def find_split(folder: Path, split: str, size: int = 64) -> Path:
+def find_split(folder: Path, split: str, size: int | None = None) -> Path:
     """Find the file of a split.
 
     Parameters
@@ -41,8 +41,9 @@ def find_split(folder: Path, split: str, size: int = 64) -> Path:
         Folder that holds the files, directly or where the galaxy_mnist package puts them below it.
     split : {"train", "test"}
         Which one.
-    size : {64, 224}, optional
-        Which resolution of GalaxyMNIST, where the galaxy_mnist package keeps both.
+    size : int, optional
+        Which resolution of GalaxyMNIST, where the galaxy_mnist package keeps it; by default 64 if that is there, or
+        else 224.
 
     Returns
     -------
@@ -54,21 +55,22 @@ def find_split(folder: Path, split: str, size: int = 64) -> Path:
     DataError
         If there is none; the message says what else would do.
     """
-    found = _candidates(folder, split, size)
+    sizes = list(FOLDERS) if size is None else [size]
+    found = [path for size in sizes for path in _candidates(folder, split, size)]
     if not found:
         name = split_file(split)
+        below = " or ".join(str(raw_folder(Path(), size)) for size in sizes if size in FOLDERS)
         raise DataError(
-            f"{folder}: holds no {name} or {name}.gz, neither directly nor under {raw_folder(Path(), size)}, and no "
-            "class folders with images"
+            f"{folder}: holds no {name} or {name}.gz, neither directly nor under {below or raw_folder(Path(), 64)}, "
+            "and no class folders with images"
         )
     return found[0]
 
 
 def _candidates(folder: Path, split: str, size: int) -> list[Path]:
     names = [split_file(split) + suffix for suffix in ("", ".gz")]
-    return [
-        parent / name for parent in (folder, raw_folder(folder, size)) for name in names if (parent / name).is_file()
-    ]
+    parents = [folder, *([raw_folder(folder, size)] if size in FOLDERS else [])]
+    return [parent / name for parent in parents for name in names if (parent / name).is_file()]
 
 
 def load_file(path: Path) -> GalaxyDataset:
