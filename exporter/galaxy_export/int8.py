@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from galaxy_classify.errors import ContractError, DataError
 from galaxy_export.quantization import quantize_dense
 from galaxy_export.quantization_static import (
     PERCENTILE,
-    activation_ranges,
+    StaticQuantization,
+    calibrate,
     choose_calibration_images,
     has_convolutions,
     quantize_convolutions,
@@ -50,9 +52,9 @@ def quantize(
     if not has_convolutions(proto):
         return quantize_dense(proto), {}
     pixels = choose_calibration_images(load_training_images(training_data, metrics))
-    ranges = activation_ranges(proto, pixels)
-    recipe = {"ranges": ranges, "calibration_images": len(pixels), "percentile": PERCENTILE}
-    return quantize_convolutions(proto, ranges), recipe
+    recipe = calibrate(proto, pixels)
+    noted = asdict(recipe) | {"calibration_images": len(pixels), "percentile": PERCENTILE}
+    return quantize_convolutions(proto, recipe), noted
 
 
 def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.ModelProto:
@@ -74,9 +76,10 @@ def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.Model
         return quantize_dense(proto)
     try:
         ranges = {str(name): (float(low), float(high)) for name, (low, high) in recipe["ranges"].items()}
+        noted = StaticQuantization(int(recipe["float_convolutions"]), ranges)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ContractError("contract: the metadata do not say on which ranges int8 was calibrated") from None
-    return quantize_convolutions(proto, ranges)
+    return quantize_convolutions(proto, noted)
 
 
 def load_training_images(source: Path, metrics: dict[str, Any]) -> NDArray[np.uint8]:

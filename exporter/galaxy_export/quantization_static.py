@@ -5,7 +5,8 @@ with a scale for each output channel. The graph stays standard ONNX: pairs of Qu
 which ONNX Runtime turns into integer convolutions. ONNX Runtime's own quantizer places the pairs; what is decided here
 is the range of each activation, and what stays float32:
 
-- The first convolution, which sees raw pixels: most galaxies are dark, and their faint arms would fall between levels.
+- The first convolutions, as many as it takes. The very first one sees raw pixels, and most galaxies are dark: their
+  faint arms would fall between levels. What is lost early is lost to all that follows.
 - The dense layer at the end, which is too small to gain from it.
 
 Weights have 7 bits, for the reason that `galaxy_export.quantization` gives.
@@ -13,6 +14,7 @@ Weights have 7 bits, for the reason that `galaxy_export.quantization` gives.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,6 +28,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from galaxy_classify.contract import INPUT_NAME
 from galaxy_classify.errors import DataError
 from galaxy_export.canonical import make_canonical
+from galaxy_export.parity import onnx_runner
 from galaxy_train.recipes import LOGITS
 
 #: Least and largest value of each activation that is quantized, by the tensor's name.
@@ -35,6 +38,9 @@ Ranges = dict[str, tuple[float, float]]
 PERCENTILE: Final = 99.99
 #: Training images to calibrate on.
 CALIBRATION_IMAGES: Final = 512
+CALIBRATION_BATCH: Final = 64
+#: Share of the calibration images whose class must stay, above what the guard asks for on other images.
+MIN_AGREEMENT: Final = 0.995
 QUANTIZED: Final = ("Conv", "Relu")
 
 
@@ -49,8 +55,24 @@ def choose_calibration_images(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels[np.sort(np.random.default_rng(0).permutation(len(pixels))[:count])]
 
 
-def activation_ranges(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> Ranges:
-    """Measure the range of each activation that is going to be quantized.
+@dataclass(frozen=True, slots=True)
+class StaticQuantization:
+    """What it takes, besides a network, to quantize it.
+
+    Parameters
+    ----------
+    float_convolutions : int
+        How many of the first convolutions stay float32.
+    ranges : dict
+        Least and largest value of each activation that is quantized, by the tensor's name; zero is always between.
+    """
+
+    float_convolutions: int
+    ranges: Ranges
+
+
+def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuantization:
+    """Measure the ranges of activations, and find out how many convolutions must stay float32.
 
     Parameters
     ----------
@@ -61,15 +83,70 @@ def activation_ranges(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> Rang
 
     Returns
     -------
-    dict
-        Least and largest value, without the outermost ones, by the tensor's name; zero is always in the range.
+    StaticQuantization
+        With as few convolutions in float32 as leave `MIN_AGREEMENT` of the images in their class.
 
     Raises
     ------
     DataError
-        If the graph has only one convolution.
+        If not even the last convolution can be quantized at that price, or there is only one.
     """
-    names = _activations(proto)
+    measured = _measure(proto, _activations(proto, 1), pixels)
+    expected = onnx_runner(proto)(pixels, CALIBRATION_BATCH).predicted
+    convolutions = sum(node.op_type == "Conv" for node in proto.graph.node)
+    for count in range(1, convolutions):
+        recipe = StaticQuantization(count, {name: measured[name] for name in _activations(proto, count)})
+        found = onnx_runner(quantize_convolutions(proto, recipe))(pixels, CALIBRATION_BATCH).predicted
+        if (found == expected).mean() >= MIN_AGREEMENT:
+            return recipe
+    raise DataError("--int8: the network loses too much however few of its convolutions are quantized")
+
+
+def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) -> onnx.ModelProto:
+    """Quantize the convolutions of a converted network.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        Float32 graph.
+    recipe : StaticQuantization
+        As `calibrate` gives it.
+
+    Returns
+    -------
+    onnx.ModelProto
+        A copy with integer convolutions. The same graph and recipe always give the same bytes.
+
+    Raises
+    ------
+    DataError
+        If the recipe is that of another network.
+    """
+    if sorted(recipe.ranges) != sorted(_activations(proto, recipe.float_convolutions)):
+        raise DataError("int8: the ranges of activations are those of another network")
+    quantized = onnx.ModelProto()
+    quantized.CopyFrom(proto)
+    limits = {name: tuple(np.array(limit, np.float32) for limit in pair) for name, pair in recipe.ranges.items()}
+    quantizer = QDQQuantizer(
+        quantized,
+        per_channel=True,
+        reduce_range=True,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
+        nodes_to_quantize=[node.name for node in _body(proto, recipe.float_convolutions)],
+        nodes_to_exclude=[],
+        op_types_to_quantize=list(QUANTIZED),
+        extra_options={},
+    )
+    quantizer.quantize_model()
+    result: onnx.ModelProto = quantizer.model.model
+    make_canonical(result, keep=[LOGITS])
+    onnx.checker.check_model(result, full_check=True)
+    return result
+
+
+def _measure(proto: onnx.ModelProto, names: list[str], pixels: NDArray[np.uint8]) -> Ranges:
     exposed = onnx.ModelProto()
     exposed.CopyFrom(proto)
     exposed.graph.output.extend(
@@ -84,65 +161,20 @@ def activation_ranges(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> Rang
     return ranges
 
 
-def quantize_convolutions(proto: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
-    """Quantize the convolutions of a converted network.
-
-    Parameters
-    ----------
-    proto : onnx.ModelProto
-        Float32 graph.
-    ranges : dict
-        As `activation_ranges` gives them.
-
-    Returns
-    -------
-    onnx.ModelProto
-        A copy with integer convolutions. The same graph and ranges always give the same bytes.
-
-    Raises
-    ------
-    DataError
-        If the ranges are not those of this graph.
-    """
-    if sorted(ranges) != sorted(_activations(proto)):
-        raise DataError("int8: the ranges of activations are those of another network")
-    quantized = onnx.ModelProto()
-    quantized.CopyFrom(proto)
-    limits = {name: tuple(np.array(limit, np.float32) for limit in pair) for name, pair in ranges.items()}
-    quantizer = QDQQuantizer(
-        quantized,
-        per_channel=True,
-        reduce_range=True,
-        weight_qType=QuantType.QInt8,
-        activation_qType=QuantType.QUInt8,
-        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
-        nodes_to_quantize=[node.name for node in _body(proto) if node.op_type in QUANTIZED],
-        nodes_to_exclude=[],
-        op_types_to_quantize=list(QUANTIZED),
-        extra_options={},
-    )
-    quantizer.quantize_model()
-    result: onnx.ModelProto = quantizer.model.model
-    make_canonical(result, keep=[LOGITS])
-    onnx.checker.check_model(result, full_check=True)
-    return result
-
-
-def _body(proto: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """Return the nodes from the second convolution on."""
-    convolutions = [place for place, node in enumerate(proto.graph.node) if node.op_type == "Conv"]
-    if len(convolutions) < 2:
+def _body(proto: onnx.ModelProto, float_convolutions: int) -> list[onnx.NodeProto]:
+    """Return what is quantized, from the first convolution on that does not stay float32."""
+    places = [place for place, node in enumerate(proto.graph.node) if node.op_type == "Conv"]
+    if not 0 < float_convolutions < len(places):
         raise DataError("--int8: the network has too few convolutions to gain from it")
-    return list(proto.graph.node[convolutions[1] :])
+    return [node for node in proto.graph.node[places[float_convolutions] :] if node.op_type in QUANTIZED]
 
 
-def _activations(proto: onnx.ModelProto) -> list[str]:
+def _activations(proto: onnx.ModelProto, float_convolutions: int) -> list[str]:
     """Return the tensors that go into and come out of what is quantized."""
     constants = {tensor.name for tensor in proto.graph.initializer}
     names = [
         name
-        for node in _body(proto)
-        if node.op_type in QUANTIZED
+        for node in _body(proto, float_convolutions)
         for name in (node.input[0], *node.output)
         if name not in constants
     ]

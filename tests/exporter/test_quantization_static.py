@@ -17,7 +17,9 @@ from galaxy_classify.errors import ContractError, DataError
 from galaxy_export.quantization import WEIGHT_LEVELS
 from galaxy_export.quantization_static import (
     CALIBRATION_IMAGES,
-    activation_ranges,
+    MIN_AGREEMENT,
+    StaticQuantization,
+    calibrate,
     choose_calibration_images,
     quantize_convolutions,
 )
@@ -42,6 +44,12 @@ def pixels(drawn_dataset: Path) -> np.ndarray:
     return load_data(drawn_dataset).test.images
 
 
+@pytest.fixture(scope="module")
+def recipe(graph: onnx.ModelProto, pixels: np.ndarray) -> StaticQuantization:
+    """How it is to be quantized."""
+    return calibrate(graph, pixels)
+
+
 def run(proto: onnx.ModelProto, pixels: np.ndarray, batch: int = 64) -> np.ndarray:
     """Return probabilities."""
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -50,43 +58,60 @@ def run(proto: onnx.ModelProto, pixels: np.ndarray, batch: int = 64) -> np.ndarr
     )
 
 
-def test_convolutions_are_integer_and_answers_stay(graph: onnx.ModelProto, pixels: np.ndarray) -> None:
+def test_convolutions_are_integer_and_answers_stay(
+    graph: onnx.ModelProto, pixels: np.ndarray, recipe: StaticQuantization
+) -> None:
     """A third of the size, the same classes, standard operators, and no answer depends on the batch."""
-    quantized = quantize_convolutions(graph, activation_ranges(graph, pixels))
+    quantized = quantize_convolutions(graph, recipe)
     assert quantized.ByteSize() < graph.ByteSize() / 3
     assert {opset.domain for opset in quantized.opset_import} == {""}
     operators = Counter(node.op_type for node in quantized.graph.node)
     assert operators["Conv"] == 10
-    assert operators["QuantizeLinear"] >= 10
+    assert operators["QuantizeLinear"] >= 5
     weights = [tensor for tensor in quantized.graph.initializer if len(tensor.dims) == 4]
     kinds = Counter(tensor.data_type for tensor in weights)
-    assert kinds == {onnx.TensorProto.INT8: 9, onnx.TensorProto.FLOAT: 1}
+    assert kinds[onnx.TensorProto.FLOAT] == recipe.float_convolutions
+    assert kinds[onnx.TensorProto.INT8] == 10 - recipe.float_convolutions >= 4
     for tensor in weights:
         if tensor.data_type == onnx.TensorProto.INT8:
             assert np.abs(onnx.numpy_helper.to_array(tensor).astype(int)).max() <= WEIGHT_LEVELS
     before, after = run(graph, pixels), run(quantized, pixels)
-    assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= 0.97
+    assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= MIN_AGREEMENT
     assert np.abs(run(quantized, pixels, 1) - after).max() < 1e-5
 
 
-def test_integer_arithmetic_is_really_used(graph: onnx.ModelProto, pixels: np.ndarray, tmp_path: Path) -> None:
+def test_integer_arithmetic_is_really_used(graph: onnx.ModelProto, recipe: StaticQuantization, tmp_path: Path) -> None:
     """ONNX Runtime fuses each quantized convolution; a pattern that it does not know would be slower than float32."""
-    quantized = quantize_convolutions(graph, activation_ranges(graph, pixels))
+    quantized = quantize_convolutions(graph, recipe)
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.log_severity_level = 4
     onnxruntime.InferenceSession(quantized.SerializeToString(), options, providers=["CPUExecutionProvider"])
     operators = Counter(node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node)
-    assert operators["QLinearConv"] == 9
+    assert operators["QLinearConv"] == 10 - recipe.float_convolutions
 
 
-def test_the_same_graph_and_ranges_give_the_same_bytes(graph: onnx.ModelProto, pixels: np.ndarray) -> None:
+def test_the_same_graph_and_images_give_the_same_bytes(
+    graph: onnx.ModelProto, pixels: np.ndarray, recipe: StaticQuantization
+) -> None:
     """So that a file can be quantized again and compared."""
-    ranges = activation_ranges(graph, pixels)
-    first, second = (quantize_convolutions(graph, ranges).SerializeToString(deterministic=True) for _ in range(2))
+    first, second = (quantize_convolutions(graph, recipe).SerializeToString(deterministic=True) for _ in range(2))
     assert first == second
-    assert activation_ranges(graph, pixels) == ranges
+    assert calibrate(graph, pixels) == recipe
+
+
+def test_as_many_convolutions_stay_float_as_it_takes(
+    graph: onnx.ModelProto, pixels: np.ndarray, recipe: StaticQuantization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A looser demand quantizes more; one that nothing meets is refused."""
+    from galaxy_export import quantization_static
+
+    monkeypatch.setattr(quantization_static, "MIN_AGREEMENT", 0.0)
+    assert calibrate(graph, pixels).float_convolutions == 1 <= recipe.float_convolutions
+    monkeypatch.setattr(quantization_static, "MIN_AGREEMENT", 1.1)
+    with pytest.raises(DataError, match="loses too much however few"):
+        calibrate(graph, pixels)
 
 
 def test_calibration_images_are_few_and_always_the_same() -> None:
@@ -114,18 +139,20 @@ def test_calibration_on_anything_but_the_training_set_is_refused(
         load_training_images(drawn_dataset / "test_dataset.hdf5", metrics)
 
 
-def test_metadata_without_ranges_cannot_be_verified(graph: onnx.ModelProto, pixels: np.ndarray) -> None:
+def test_metadata_without_ranges_cannot_be_verified(graph: onnx.ModelProto, recipe: StaticQuantization) -> None:
     """A file that does not say how it was quantized is refused by name, and so are ranges of another network."""
     from galaxy_export.int8 import quantize_again
 
-    broken: list[dict[str, Any]] = [{}, {"ranges": 3}, {"ranges": {"a": ["x", "y"]}}]
-    for recipe in broken:
+    broken: list[dict[str, Any]] = [{}, {"ranges": 3}, {"ranges": {"a": ["x", "y"]}}, {"ranges": recipe.ranges}]
+    for noted in broken:
         with pytest.raises(ContractError, match="on which ranges int8 was calibrated"):
-            quantize_again(graph, recipe)
-    ranges = activation_ranges(graph, pixels)
-    ranges.pop(next(iter(ranges)))
-    with pytest.raises(DataError, match="those of another network"):
-        quantize_again(graph, {"ranges": ranges})
+            quantize_again(graph, noted)
+    for count, ranges in (
+        (recipe.float_convolutions, dict(list(recipe.ranges.items())[1:])),
+        (99, recipe.ranges),
+    ):
+        with pytest.raises(DataError):
+            quantize_again(graph, {"ranges": ranges, "float_convolutions": count})
 
 
 def test_a_network_with_one_convolution_is_refused() -> None:
@@ -141,4 +168,4 @@ def test_a_network_with_one_convolution_is_refused() -> None:
     )
     proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
     with pytest.raises(DataError, match="too few convolutions"):
-        quantize_convolutions(proto, {})
+        calibrate(proto, np.zeros((1, 8, 8, 3), np.uint8))

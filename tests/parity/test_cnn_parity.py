@@ -187,7 +187,8 @@ def test_what_the_files_carry(files: dict[str, Path]) -> None:
         assert "## Where the data come from\n\nPainted." in model.description.card
     int8 = models["int8"].description.parity["int8"]
     assert int8["calibration_images"] == 512
-    assert len(int8["ranges"]) > 10
+    assert len(int8["ranges"]) >= 5
+    assert int8["float_convolutions"] >= 1
     golden = json.loads(files["int8"].with_suffix(".golden.json").read_text())
     assert 1e-4 <= golden["probability_tolerance"] < 0.05
 
