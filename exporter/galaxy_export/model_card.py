@@ -124,8 +124,8 @@ def _figures(test: dict[str, Any]) -> str:
         [
             f"## Figures on the test set ({test['images']:,} images)\n",
             f"Accuracy {test['accuracy']:.4f}, macro recall {test['macro_recall']:.4f}.",
-            f"In all eight orientations (right angles, mirrored or not) {test['symmetry_agreement']:.2%} of the images",
-            "keep their class.\n",
+            f"In all eight orientations (right angles, mirrored or not), {test['symmetry_agreement']:.2%} of the",
+            "images keep their class.\n",
             *_table(["true class", "recall", "precision", *(f"as {name}" for name in classes)], rows),
             "",
         ]

@@ -131,11 +131,12 @@ def test_an_installation_without_manifest_says_so(tmp_path: Path) -> None:
 def test_every_embedded_model_is_whole() -> None:
     """What is shipped is what the manifest lists, and keeps the contract."""
     models = embedded_models()
-    assert "seed-mlp" in models
+    assert list(models) == ["galaxy-cnn", "seed-mlp"]
     for name, source in models.items():
         assert OnnxModel(source).description.name == name
     files = {file.name for source in models.values() for file in (source.path, golden_file(source.path))}
-    assert files | {"manifest.json"} == {path.name for path in embedded.MODELS_FOLDER.iterdir()}
+    cards = {f"{name}.MODEL_CARD.md" for name in models}
+    assert files | cards | {"manifest.json"} == {path.name for path in embedded.MODELS_FOLDER.iterdir()}
 
 
 def test_a_model_is_found_by_name_or_file(tiny_model: Path) -> None:

@@ -172,8 +172,8 @@ def test_another_model_or_other_options_are_refused(tmp_path: Path, images: Path
     run(images, "-o", output)
     before = output.read_bytes()
     for options, difference in (
-        (["-m", tiny_model], "model name was seed-mlp, now it is tiny"),
-        (["--threshold", "0.9"], "options threshold was 0.5, now it is 0.9"),
+        (["-m", tiny_model], "model name was galaxy-cnn, now it is tiny"),
+        (["--threshold", "0.9"], "options threshold was 0.6, now it is 0.9"),
         (["--max-pixels", "1000000"], "options max_pixels was 89478485, now it is 1000000"),
     ):
         result = run(images, "-o", output, "--resume", *options)
@@ -267,13 +267,13 @@ def test_the_result_of_other_inputs_is_not_thrown_away(tmp_path: Path, images: P
 def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classifier: GalaxyClassifier) -> None:
     """Model, version, checksum, contract, package, preprocessing and options: enough to make it again."""
     run(images, "-o", tmp_path / "out.csv")
-    run(images, "-o", tmp_path / "out.jsonl", "--threshold", "0.5")
+    run(images, "-o", tmp_path / "out.jsonl", "--threshold", "0.6")
     sidecar = json.loads((tmp_path / "out.csv.meta.json").read_text())
     assert sidecar["model"] == {
-        "name": "seed-mlp", "version": "1.0.0", "sha256": classifier.model.sha256, "contract": "1",
+        "name": "galaxy-cnn", "version": "1.0.0", "sha256": classifier.model.sha256, "contract": "1",
     }  # fmt: skip
     assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "size": [64, 64]}
-    assert sidecar["options"] == {"threshold": 0.5, "max_pixels": 89_478_485}
+    assert sidecar["options"] == {"threshold": 0.6, "max_pixels": 89_478_485}
     assert sidecar["package_version"]
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         assert json.loads(line)["provenance"] == sidecar

@@ -123,7 +123,7 @@ def test_a_csv_with_split_and_weights(gallery: Path) -> None:
     assert data.train.weights is not None
     assert np.count_nonzero(data.train.weights == 0.5) == 6
     assert data.test.weights is None
-    assert data.train.summary()["weights"] == {"0.5": 6, "1.0": 18}
+    assert data.train.summary()["weights"] == {"0.5": 6, "1": 18}
 
 
 def test_unreadable_images_are_listed_or_refused(gallery: Path, tmp_path: Path) -> None:

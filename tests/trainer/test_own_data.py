@@ -193,7 +193,7 @@ def test_weights_change_the_training(drawn_dataset: Path, tmp_path: Path) -> Non
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["data"]["train"]["weights"] == {"0.0": 200, "1.0": 600}
+    assert metrics["data"]["train"]["weights"] == {"0": 200, "1": 600}
     assert metrics["test"]["precision"]["edge_on_disk"] is None
     assert metrics["test"]["accuracy"] > 0.5
 

@@ -51,7 +51,9 @@ class GalaxyDataset:
         }
         if self.weights is not None:
             weights, counts = np.unique(self.weights, return_counts=True)
-            summary["weights"] = dict(zip(map(str, weights.tolist()), counts.tolist(), strict=True))
+            summary["weights"] = {
+                f"{weight:g}": count for weight, count in zip(weights.tolist(), counts.tolist(), strict=True)
+            }
         return summary
 
     def subset(self, chosen: NDArray[np.integer[Any]]) -> GalaxyDataset:

@@ -227,8 +227,8 @@ def class_weights(
 
     Examples
     --------
-    >>> class_weights(np.array([0, 0, 0, 1]), np.ones(4, np.float32), 1.0).round(3).tolist()
-    [0.667, 0.667, 0.667, 2.0]
+    >>> class_weights(np.array([0, 0, 0, 0, 1]), np.ones(5, np.float32), 1.0).tolist()
+    [0.625, 0.625, 0.625, 0.625, 2.5]
     """
     totals = np.bincount(labels, weights=weights)
     balanced = weights * totals[labels] ** -balance

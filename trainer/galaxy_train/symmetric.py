@@ -170,13 +170,16 @@ class OrientationMean(keras.layers.Layer):  # type: ignore[misc]
     Notes
     -----
     Input (batch, height, width, 8 · features), output (batch, features), float32.
+
+    The mean over orientations is a product with a constant matrix, because ONNX Runtime's ReduceMean adds in another
+    order for one image than for several: the last digits of a row would depend on the batch.
     """
 
     def call(self, inputs: Any) -> Any:
         """Average."""
         features = inputs.shape[-1] // ORIENTATIONS
-        channels = tf.reduce_mean(inputs, (1, 2))
-        return tf.reduce_mean(tf.reshape(channels, (-1, ORIENTATIONS, features)), 1)
+        mean = np.tile(np.eye(features, dtype=np.float32) / ORIENTATIONS, (ORIENTATIONS, 1))
+        return tf.matmul(tf.reduce_mean(inputs, (1, 2)), mean)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
         """Return the shape of the means."""
