@@ -108,6 +108,17 @@ def test_what_is_there_is_not_fetched_again(server: FileServer, tmp_path: Path) 
     assert all(line.endswith("is there already") for line in fetch_all(server, tmp_path))
 
 
+def test_a_damaged_file_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
+    """Someone else's half file under the final name is not taken for the data set."""
+    fetch_all(server, tmp_path)
+    damaged = raw_folder(tmp_path, 64) / NAMES[0]
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[: len(whole) // 2])
+    lines = fetch_all(server, tmp_path)
+    assert lines[0].endswith("is damaged, and fetched anew")
+    assert damaged.read_bytes() == whole
+
+
 def test_a_broken_connection_is_taken_up_where_it_broke(server: FileServer, tmp_path: Path) -> None:
     """Bytes that arrived are not asked for twice."""
     server.cut_after = [10_000, 20_000]

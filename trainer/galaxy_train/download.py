@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import h5py
+
 from galaxy_classify.errors import DataError
 from galaxy_train.galaxy_mnist import SPLITS, raw_folder, split_file
 from galaxy_train.transfer import Progress, cannot_write, fetch, file_md5
@@ -78,8 +80,10 @@ def download(root: Path, resolution: int, announce: Callable[[str], None], *, se
         target = raw_folder(root, resolution) / split_file(split)
         files.append(target)
         if target.is_file():
-            announce(f"{target}: is there already")
-            continue
+            if _is_whole(target):
+                announce(f"{target}: is there already")
+                continue
+            announce(f"{target}: is damaged, and fetched anew")
         packed = target.with_name(target.name + ".gz")
         if packed.is_file() and file_md5(packed) == resource.md5:  # the galaxy_mnist package leaves it behind
             _unpack(packed, target)
@@ -90,6 +94,15 @@ def download(root: Path, resolution: int, announce: Callable[[str], None], *, se
             packed.unlink()
         announce(f"{target}: downloaded, the checksum is right")
     return files
+
+
+def _is_whole(file: Path) -> bool:
+    """Tell whether a file that someone else may have left there is HDF5 to its end; it has no checksum of its own."""
+    try:
+        with h5py.File(file, "r") as content:
+            return {"images", "labels"} <= set(content)
+    except OSError:
+        return False
 
 
 def _unpack(packed: Path, target: Path) -> None:

@@ -18,6 +18,7 @@ from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.imagefile import read_model_input
 from galaxy_classify.parallel import available_threads, ordered_map
+from galaxy_classify.progress import progress
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.galaxy_mnist import SPLITS
 
@@ -176,12 +177,14 @@ def read_files(
         except ImageError as error:
             return Unreadable(file.path, str(error))
 
-    for file, result in zip(files, ordered_map(read, files, available_threads()), strict=True):
-        if isinstance(result, Unreadable):
-            unreadable.append(result)
-        else:
-            pixels.append(result)
-            kept.append(file)
+    with progress(enabled=True) as advance:
+        for file, result in zip(files, ordered_map(read, files, available_threads()), strict=True):
+            if isinstance(result, Unreadable):
+                unreadable.append(result)
+            else:
+                pixels.append(result)
+                kept.append(file)
+            advance()
     if not pixels:
         raise DataError(f"{name}: none of its {len(files)} images can be read, the first: {unreadable[0].reason}")
     images = np.stack(pixels)
