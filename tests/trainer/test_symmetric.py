@@ -97,6 +97,32 @@ def test_running_averages_are_those_of_all_orientations() -> None:
     assert settled == pytest.approx(normalised, abs=10 * MOMENTUM**60 + 1e-3)
 
 
+def test_settled_statistics_are_those_of_all_images() -> None:
+    """Each batch counts alike, whatever the statistics were before; afterwards they run as usual."""
+    from galaxy_train.recipes import cnn
+    from galaxy_train.symmetric import MOMENTUM, SymmetricConvolution, settle_statistics
+
+    model = cnn(16, 2)
+    layer = next(layer for layer in model.layers if isinstance(layer, SymmetricConvolution))
+    layer.mean.assign([100.0, -100.0])
+    batches = [np.random.default_rng(seed).integers(0, 60 * seed, (8, 16, 16, 3)).astype("uint8") for seed in (1, 2, 3)]
+    weights = [weight.numpy() for weight in model.trainable_weights]
+
+    def mean_of(images: np.ndarray) -> np.ndarray:
+        single = SymmetricConvolution(layer.features, layer.kernel, layer.stride, lifting=True)
+        single.build((None, 16, 16, 3))
+        single.weight.assign(layer.weight)
+        single.momentum = 0
+        single(images.astype(np.float32) / 255, training=True)
+        return np.asarray(single.mean)
+
+    settle_statistics(model, [(images, None) for images in batches])
+    assert np.asarray(layer.mean) == pytest.approx(np.mean([mean_of(images) for images in batches], axis=0), abs=1e-5)
+    assert layer.momentum == MOMENTUM
+    for before, after in zip(weights, model.trainable_weights, strict=True):
+        assert np.array_equal(before, after.numpy())
+
+
 def test_the_saved_network_is_the_trained_one(trained_cnn: Path, images: np.ndarray) -> None:
     """Layers of our own survive model.keras, in a process that has not trained anything."""
     import subprocess

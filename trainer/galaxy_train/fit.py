@@ -24,6 +24,7 @@ from galaxy_train.recipes import RECIPES, TEMPERATURE, Recipe
 from galaxy_train.reporting import EpochReporter, HistoryWriter
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.splitting import hold_out
+from galaxy_train.symmetric import settle_statistics
 from galaxy_train.transfer_learning import start_from
 
 #: Epochs in which the learning rate of a cosine rises from nothing.
@@ -159,6 +160,8 @@ def fit(
         raise KeyboardInterrupt
     if not math.isfinite(history[-1]["loss"]):
         raise DataError(f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate")
+    if recipe.augment:
+        settle_statistics(model, _training_batches(train, recipe, parameters))
     temperature = _calibrate(model, validation)
     # Without the optimizer, whose moments would triple the file.
     trained = keras.Model(model.input, model.output, name=model.name)
@@ -266,17 +269,7 @@ def _run_epochs(
     progress: TextIO,
 ) -> bool:
     """Train, and return whether it was interrupted."""
-
-    def targets(dataset: GalaxyDataset) -> Any:
-        return (
-            np.eye(len(dataset.classes), dtype=np.float32)[dataset.labels] if recipe.label_smoothing else dataset.labels
-        )
-
-    weights = None
-    if train.weights is not None or parameters.balance:
-        own = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
-        weights = class_weights(train.labels, own, parameters.balance)
-    held_out = (validation.images, targets(validation)) if validation is not None else None
+    held_out = (validation.images, _targets(validation, recipe)) if validation is not None else None
     reporter = EpochReporter(parameters.epochs, progress)
     options = {
         "epochs": parameters.epochs,
@@ -286,13 +279,12 @@ def _run_epochs(
     }
     try:
         if recipe.augment:
-            batches = training_batches(train.images, targets(train), weights, parameters.batch_size, parameters.seed)
-            model.fit(batches, shuffle=False, **options)
+            model.fit(_training_batches(train, recipe, parameters), shuffle=False, **options)
         else:
             model.fit(
                 train.images,
-                targets(train),
-                sample_weight=weights,
+                _targets(train, recipe),
+                sample_weight=_weights(train, parameters),
                 batch_size=parameters.batch_size,
                 shuffle=True,
                 **options,
@@ -302,6 +294,24 @@ def _run_epochs(
     finally:
         reporter.close()
     return False
+
+
+def _training_batches(train: GalaxyDataset, recipe: Recipe, parameters: FitParameters) -> Any:
+    weights = _weights(train, parameters)
+    return training_batches(train.images, _targets(train, recipe), weights, parameters.batch_size, parameters.seed)
+
+
+def _targets(dataset: GalaxyDataset, recipe: Recipe) -> Any:
+    """Return what the recipe's loss compares with."""
+    return np.eye(len(dataset.classes), dtype=np.float32)[dataset.labels] if recipe.label_smoothing else dataset.labels
+
+
+def _weights(train: GalaxyDataset, parameters: FitParameters) -> NDArray[np.float32] | None:
+    """Return how much each image counts, or None if all count alike."""
+    if train.weights is None and not parameters.balance:
+        return None
+    own = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
+    return class_weights(train.labels, own, parameters.balance)
 
 
 def _calibrate(model: Any, validation: GalaxyDataset | None) -> float | None:

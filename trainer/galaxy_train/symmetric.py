@@ -10,6 +10,7 @@ Cohen & Welling 2016, "Group Equivariant Convolutional Networks", ICML; first us
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import keras
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 ORIENTATIONS: Final = 8
 
-#: How much of the running mean and variance stays at each step. Keras' 0.99 is too slow for a few thousand galaxies.
+#: Momentum of the running mean and variance. Keras' 0.99 is too slow for a few thousand galaxies.
 MOMENTUM: Final = 0.9
 EPSILON: Final = 1e-3
 
@@ -102,6 +103,8 @@ class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
         self.kernel = kernel
         self.stride = stride
         self.lifting = lifting
+        #: How much of the running mean and variance stays at each step.
+        self.momentum = MOMENTUM
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights of one orientation."""
@@ -126,8 +129,8 @@ class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
         maps = tf.nn.conv2d(inputs, self._all_orientations(), self.stride, "SAME")
         if training:
             mean, variance = self._moments(maps)
-            self.mean.assign(MOMENTUM * self.mean + (1 - MOMENTUM) * mean)
-            self.variance.assign(MOMENTUM * self.variance + (1 - MOMENTUM) * variance)
+            self.mean.assign(self.momentum * self.mean + (1 - self.momentum) * mean)
+            self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * variance)
         else:
             mean, variance = tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
         scale = self.gamma * tf.math.rsqrt(variance + EPSILON)
@@ -186,3 +189,27 @@ class OrientationMean(keras.layers.Layer):  # type: ignore[misc]
         channels = input_shape[-1]
         assert channels is not None  # noqa: S101 - for the type checker
         return (input_shape[0], channels // ORIENTATIONS)
+
+
+def settle_statistics(model: Any, batches: Iterable[tuple[Any, ...]]) -> None:
+    """Replace the running means and variances of a trained network by those of the whole training set.
+
+    During training they follow the changing weights, and in the end they stand for the last few hundred images only
+    (Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3). A network without such layers stays as it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network.
+    batches : iterable of tuple
+        Its training images, batch by batch, first in each tuple, as they were trained on.
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, SymmetricConvolution)]
+    if not layers:
+        return
+    for seen, (images, *_) in enumerate(batches):
+        for layer in layers:
+            layer.momentum = seen / (seen + 1)  # so that each batch counts alike
+        model(images, training=True)
+    for layer in layers:
+        layer.momentum = MOMENTUM
