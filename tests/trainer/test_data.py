@@ -68,6 +68,9 @@ def test_class_folders_with_a_split(gallery: Path, tmp_path: Path) -> None:
     """Train and test folders are taken as they are."""
     copy(gallery, tmp_path / "train", 4)
     copy(gallery, tmp_path / "test", 2, first=4)
+    hidden = tmp_path / "train" / ".ipynb_checkpoints"
+    hidden.mkdir()
+    (hidden / "0.png").write_bytes((gallery / "thin" / "0.png").read_bytes())
     data = load_data(tmp_path, size=48)
     assert len(data.train.images) == 12
     assert len(data.test.images) == 6

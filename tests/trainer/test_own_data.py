@@ -103,14 +103,16 @@ def test_fine_tuning_keeps_what_was_learnt(trained_cnn: Path, drawn_dataset: Pat
         start_from(model, RunFolder(trained_cnn), names)
         return {
             new.name: all(map(np.array_equal, new.get_weights(), old.get_weights()))
-            for new, old in zip(model.layers, trained.layers, strict=True)
-            if old.get_weights()
+            for new, old in zip(
+                *([layer for layer in net.layers if layer.weights] for net in (model, trained)), strict=True
+            )
         }
 
     assert all(begun(classes).values())
     others = begun(("a", "b", "c"))
     assert [name for name, same in others.items() if not same] == [LOGITS]
     assert all(begun(classes, size=128).values())
+    assert all(begun(classes, size=224).values())
 
 
 def test_a_run_that_does_not_fit_is_refused(trained_run: Path, trained_cnn: Path, drawn_dataset: Path) -> None:

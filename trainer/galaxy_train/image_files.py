@@ -199,10 +199,14 @@ def read_files(
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return the class folders in a folder: those that hold image files."""
+    """Return the class folders in a folder: those that hold image files, and that no program has hidden there."""
     if not folder.is_dir():
         return []
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and any(Discovery().paths([str(entry)], ())))
+    return sorted(
+        entry
+        for entry in folder.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".") and any(Discovery().paths([str(entry)], ()))
+    )
 
 
 def _in_class_folders(folder: Path, split: str) -> Iterable[LabelledFile]:

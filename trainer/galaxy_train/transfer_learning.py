@@ -33,7 +33,8 @@ def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
         raise DataError(f"{run.path}: is a run of the recipe {metrics['recipe']}, not {model.name}; see --recipe")
     same_classes = tuple(metrics["classes"]) == classes
     trained = load_model(run.model)
-    for new, old in zip(model.layers, trained.layers, strict=True):
+    # Larger images get a pooling more, which has no weights.
+    for new, old in zip(_with_weights(model), _with_weights(trained), strict=True):
         if new.name == LOGITS and not same_classes:
             continue
         weights = old.get_weights()
@@ -43,3 +44,7 @@ def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
                 f"{trained.input_shape[1]} px"
             )
         new.set_weights(weights)
+
+
+def _with_weights(model: Any) -> list[Any]:
+    return [layer for layer in model.layers if layer.weights]
