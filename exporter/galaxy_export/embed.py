@@ -52,7 +52,8 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
         shutil.copyfile(model, target)
         if golden_file(model).exists():
             shutil.copyfile(golden_file(model), golden_file(target))
-    card_file(target).write_text(loaded.description.card, encoding="utf-8")
+    if loaded.description.card:
+        card_file(target).write_text(loaded.description.card, encoding="utf-8")
     manifest["models"][name] = {"file": target.name, "version": loaded.description.version, "sha256": loaded.sha256}
     if default or "default" not in manifest:
         manifest["default"] = name

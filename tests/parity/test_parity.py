@@ -318,9 +318,10 @@ def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: P
     content = json.loads((tmp_path / "own.golden.json").read_text())
     assert (tmp_path / "own.golden.json").stat().st_size < 300_000
     assert {Path(image["name"]).suffix for image in content["images"]} == {".jpg", ".png"}
+    temperature = json.loads((trained_run / "metrics.json").read_text())["temperature"]
     for image in content["images"]:
         assert image["probabilities"] == pytest.approx(image["trained_probabilities"], abs=1e-5)
-        logits = np.array(image["trained_logits"])
+        logits = np.array(image["trained_logits"]) / temperature
         softmax = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
         assert softmax == pytest.approx(np.array(image["trained_probabilities"]), abs=1e-5)
     (tmp_path / "models").mkdir()

@@ -103,7 +103,7 @@ def channels_last_read_as_first(proto: onnx.ModelProto) -> None:
 
 def scaling_twice(proto: onnx.ModelProto) -> None:
     """Divide by 255 again."""
-    (scaling,) = [node for node in proto.graph.node if node.op_type == "Mul"]
+    scaling = next(node for node in proto.graph.node if node.op_type == "Mul")  # the temperature is another
     (constant,) = [tensor for tensor in proto.graph.initializer if tensor.name in scaling.input]
     constant.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(constant) / np.float32(255), constant.name))
 
