@@ -16,7 +16,7 @@ from galaxy_classify.errors import ClassError, GraphError, LogitError, Probabili
 from galaxy_export.conversion import expose_logits, with_logits
 from galaxy_train.recipes import LOGITS
 
-#: An honest export stays well below: seed-mlp differs by 2.4e-6 on the stand-in's test set (docs/export.md).
+#: An honest export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
 PROBABILITY_TOLERANCE: Final = 1e-5
 #: Logits are compared relative to their size, and may differ by this much more than probabilities.
 LOGIT_FACTOR: Final = 10
