@@ -101,8 +101,8 @@ def _from_hdf5(path: Path) -> GateImages:
 
 
 def _from_csv(path: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
-    found = load_test(path, classes, size[0], whole=True)
-    return GateImages(found.images, found.labels.astype(np.int64), path.name)
+    found, unreadable = load_test(path, classes, size[0], whole=True)
+    return GateImages(found.images, found.labels.astype(np.int64), path.name, len(unreadable))
 
 
 def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:

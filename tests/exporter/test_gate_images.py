@@ -48,6 +48,8 @@ def test_unreadable_files_are_left_out_and_counted(folder: Path) -> None:
     (folder / "00.png").write_bytes(b"broken")
     found = load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES)
     assert (len(found.pixels), found.unreadable) == (39, 1)
+    table = load_gate_images(folder / "labels.csv", SIZE, GALAXY_MNIST_CLASSES)
+    assert (len(table.pixels), table.unreadable) == (39, 1)
 
 
 def test_without_labels(folder: Path) -> None:

@@ -57,7 +57,8 @@ def test_class_folders_without_a_split(gallery: Path) -> None:
 
 def test_the_pixels_are_the_runtimes(gallery: Path) -> None:
     """One preprocessing for training and serving, or the network would be served what it never saw."""
-    test = load_test(gallery, tuple(sorted(KINDS)), 32, whole=True)
+    test, unreadable = load_test(gallery, tuple(sorted(KINDS)), 32, whole=True)
+    assert unreadable == ()
     paths = sorted(gallery.rglob("*.png"))
     assert len(test.images) == len(paths)
     for path, image in zip(paths, test.images, strict=True):
@@ -76,7 +77,7 @@ def test_class_folders_with_a_split(gallery: Path, tmp_path: Path) -> None:
     assert len(data.test.images) == 6
     assert data.train.images.shape[1:] == (48, 48, 3)
     assert data.split == "as given"
-    assert len(load_test(tmp_path, data.train.classes, 48).images) == 6
+    assert len(load_test(tmp_path, data.train.classes, 48)[0].images) == 6
 
 
 def test_training_files_are_not_sorted_by_class(gallery: Path) -> None:
@@ -140,6 +141,8 @@ def test_unreadable_images_are_listed_or_refused(gallery: Path, tmp_path: Path) 
     ]  # fmt: skip
     assert len(data.train.images) + len(data.test.images) == 14
     assert [entry["file"] for entry in data.summary()["unreadable"]] == [str(file.path) for file in data.unreadable]
+    for whole in (False, True):  # a test says so as well
+        assert load_test(tmp_path / "all", data.train.classes, 64, whole=whole)[1] == data.unreadable
     with pytest.raises(DataError, match=r"empty\.jpg: empty file; 2 of 16 images cannot be read, and --strict"):
         load_data(tmp_path / "all", strict=True)
 

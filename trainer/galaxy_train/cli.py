@@ -80,7 +80,7 @@ def fit(
 
     # What is wrong with the data is said before TensorFlow takes its seconds to load.
     found = load_data(data, size=size, split_seed=split_seed, strict=strict)
-    show_unreadable(found.unreadable)
+    show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
     if weights is not None:
         found = read_weights(weights, found)
     start = RunFolder(init) if init is not None else None
@@ -135,19 +135,20 @@ def evaluate(
     folder.check_complete()
     metrics = folder.read_metrics()
     recorded = metrics["data"]
-    test = load_test(
+    test, unreadable = load_test(
         data,
         tuple(metrics["classes"]),
         recorded["test"]["shape"][1],
         split_seed=recorded["split_seed"],
         whole=whole,
     )
+    show_unreadable(unreadable)
     import_tensorflow_quietly()
-    from galaxy_train.evaluate import evaluate_model, load_run
+    from galaxy_train.evaluate import evaluate_model, load_model
     from galaxy_train.out_of_class import evaluate_out_of_class
     from galaxy_train.summary import show_figures, show_out_of_class
 
-    model, _ = load_run(folder)
+    model = load_model(folder.model)
     figures, probabilities = evaluate_model(model, test)
     show_figures(figures, test.file)
     found = {"data": test.summary(), "figures": figures}
@@ -179,13 +180,13 @@ def download(
     fetch_all(root, resolution, lambda line: typer.echo(line, err=True), server=server or SERVER)
 
 
-def show_unreadable(files: Iterable[Unreadable]) -> None:
+def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:
     """List the image files that are left out, and count them."""
     count = 0
     for count, file in enumerate(files, start=1):  # noqa: B007 - the last one is the count
         typer.echo(f"left out: {file.path}: {file.reason}", err=True)
     if count:
-        typer.echo(f"{count:,} images cannot be read and are left out (--strict refuses them)", err=True)
+        typer.echo(f"{count:,} images cannot be read and are left out{remedy}", err=True)
 
 
 def main() -> None:

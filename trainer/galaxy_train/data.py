@@ -109,7 +109,7 @@ def load_data(
 
 def load_test(
     source: Path | None, classes: tuple[str, ...], size: int, *, split_seed: int = 0, whole: bool = False
-) -> GalaxyDataset:
+) -> tuple[GalaxyDataset, tuple[Unreadable, ...]]:
     """Load the images that a network is tested on.
 
     Parameters
@@ -127,8 +127,10 @@ def load_test(
 
     Returns
     -------
-    GalaxyDataset
+    dataset : GalaxyDataset
         In memory.
+    unreadable : tuple of Unreadable
+        Image files that were left out.
 
     Raises
     ------
@@ -142,14 +144,16 @@ def load_test(
         if unknown:
             raise DataError(f"{source}: the network has no class {', '.join(unknown)}; it has {', '.join(classes)}")
         if whole:
-            return replace(read_files(files, classes, size, source.name)[0], weights=None)
-        return _split_files(files, classes, source, size, split_seed, strict=False).test
+            dataset, unreadable = read_files(files, classes, size, source.name)
+            return replace(dataset, weights=None), tuple(unreadable)
+        parts = _split_files(files, classes, source, size, split_seed, strict=False)
+        return parts.test, parts.unreadable
     test = load_file(source if source.is_file() else find_split(source, "test", size))
     if test.classes != classes:
         raise DataError(f"{test.file}: has the classes {', '.join(test.classes)}, the network {', '.join(classes)}")
     if test.images.shape[1] != size:
         raise DataError(f"{test.file}: images have {test.images.shape[1]} px, the network wants {size} px")
-    return test
+    return test, ()
 
 
 def read_weights(table: Path, data: TrainingData) -> TrainingData:

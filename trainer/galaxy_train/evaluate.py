@@ -16,7 +16,6 @@ from galaxy_train import symmetric as _registers_layers  # noqa: F401
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.figures import figures
 from galaxy_train.recipes import LOGITS
-from galaxy_train.run_folder import RunFolder
 from galaxy_train.symmetric import ORIENTATIONS, orient
 
 BATCH_SIZE = 256
@@ -100,27 +99,3 @@ def load_model(path: Path) -> Any:
     except Exception as error:  # a damaged archive surfaces as almost anything
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be loaded as a Keras model: {reason}") from None
-
-
-def load_run(run: RunFolder) -> tuple[Any, dict[str, Any]]:
-    """Load the network and the metrics of a finished run.
-
-    Parameters
-    ----------
-    run : RunFolder
-        The run.
-
-    Returns
-    -------
-    model : keras.Model
-        The network.
-    metrics : dict
-        What stands in ``metrics.json``.
-
-    Raises
-    ------
-    DataError
-        If the run did not finish, or a file is damaged.
-    """
-    run.check_complete()
-    return load_model(run.model), run.read_metrics()
