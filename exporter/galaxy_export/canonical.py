@@ -33,8 +33,8 @@ def make_canonical(proto: onnx.ModelProto, keep: Iterable[str]) -> None:
             if name in weights and name not in names:
                 names[name] = f"{position}/{node.op_type}/{number}"
                 used.append(weights[name])
-        for name in node.output:
-            names.setdefault(name, f"{position}/{node.op_type}")
+        for number, name in enumerate(node.output):
+            names.setdefault(name, f"{position}/{node.op_type}" + (f", output {number}" if number else ""))
     for position, node in enumerate(nodes):
         node.name = f"{position}/{node.op_type}"
         node.doc_string = ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from galaxy_classify.contract import ModelDescription
 from galaxy_classify.errors import DataError
 from galaxy_classify.model import OnnxModel
+from galaxy_classify.resizing import Resizer
 from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.golden import machine_tolerance, read_pictures, write_golden
 from galaxy_export.int8 import quantize
+from galaxy_export.margin import unseen_margin
 from galaxy_export.model_card import model_card
 from galaxy_export.package import set_metadata, tool_versions, training_summary, write_model
 from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
@@ -81,12 +83,14 @@ def export_run(
     gate = load_gate_images(images, tuple(trained.network.input_shape[1:3]), classes)
     if int8:
         gate.require_labels()  # said before the conversion, not after it
-    pictures = read_pictures(golden, gate.pixels.shape[1:3], trained.preprocessing) if golden else []
+    resizer = Resizer(gate.pixels.shape[1:3], trained.preprocessing)
+    pictures = read_pictures(golden, resizer) if golden else []
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
 
     proto = to_onnx(trained.network)
     check_graph(proto)
+    preprocessing = replace(trained.preprocessing, margin=unseen_margin(proto))
     reference = keras_answers(trained.network, gate.pixels)
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)
     report.parity.check()
@@ -104,12 +108,12 @@ def export_run(
         name=name,
         version=version,
         classes=classes,
-        preprocessing=trained.preprocessing,
+        preprocessing=preprocessing,
         training=training_summary(metrics),
         parity=proof,
         source_sha256=trained.sha256,
         exported_with=tool_versions(),
-        card=model_card(name, version, metrics, proof, trained.preprocessing, notes),
+        card=model_card(name, version, metrics, proof, preprocessing, notes),
     )
     set_metadata(proto, description)
     model = write_model(proto, output, gate.pixels, expected, tolerance)

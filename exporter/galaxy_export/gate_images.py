@@ -13,6 +13,7 @@ from galaxy_classify.contract import Preprocessing
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.imagefile import read_model_input
+from galaxy_classify.resizing import Resizer
 from galaxy_train.data import load_test
 from galaxy_train.hdf5 import find_split, read_hdf5
 
@@ -109,10 +110,11 @@ def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) 
     paths = list(Discovery().paths([str(folder)], stdin=()))
     if not paths:
         return _from_hdf5(find_split(folder, "test", size[0]))
+    resizer = Resizer(size, Preprocessing())
     pixels: dict[str, NDArray[np.uint8]] = {}
     for path in paths:
         try:
-            pixels[path] = read_model_input(path, size, Preprocessing()).pixels
+            pixels[path] = read_model_input(path, resizer).pixels
         except ImageError:
             continue
     if not pixels:

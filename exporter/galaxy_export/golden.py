@@ -13,12 +13,13 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME, Preprocessing
+from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
 from galaxy_classify.imagefile import decode_model_input
 from galaxy_classify.model import OnnxModel
+from galaxy_classify.resizing import Resizer
 from galaxy_export.parity import keras_answers
 
 #: They travel with every installation, a third larger in base64: below 300 kB in all.
@@ -35,26 +36,21 @@ class Picture:
         Its file's name.
     content : bytes
         The encoded image.
-    pixels : ndarray of uint8, shape (height, width, 3)
-        What the model will see of it.
     """
 
     name: str
     content: bytes
-    pixels: NDArray[np.uint8]
 
 
-def read_pictures(folder: Path, size: tuple[int, int], preprocessing: Preprocessing) -> list[Picture]:
+def read_pictures(folder: Path, resizer: Resizer) -> list[Picture]:
     """Read the images that are to become golden ones, before the export that they are for.
 
     Parameters
     ----------
     folder : pathlib.Path
         Image files, best in several formats and sizes.
-    size : tuple of (int, int)
-        Height and width that the model wants, in pixels.
-    preprocessing : Preprocessing
-        Crop and resize of the model.
+    resizer : Resizer
+        Resizes to the size that the network wants.
 
     Raises
     ------
@@ -64,13 +60,13 @@ def read_pictures(folder: Path, size: tuple[int, int], preprocessing: Preprocess
     pictures = []
     for path in Discovery().paths([str(folder)], ()):
         try:
-            content = Path(path).read_bytes()
-            pixels = decode_model_input(io.BytesIO(content), size, preprocessing).pixels
+            picture = Picture(Path(path).name, Path(path).read_bytes())
+            decode_model_input(io.BytesIO(picture.content), resizer)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         except ImageError as error:
             raise DataError(f"{path}: cannot be a golden image: {error}") from None
-        pictures.append(Picture(Path(path).name, content, pixels))
+        pictures.append(picture)
     if not pictures:
         raise DataError(f"{folder}: has no image files to make golden images of")
     total = sum(len(picture.content) for picture in pictures)
@@ -121,17 +117,21 @@ def write_golden(model: OnnxModel, network: Any, pictures: list[Picture], tolera
     tolerance : float
         As `machine_tolerance` gives it.
     """
-    trained = keras_answers(network, np.stack([picture.pixels for picture in pictures]))
+    resizer = Resizer(model.input_size, model.description.preprocessing)
+    pixels = np.stack([decode_model_input(io.BytesIO(picture.content), resizer).pixels for picture in pictures])
+    trained = keras_answers(network, pixels)
     golden = [
         GoldenImage(
             picture.name,
             picture.content,
-            pixels_sha256(picture.pixels),
-            tuple(model.run(picture.pixels[np.newaxis])[0].tolist()),
+            pixels_sha256(seen),
+            tuple(model.run(seen[np.newaxis])[0].tolist()),
             tuple(logits.tolist()),
             tuple(probabilities.tolist()),
         )
-        for picture, logits, probabilities in zip(pictures, trained.logits, trained.probabilities, strict=True)
+        for picture, seen, logits, probabilities in zip(
+            pictures, pixels, trained.logits, trained.probabilities, strict=True
+        )
     ]
     entries = {
         "model_sha256": model.sha256,

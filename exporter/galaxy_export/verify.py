@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from galaxy_classify.onnxfile import check_onnx_file
 from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.int8 import quantize_again
+from galaxy_export.margin import unseen_margin
 from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
 from galaxy_export.quantization_guard import check_quantization
 from galaxy_export.report import Report
@@ -107,7 +108,7 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
         loaded = OnnxModel(ModelSource(model))
     except ModelError as error:
         raise ContractError(str(error)) from None
-    _check_metadata(loaded, trained)
+    _check_metadata(loaded, trained, unseen_margin(proto))
     gate = load_gate_images(images, loaded.input_size, loaded.description.classes)
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
@@ -124,11 +125,11 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     report.parity.check()
 
 
-def _check_metadata(loaded: OnnxModel, trained: Trained) -> None:
+def _check_metadata(loaded: OnnxModel, trained: Trained, margin: int) -> None:
     description = loaded.description
     claims = [
         ("source_sha256", description.source_sha256, trained.sha256),
-        ("preprocessing", description.preprocessing, trained.preprocessing),
+        ("preprocessing", description.preprocessing, replace(trained.preprocessing, margin=margin)),
         ("input size", loaded.input_size, tuple(trained.network.input_shape[1:3])),
     ]
     if trained.classes is not None:

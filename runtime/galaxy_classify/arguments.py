@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -11,28 +12,33 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.imagefile import load_within
+from galaxy_classify.imagefile import ModelInput, decode_model_input, load_within
+from galaxy_classify.preprocessing import model_pixels
+from galaxy_classify.resizing import Resizer
 
 PathLike = str | os.PathLike[str]
-ImageLike = Image.Image | NDArray[np.uint8]
+ImageLike = Image.Image | NDArray[np.uint8] | bytes
+NamedImage = tuple[PathLike, ImageLike]
 
 
-def as_path(path: Any) -> str:
-    """Return a path as text.
+def as_input(item: Any) -> tuple[str, ImageLike | None]:
+    """Return an input of `classify` as a name, and an image unless it is in the file of that name.
 
     Parameters
     ----------
-    path : str or path-like
+    item : str or path-like, or tuple of a name and an image
         What a caller gave.
 
     Raises
     ------
     UsageError
-        If it is anything else; bytes are refused because they might as well be an encoded image.
+        If it is anything else; bytes alone are refused because they might be a path or an image.
     """
-    if isinstance(path, str | os.PathLike):
-        return os.fsdecode(path)
-    raise UsageError(f"{type(path).__name__} is no path; for images in memory use predict_proba()")
+    if isinstance(item, str | os.PathLike):
+        return os.fsdecode(item), None
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
+        return os.fsdecode(item[0]), item[1]
+    raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
 
 
 def as_images(images: Any) -> Iterable[Any]:
@@ -40,7 +46,7 @@ def as_images(images: Any) -> Iterable[Any]:
 
     Parameters
     ----------
-    images : PIL image, ndarray, or an iterable of them
+    images : PIL image, ndarray, bytes, or an iterable of them
         One image, or many; an array is a stack if it has four dimensions.
 
     Raises
@@ -48,35 +54,45 @@ def as_images(images: Any) -> Iterable[Any]:
     ImageError
         If it is neither.
     """
-    if isinstance(images, Image.Image) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
+    if isinstance(images, Image.Image | bytes) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
         return [images]
     if isinstance(images, np.ndarray) and images.ndim != 4:
         raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
     if not isinstance(images, Iterable):
-        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array or a sequence of them")
+        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
     return images
 
 
-def as_decoded(image: Any, max_pixels: int) -> Image.Image:
-    """Return an image as a decoded PIL image.
+def as_model_input(image: Any, resizer: Resizer, max_pixels: int) -> ModelInput:
+    """Turn an image in memory into a model's input.
 
     Parameters
     ----------
-    image : PIL image, or ndarray of uint8 with shape (H, W, 3) or (H, W)
-        What a caller gave; a PIL image may be undecoded yet.
+    image : PIL image, ndarray of uint8 with shape (H, W, 3) or (H, W), or bytes
+        What a caller gave; a PIL image may be undecoded yet, bytes are an encoded image as a file holds it.
+    resizer : Resizer
+        Resizes to the size that the model wants.
     max_pixels : int
         Images with more pixels are not decoded.
 
     Raises
     ------
     ImageError
-        If it is anything else, too large, damaged, or has no finite values.
+        If it is anything else, too large, damaged, has no finite values, or is no picture of anything.
     """
+    if isinstance(image, bytes):
+        return decode_model_input(io.BytesIO(image), resizer, max_pixels)
+    return ModelInput(model_pixels(_decoded(image, max_pixels), resizer))
+
+
+def _decoded(image: Any, max_pixels: int) -> Image.Image:
     if isinstance(image, Image.Image):
         load_within(image, max_pixels)
         return image
     if not isinstance(image, np.ndarray):
-        raise ImageError(f"is a {type(image).__name__}, not a PIL image or a NumPy array; for files use classify()")
+        raise ImageError(
+            f"is a {type(image).__name__}, not a PIL image, a NumPy array or bytes; for files use classify()"
+        )
     if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
         raise ImageError("array has NaN or infinite values")
     if image.dtype != np.uint8:

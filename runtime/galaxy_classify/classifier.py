@@ -11,15 +11,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_classify.arguments import ImageLike, PathLike, as_decoded, as_images, as_path
-from galaxy_classify.defaults import BATCH_SIZE, MAX_PIXELS, THRESHOLD
+from galaxy_classify.arguments import ImageLike, NamedImage, PathLike, as_images, as_input, as_model_input
+from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.embedded import ModelSource, find_model
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.imagefile import ModelInput, read_model_input
 from galaxy_classify.model import OnnxModel
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.preprocessing import model_pixels
+from galaxy_classify.resizing import Resizer
 
 LOGGER = logging.getLogger("galaxy_classify")
 
@@ -33,6 +33,13 @@ class GalaxyClassifier:
         Name of an embedded model, or an ONNX file that keeps the model contract; by default the embedded default.
     threads : int, optional
         Worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
+    exact : bool, optional
+        Whether JPEGs, too, are resized by Pillow alone, bit for bit as the model's training images were. By default
+        ONNX Runtime does it in half the time, and a few pixels in a million come out one level of 255 off. Other
+        images are always exact.
+    provider : str, optional
+        Where the model runs: ``cpu``, ``cuda`` or whatever else the installed ONNX Runtime offers; ``auto`` is a GPU
+        if it brings support for one and there is one, else the CPU.
     max_pixels : int, optional
         Images with more pixels are refused before they are decoded. Above twice the default, Pillow's own limit
         (``PIL.Image.MAX_IMAGE_PIXELS``) must be raised as well, which is a setting of the whole process.
@@ -47,7 +54,7 @@ class GalaxyClassifier:
     ModelError
         If the model is missing, damaged, or breaks the contract.
     UsageError
-        If `threads` or `max_pixels` is below 1, or the classifier is used after `close`.
+        If `threads` or `max_pixels` is below 1, the provider is not there, or the classifier is used after `close`.
 
     Notes
     -----
@@ -69,16 +76,21 @@ class GalaxyClassifier:
         model: str | os.PathLike[str] | None = None,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
+        *,
+        exact: bool = False,
+        provider: str = AUTO,
     ) -> None:
         for name, value in (("threads", threads), ("max_pixels", max_pixels)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}, it must be at least 1")
         self.threads = threads or available_threads()
         self.max_pixels = max_pixels
-        self._load(find_model(model))
+        self.exact = exact
+        self._load(find_model(model), provider)
 
-    def _load(self, source: ModelSource) -> None:
-        self._model: OnnxModel | None = OnnxModel(source)
+    def _load(self, source: ModelSource, provider: str) -> None:
+        self._model: OnnxModel | None = OnnxModel(source, provider)
+        self._resizer = Resizer(self._model.input_size, self._model.description.preprocessing, fast=not self.exact)
         self.classes_: NDArray[np.str_] = np.array(self._model.description.classes)
         LOGGER.info("loaded model %s from %s", self._model.identity, source.path)
 
@@ -103,22 +115,24 @@ class GalaxyClassifier:
         # A session cannot be pickled. Its checksum goes along, so that a file that was replaced is refused.
         source = self.model.source
         state = {"model": source.name or source.path, "sha256": self.model.sha256}
-        return state | {"threads": self.threads, "max_pixels": self.max_pixels}
+        options = {"threads": self.threads, "max_pixels": self.max_pixels, "exact": self.exact}
+        return state | options | {"provider": self.model.provider}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.threads = state["threads"]
         self.max_pixels = state["max_pixels"]
-        self._load(replace(find_model(state["model"]), sha256=state["sha256"]))
+        self.exact = state["exact"]
+        self._load(replace(find_model(state["model"]), sha256=state["sha256"]), state["provider"])
 
     def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
         """Return the probability of each class for each image.
 
         Parameters
         ----------
-        images : PIL image, ndarray of uint8, or a sequence of them
-            One image, or many. An array is one image with shape (H, W, 3) or (H, W), or a stack with
-            shape (N, H, W, 3). Images may have any size from 16 pixels: they are cropped and resized as the model's
-            training images were, unless they already have the model's size.
+        images : PIL image, ndarray of uint8, bytes, or a sequence of them
+            One image, or many. Bytes are an encoded image, as a file holds it. An array is one image with shape
+            (H, W, 3) or (H, W), or a stack with shape (N, H, W, 3). Images may have any size from 16 pixels: they are
+            cropped and resized as the model's training images were, unless they already have the model's size.
 
         Returns
         -------
@@ -140,7 +154,7 @@ class GalaxyClassifier:
 
         Parameters
         ----------
-        images : PIL image, ndarray of uint8, or a sequence of them
+        images : PIL image, ndarray of uint8, bytes, or a sequence of them
             As in `predict_proba`.
 
         Returns
@@ -158,17 +172,18 @@ class GalaxyClassifier:
 
     def classify(
         self,
-        paths: PathLike | Iterable[PathLike],
+        inputs: PathLike | Iterable[PathLike | NamedImage],
         *,
         threshold: float = THRESHOLD,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[Prediction]:
-        """Classify image files: lazily, in order, and with exactly one prediction for each path.
+        """Classify images: lazily, in order, and with exactly one prediction for each input.
 
         Parameters
         ----------
-        paths : path, or iterable of paths
-            Image files. The iterable is read a few batches ahead, never to its end at once.
+        inputs : path, or iterable of paths and of tuples (name, image)
+            Image files, and images in memory as `predict_proba` takes them, each with a name that becomes the
+            prediction's path. The iterable is read a few batches ahead, never to its end at once.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``.
         batch_size : int, optional
@@ -177,12 +192,13 @@ class GalaxyClassifier:
         Returns
         -------
         iterator of Prediction
-            A file that cannot be classified gives a prediction with the status ``error``, not an exception.
+            An input that cannot be classified gives a prediction with the status ``error``, not an exception.
 
         Raises
         ------
         UsageError
-            If `threshold` is outside 0 to 1 or `batch_size` below 1; while iterating, if an item is no path.
+            If `threshold` is outside 0 to 1 or `batch_size` below 1; while iterating, if an item is neither a path
+            nor a name with an image.
         ModelError
             While iterating, if the model cannot be run on this machine.
         """
@@ -190,19 +206,23 @@ class GalaxyClassifier:
             raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
-        given = [paths] if isinstance(paths, str | os.PathLike) else paths
-        batches = batched(map(as_path, given), batch_size)
+        given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+        batches = batched(map(as_input, given), batch_size)
         model = self.model
         results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
         return (prediction for batch in results for prediction in batch)
 
-    def _classify_batch(self, model: OnnxModel, paths: list[str], threshold: float) -> list[Prediction]:
+    def _classify_batch(
+        self, model: OnnxModel, batch: list[tuple[str, ImageLike | None]], threshold: float
+    ) -> list[Prediction]:
         # Reasons, not exceptions: those would hold this frame, and with it the whole batch, until the next collection.
         inputs: list[ModelInput | str] = []
-        for path in paths:
+        for path, image in batch:
             try:
                 inputs.append(
-                    read_model_input(path, model.input_size, model.description.preprocessing, self.max_pixels)
+                    read_model_input(path, self._resizer, self.max_pixels)
+                    if image is None
+                    else as_model_input(image, self._resizer, self.max_pixels)
                 )
             except ImageError as error:
                 inputs.append(str(error))
@@ -212,15 +232,14 @@ class GalaxyClassifier:
             _failure(model, path, found)
             if isinstance(found, str)
             else _prediction(model, path, next(probabilities), threshold, found.note)
-            for path, found in zip(paths, inputs, strict=True)
+            for (path, _), found in zip(batch, inputs, strict=True)
         ]
 
     def _probabilities(self, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
         pixels = []
         for number, image in numbered:
             try:
-                decoded = as_decoded(image, self.max_pixels)
-                pixels.append(model_pixels(decoded, model.input_size, model.description.preprocessing))
+                pixels.append(as_model_input(image, self._resizer, self.max_pixels).pixels)
             except ImageError as error:
                 raise ImageError(f"image {number}: {error}") from None
         return model.run(np.stack(pixels))

@@ -11,7 +11,7 @@ import typer
 
 from galaxy_classify.about import show_card, show_models, show_self_test, show_version
 from galaxy_classify.commandline import EXIT_INTERRUPTED, run
-from galaxy_classify.defaults import BATCH_SIZE, MAX_PIXELS, THRESHOLD
+from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import UsageError
 from galaxy_classify.output import OutputFile
@@ -55,6 +55,12 @@ def classify(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Worker threads. Default: what this process may use.")
     ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Resize JPEGs with Pillow alone: slower; a pixel in 100,000 may differ.")
+    ] = False,
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", help="Where the model runs: auto, cpu, cuda, openvino, coreml, …")
+    ] = AUTO,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that a worker classifies together.")] = BATCH_SIZE,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse images with more pixels.")] = MAX_PIXELS,
     resume: Annotated[bool, typer.Option("--resume", help="Continue FILE where an interrupted run stopped.")] = False,
@@ -90,11 +96,13 @@ def classify(
 
     from galaxy_classify.job import Job  # brings NumPy and Pillow along
 
-    classifier = load_classifier(model, threads, max_pixels)
+    classifier = load_classifier(model, threads, max_pixels, exact=exact, provider=provider)
     discovery = Discovery()
     started = time.monotonic()
     rows_on_terminal = output is None and sys.stdout.isatty()
-    with progress(enabled=not quiet and not rows_on_terminal) as advance:
+    # Standard input cannot be read twice.
+    counted = None if "-" in inputs else Discovery().paths(inputs, ())
+    with progress(enabled=not quiet and not rows_on_terminal, inputs=counted) as advance:
         job = Job(classifier, chosen, threshold, batch_size, advance)
         paths = discovery.paths(inputs, stdin_lines())
         try:
@@ -129,7 +137,9 @@ def what_is_kept(target: OutputFile | None, chosen: OutputFormat) -> str:
     return f"; {target.partial} keeps them" + ("" if chosen is OutputFormat.TABLE else ", --resume continues it")
 
 
-def load_classifier(model: str | None, threads: int | None, max_pixels: int) -> GalaxyClassifier:
+def load_classifier(
+    model: str | None, threads: int | None, max_pixels: int, *, exact: bool, provider: str
+) -> GalaxyClassifier:
     """Load the model, in a process that belongs to the command and may be set up for it."""
     from PIL import Image
 
@@ -138,7 +148,7 @@ def load_classifier(model: str | None, threads: int | None, max_pixels: int) -> 
     # What Pillow warns of, a row says; and its own limit must not undercut the one that was asked for.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     Image.MAX_IMAGE_PIXELS = max(max_pixels, MAX_PIXELS)
-    return GalaxyClassifier(model, threads, max_pixels)
+    return GalaxyClassifier(model, threads, max_pixels, exact=exact, provider=provider)
 
 
 def stdin_lines() -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import ModelError
@@ -36,6 +36,9 @@ class Preprocessing:
         Side of the central square that is kept, as a fraction of the shorter edge.
     resample : str
         Filter of the resize, one of `RESAMPLING_FILTERS`.
+    margin : int
+        Pixels along each edge of its input that the model does not look at, whatever they are. The runtime does not
+        compute them.
 
     Notes
     -----
@@ -44,6 +47,7 @@ class Preprocessing:
 
     crop_fraction: float = 0.75
     resample: str = "lanczos"
+    margin: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.crop_fraction, bool) or not isinstance(self.crop_fraction, int | float):
@@ -53,6 +57,26 @@ class Preprocessing:
         if self.resample not in RESAMPLING_FILTERS:
             raise ModelError(
                 f"contract: preprocessing: resample is {self.resample!r}, not one of {', '.join(RESAMPLING_FILTERS)}"
+            )
+        if isinstance(self.margin, bool) or not isinstance(self.margin, int) or self.margin < 0:
+            raise ModelError(f"contract: preprocessing: margin is {self.margin!r}, not a number of pixels")
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Check that the margin leaves something of a model's input.
+
+        Parameters
+        ----------
+        size : tuple of (int, int)
+            Height and width of the input in pixels.
+
+        Raises
+        ------
+        ModelError
+            If it leaves nothing.
+        """
+        if 2 * self.margin >= min(size):
+            raise ModelError(
+                f"contract: preprocessing: a margin of {self.margin} leaves nothing of {size[0]} x {size[1]} pixels"
             )
 
 
@@ -97,9 +121,7 @@ class ModelDescription:
             "name": self.name,
             "version": self.version,
             "classes": _dump(list(self.classes)),
-            "preprocessing": _dump(
-                {"crop_fraction": self.preprocessing.crop_fraction, "resample": self.preprocessing.resample}
-            ),
+            "preprocessing": _dump(asdict(self.preprocessing)),
             "training": _dump(self.training),
             "parity": _dump(self.parity),
             "source_sha256": self.source_sha256,
@@ -232,6 +254,8 @@ def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:
 
 def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
     value = _object(metadata, "preprocessing")
-    if set(value) != {"crop_fraction", "resample"}:
-        raise ModelError(f"contract: preprocessing has the keys {sorted(value)}, not crop_fraction and resample")
+    if not {"crop_fraction", "resample"} <= set(value) <= {"crop_fraction", "resample", "margin"}:
+        raise ModelError(
+            f"contract: preprocessing has the keys {sorted(value)}, not crop_fraction and resample, and perhaps margin"
+        )
     return Preprocessing(**value)

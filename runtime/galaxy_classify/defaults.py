@@ -5,6 +5,8 @@ from typing import Final
 #: Confidence below which a prediction is called uncertain: the highest tenth that still keeps nine of ten of the
 #: galaxies that were held out of the default model's training (docs/training.md).
 THRESHOLD: Final = 0.6
+#: Where the model runs: a GPU if the installed ONNX Runtime brings support for one and there is one, else the CPU.
+AUTO: Final = "auto"
 #: Images that a worker decodes and classifies together.
 BATCH_SIZE: Final = 64
 #: Larger images are refused: this is Pillow's own threshold for a possible decompression bomb, at which it only warns.

@@ -50,25 +50,32 @@ class Discovery:
                 yield name
 
     def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
+        # Names alone are kept of what may be millions of entries, and of files that are passed over not even those.
+        names: list[str] = []
+        folders: set[str] = set()
         try:
             status = os.stat(folder)
             if (identity := (status.st_dev, status.st_ino)) in parents:
                 return
             with os.scandir(folder) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+                for entry in entries:
+                    if _is_folder(entry):
+                        folders.add(entry.name)
+                    elif not entry.name.lower().endswith(IMAGE_SUFFIXES):
+                        self.skipped += 1
+                        continue
+                    names.append(entry.name)
         except OSError:
             # The classifier will say why this folder cannot be read: it must not vanish from the output.
             yield folder
             return
-        for entry in found:
-            # Joined here because an entry's own path doubles the slash of a folder given as "images//".
-            path = os.path.join(folder, entry.name)
-            if _is_folder(entry):
+        names.sort()
+        for name in names:
+            path = os.path.join(folder, name)
+            if name in folders:
                 yield from self._walk(path, (*parents, identity))
-            elif entry.name.lower().endswith(IMAGE_SUFFIXES):
-                yield path
             else:
-                self.skipped += 1
+                yield path
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -54,6 +54,8 @@ def why_not_an_image(head: bytes) -> str:
     >>> why_not_an_image(b"<html>404 Not Found</html>")
     'not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)'
     """
+    if not head:
+        return "empty file"
     for offset, signature, name in SIGNATURES:
         if head.startswith(signature, offset):
             if name in FORMATS:

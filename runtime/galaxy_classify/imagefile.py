@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from galaxy_classify.contract import Preprocessing
 from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.errors import ImageError
 from galaxy_classify.fileformat import FORMATS, SIGNATURE_BYTES, why_not_an_image
 from galaxy_classify.preprocessing import model_pixels
+from galaxy_classify.resizing import Resizer
 
 FIRST_FRAME: Final = "first frame of several"
 
@@ -38,19 +38,15 @@ class ModelInput:
     note: str = ""
 
 
-def read_model_input(
-    path: str, size: tuple[int, int], preprocessing: Preprocessing, max_pixels: int = MAX_PIXELS
-) -> ModelInput:
+def read_model_input(path: str, resizer: Resizer, max_pixels: int = MAX_PIXELS) -> ModelInput:
     """Decode an image file in full and turn it into a model's input.
 
     Parameters
     ----------
     path : str
         Image file.
-    size : tuple of (int, int)
-        Height and width that the model wants, in pixels.
-    preprocessing : Preprocessing
-        Crop and resize of the model.
+    resizer : Resizer
+        Resizes to the size that the model wants.
     max_pixels : int, optional
         Images with more pixels are not decoded.
 
@@ -66,19 +62,17 @@ def read_model_input(
         anything; the message is a short reason that does not repeat the path.
     """
     with _open_regular_file(path) as file:
-        return decode_model_input(file, size, preprocessing, max_pixels)
+        return decode_model_input(file, resizer, max_pixels)
 
 
-def decode_model_input(
-    file: BinaryIO, size: tuple[int, int], preprocessing: Preprocessing, max_pixels: int = MAX_PIXELS
-) -> ModelInput:
+def decode_model_input(file: BinaryIO, resizer: Resizer, max_pixels: int = MAX_PIXELS) -> ModelInput:
     """Decode an image from an open file, as `read_model_input` does.
 
     Parameters
     ----------
     file : binary file
         Encoded image; it must be seekable.
-    size, preprocessing, max_pixels
+    resizer, max_pixels
         As for `read_model_input`.
 
     Returns
@@ -95,7 +89,7 @@ def decode_model_input(
         with image_errors(), Image.open(file, formats=FORMATS) as image:
             note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
             load_within(image, max_pixels)
-            return ModelInput(model_pixels(image, size, preprocessing), note)
+            return ModelInput(model_pixels(image, resizer), note)
     except UnidentifiedImageError:
         file.seek(0)
         raise ImageError(why_not_an_image(file.read(SIGNATURE_BYTES))) from None

@@ -163,7 +163,12 @@ class Job:
         return done_rows(path, self.output_format, self.classifier.model.description.classes)
 
     def _provenance(self) -> dict[str, Any]:
-        return provenance(self.classifier.model, threshold=self.threshold, max_pixels=self.classifier.max_pixels)
+        return provenance(
+            self.classifier.model,
+            threshold=self.threshold,
+            max_pixels=self.classifier.max_pixels,
+            exact=self.classifier.exact,
+        )
 
     def _writer(self, stream: RecordStream) -> Writer:
         classes = self.classifier.model.description.classes

@@ -1,17 +1,17 @@
-"""An ONNX model that keeps the contract, ready to run on the CPU."""
+"""An ONNX model that keeps the contract, ready to run."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME, ModelDescription, check_tensors
 from galaxy_classify.embedded import ModelSource
-from galaxy_classify.errors import ModelError
+from galaxy_classify.errors import ModelError, UsageError
 from galaxy_classify.onnxfile import MAX_MODEL_BYTES, check_onnx_file
+from galaxy_classify.session import CPU, open_session
 
 
 class OnnxModel:
@@ -21,6 +21,8 @@ class OnnxModel:
     ----------
     source : ModelSource
         Which file, and the SHA-256 that it must have if it is an embedded one.
+    provider : str, optional
+        Where to run it: a name in `galaxy_classify.session.available_providers`, or ``auto``.
 
     Attributes
     ----------
@@ -30,6 +32,8 @@ class OnnxModel:
         What the file says about itself.
     input_size : tuple of (int, int)
         Height and width of the input, in pixels.
+    provider : str
+        Where it runs.
     sha256 : str
         Checksum of the file.
 
@@ -37,11 +41,11 @@ class OnnxModel:
     ------
     ModelError
         If the file cannot be read, is not the one in the manifest, is no ONNX model, or breaks the contract.
+    UsageError
+        If the provider that was asked for is not there.
     """
 
-    def __init__(self, source: ModelSource) -> None:
-        import onnxruntime  # here, because it is loaded only when a model is
-
+    def __init__(self, source: ModelSource, provider: str = CPU) -> None:
         self.source = source
         try:
             # A file that is far too large is not even read; one byte more than allowed tells.
@@ -62,9 +66,9 @@ class OnnxModel:
             raise ModelError(f"{source.path}: {error}") from None
         try:
             # The session is made from the very bytes that were hashed.
-            self._session = onnxruntime.InferenceSession(
-                content, sess_options=_configure(onnxruntime.SessionOptions()), providers=["CPUExecutionProvider"]
-            )
+            self._session, self.provider = open_session(content, provider)
+        except UsageError:
+            raise
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise ModelError(f"{source.path}: not a usable ONNX model: {_first_line(error)}") from None
         try:
@@ -74,6 +78,7 @@ class OnnxModel:
                 {tensor.name: (tensor.type, tensor.shape) for tensor in self._session.get_outputs()},
                 len(self.description.classes),
             )
+            self.description.preprocessing.check_size(self.input_size)
         except UnicodeDecodeError:
             raise ModelError(f"{source.path}: contract: a name or the metadata is not UTF-8") from None
         except ModelError as error:
@@ -107,16 +112,6 @@ class OnnxModel:
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise ModelError(f"{self.source.path}: inference failed: {_first_line(error)}") from None
         return np.asarray(probabilities, dtype=np.float32)
-
-
-def _configure(options: Any) -> Any:
-    """Set a session's options so that our worker threads can run it side by side."""
-    # Parallelism comes from our worker threads: threads of ONNX Runtime's own would spin against them.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return options
 
 
 def _first_line(error: Exception) -> str:

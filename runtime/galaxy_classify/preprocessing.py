@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from galaxy_classify.contract import Preprocessing
 from galaxy_classify.errors import ImageError
+from galaxy_classify.resizing import Resizer
 
 #: Images with a shorter edge than this hold no galaxy that could be told from noise.
 MIN_EDGE = 16
@@ -45,7 +45,7 @@ def central_crop_box(width: int, height: int, crop_fraction: float) -> tuple[int
     return left, top, left + crop, top + crop
 
 
-def model_pixels(image: Image.Image, size: tuple[int, int], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def model_pixels(image: Image.Image, resizer: Resizer) -> NDArray[np.uint8]:
     """Turn a decoded image into a model's input.
 
     The crop is cut out before the resize, so that the filter does not see beyond it. An image that
@@ -55,10 +55,9 @@ def model_pixels(image: Image.Image, size: tuple[int, int], preprocessing: Prepr
     ----------
     image : PIL.Image.Image
         A decoded image of any size and mode; its EXIF orientation is applied.
-    size : tuple of (int, int)
-        Height and width that the model wants, in pixels.
-    preprocessing : Preprocessing
-        Crop and resize of the model.
+    resizer : Resizer
+        Resizes to the size that the model wants. It may save time on JPEGs only, whose compression has changed the
+        pixels by more already.
 
     Returns
     -------
@@ -73,12 +72,15 @@ def model_pixels(image: Image.Image, size: tuple[int, int], preprocessing: Prepr
     if min(image.size) < MIN_EDGE:
         raise ImageError(f"image too small: {image.width} x {image.height} pixels, at least {MIN_EDGE} are needed")
     rgb = to_rgb(ImageOps.exif_transpose(image))
-    height, width = size
-    if rgb.size != (width, height):
-        crop = rgb.crop(central_crop_box(rgb.width, rgb.height, preprocessing.crop_fraction))
-        rgb = crop.resize((width, height), Image.Resampling[preprocessing.resample.upper()])
-    pixels = np.asarray(rgb)
-    if (pixels == pixels[0, 0]).all():
+    height, width = resizer.size
+    if rgb.size == (width, height):
+        pixels = np.asarray(rgb)
+    else:
+        box = central_crop_box(rgb.width, rgb.height, resizer.preprocessing.crop_fraction)
+        pixels = resizer(rgb, box, exact=image.format != "JPEG")
+    margin = resizer.preprocessing.margin
+    seen = pixels[margin : height - margin, margin : width - margin]
+    if (seen == seen[0, 0]).all():
         raise ImageError("constant image: every pixel that the model would see is the same")
     return pixels
 

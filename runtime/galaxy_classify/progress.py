@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 
 
 @contextmanager
-def progress(*, enabled: bool) -> Iterator[Callable[[], None]]:
-    """Show how many images are done and how fast.
-
-    The total is not known: the inputs are found while the first ones are classified.
+def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterator[Callable[[], None]]:
+    """Show how many images are done, how fast, and, once it is known how many there are, how long it will take.
 
     Parameters
     ----------
     enabled : bool
         Whether to show anything; nothing is shown either if stderr is no terminal.
+    inputs : iterable, optional
+        The inputs, found once more: they are counted while the first ones are classified.
 
     Yields
     ------
@@ -27,21 +29,46 @@ def progress(*, enabled: bool) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
+    class Images(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed or 0:,.0f} images/s")
+            known = "" if task.total is None else f" of {task.total:,.0f}"
+            return Text(f"{task.completed:,.0f}{known} images, {task.speed or 0:,.0f} images/s")
 
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.completed:,} images"),
-        Rate(),
+        BarColumn(),
+        Images(),
         TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        speed_estimate_period=10,
     )
+    done = threading.Event()
+    task = bar.add_task("", total=None)
+
+    def count() -> None:
+        total = sum(1 for _ in takewhile(lambda _: not done.is_set(), inputs or ()))
+        if not done.is_set():
+            bar.update(task, total=total)
+
     with bar:
-        task = bar.add_task("", total=None)
-        yield lambda: bar.advance(task)
+        if inputs is not None:
+            threading.Thread(target=count, name="galaxy-classify-count", daemon=True).start()
+        try:
+            yield lambda: bar.advance(task)
+        finally:
+            done.set()

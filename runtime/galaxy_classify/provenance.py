@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from galaxy_classify import __version__
@@ -9,7 +10,7 @@ from galaxy_classify.contract import CONTRACT_VERSION
 from galaxy_classify.model import OnnxModel
 
 
-def provenance(model: OnnxModel, *, threshold: float, max_pixels: int) -> dict[str, Any]:
+def provenance(model: OnnxModel, *, threshold: float, max_pixels: int, exact: bool) -> dict[str, Any]:
     """Describe everything that the rows of a result depend on besides their inputs.
 
     Parameters
@@ -20,6 +21,8 @@ def provenance(model: OnnxModel, *, threshold: float, max_pixels: int) -> dict[s
         Confidence below which a row is called uncertain.
     max_pixels : int
         Images with more pixels are refused.
+    exact : bool
+        Whether JPEGs, too, are resized by Pillow.
 
     Returns
     -------
@@ -36,10 +39,6 @@ def provenance(model: OnnxModel, *, threshold: float, max_pixels: int) -> dict[s
             "sha256": model.sha256,
             "contract": CONTRACT_VERSION,
         },
-        "preprocessing": {
-            "crop_fraction": description.preprocessing.crop_fraction,
-            "resample": description.preprocessing.resample,
-            "size": list(model.input_size),
-        },
-        "options": {"threshold": threshold, "max_pixels": max_pixels},
+        "preprocessing": asdict(description.preprocessing) | {"size": list(model.input_size)},
+        "options": {"threshold": threshold, "max_pixels": max_pixels, "exact": exact, "provider": model.provider},
     }

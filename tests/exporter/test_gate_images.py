@@ -13,6 +13,7 @@ from PIL import Image
 from galaxy_classify.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_classify.errors import DataError
 from galaxy_classify.preprocessing import model_pixels
+from galaxy_classify.resizing import Resizer
 from galaxy_export.gate_images import MIN_IMAGES, load_gate_images
 from galaxy_painter import paint_set
 
@@ -40,7 +41,7 @@ def test_a_folder_of_images_with_labels(folder: Path) -> None:
     assert found.labels is not None
     assert np.array_equal(found.labels, labels)
     with Image.open(folder / "03.png") as image:
-        assert np.array_equal(found.pixels[3], model_pixels(image, SIZE, Preprocessing()))
+        assert np.array_equal(found.pixels[3], model_pixels(image, Resizer(SIZE, Preprocessing())))
 
 
 def test_unreadable_files_are_left_out_and_counted(folder: Path) -> None:

@@ -91,17 +91,16 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
         "galaxy_classify": {
             "__init__.py", "__main__.py", "about.py", "arguments.py", "classifier.py", "cli.py", "commandline.py",
             "contract.py", "defaults.py", "discovery.py", "embedded.py", "errors.py", "fileformat.py", "filelock.py",
-            "golden.py",
-            "imagefile.py", "job.py", "model.py", "models/galaxy-cnn.MODEL_CARD.md",
+            "golden.py", "imagefile.py", "job.py", "lanczos.onnx", "model.py", "models/galaxy-cnn.MODEL_CARD.md",
             "models/galaxy-cnn.golden.json", "models/galaxy-cnn.onnx", "models/manifest.json",
             "models/seed-mlp.MODEL_CARD.md", "models/seed-mlp.golden.json", "models/seed-mlp.onnx", "onnxfile.py",
             "output.py", "parallel.py", "prediction.py", "preprocessing.py", "progress.py", "provenance.py", "py.typed",
-            "resume.py", "table.py", "tally.py", "writers.py",
+            "resizing.py", "resume.py", "session.py", "table.py", "tally.py", "writers.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",
-            "golden.py", "int8.py", "model_card.py", "package.py", "parity.py", "py.typed", "quantization.py",
-            "quantization_guard.py", "quantization_static.py", "report.py", "verify.py",
+            "golden.py", "int8.py", "lanczos_graph.py", "margin.py", "model_card.py", "package.py",
+            "parity.py", "py.typed", "quantization.py", "quantization_guard.py", "quantization_static.py", "report.py", "verify.py",
         },
         "galaxy_train": {
             "__init__.py", "augment.py", "batches.py", "calibration.py", "checksum.py", "cli.py", "data.py",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,8 +92,10 @@ def test_no_images_give_no_rows(classifier: GalaxyClassifier) -> None:
         (np.zeros((64, 64, 3), np.float32), "array has dtype float32, not uint8"),
         (np.zeros((64, 64, 4), np.uint8), r"array has shape \(64, 64, 4\)"),
         (np.zeros((3, 64, 64), np.uint8), r"array has shape \(3, 64, 64\)"),
-        ("m51.jpg", "is a str, not a PIL image or a NumPy array; for files use classify"),
+        ("m51.jpg", "is a str, not a PIL image, a NumPy array or bytes; for files use classify"),
         (None, "is a NoneType"),
+        (b"", "empty file"),
+        (b"<html>404 Not Found</html>", "not an image"),
         (np.zeros((64, 64, 3), np.uint8), "constant image"),
         (Image.new("RGB", (8, 8)), "image too small"),
     ],
@@ -122,10 +126,12 @@ def test_what_is_no_image_and_no_path_is_told_so(classifier: GalaxyClassifier) -
     nonsense: Any = 5
     with pytest.raises(ImageError, match="is a int, not a PIL image"):
         classifier.predict_proba(nonsense)
-    with pytest.raises(UsageError, match="NoneType is no path; for images in memory use predict_proba"):
+    with pytest.raises(UsageError, match="NoneType is no path; an image in memory goes with a name"):
         list(classifier.classify([None]))  # type: ignore[list-item]
     with pytest.raises(UsageError, match="bytes is no path"):
         list(classifier.classify([b"a.jpg"]))  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="tuple is no path"):
+        list(classifier.classify([(b"a.jpg", colour(0))]))  # type: ignore[list-item]
 
 
 def test_every_path_gets_its_own_row_in_order(classifier: GalaxyClassifier, files: list[Path]) -> None:
@@ -142,6 +148,55 @@ def test_every_path_gets_its_own_row_in_order(classifier: GalaxyClassifier, file
         assert row.model == classifier.model.identity
     assert rows[4].message.startswith("not an image")
     assert rows[7].message == "no such file"
+
+
+def test_images_in_memory_get_rows_under_their_names(classifier: GalaxyClassifier, files: list[Path]) -> None:
+    """An alert stream gets its failures as rows too, and may mix forms."""
+    array = np.asarray(colour(2))
+    inputs: list[Any] = [("first", colour(1)), ("second", array), files[0], ("third", b""), ("fourth", array[:5])]
+    rows = list(classifier.classify(inputs, batch_size=2))
+    assert [row.path for row in rows] == ["first", "second", str(files[0]), "third", "fourth"]
+    assert [row.label for row in rows] == ["smooth_cigar", "edge_on_disk", "smooth_round", None, None]
+    assert [row.message[:15] for row in rows[3:]] == ["empty file", "image too small"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_every_way_in_gives_the_same_rows(suffix: str, tmp_path: Path) -> None:
+    """No speed is bought with another result: threads, batches, files, bytes, arrays and standard input."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    images, _ = paint_set(per_class=4, seed=21, size=150)
+    for number, pixels in enumerate(images):
+        Image.fromarray(pixels).save(folder / f"{number:02}{suffix}", quality=90)
+    paths = sorted(folder.iterdir())
+    reference = list(GalaxyClassifier(threads=1).classify(paths, batch_size=1))
+    assert len({row.confidence for row in reference}) > 10
+    for threads, batch_size in itertools.product((1, 2, 5), (1, 3, 64)):
+        classifier = GalaxyClassifier(threads=threads)
+        assert list(classifier.classify(paths, batch_size=batch_size)) == reference
+        in_memory = [(str(path), path.read_bytes()) for path in paths]
+        assert list(classifier.classify(in_memory, batch_size=batch_size)) == reference
+        probabilities = classifier.predict_proba([path.read_bytes() for path in paths])
+        assert [tuple(row) for row in probabilities.tolist()] == [
+            tuple(row.probabilities.values()) for row in reference
+        ]
+
+    command = [sys.executable, "-m", "galaxy_classify", "-f", "csv", "-q"]
+    by_folder, by_stdin, alone = (
+        subprocess.run(
+            [*command, *arguments], input="\n".join(map(str, paths)), capture_output=True, text=True, check=True
+        ).stdout
+        for arguments in ([str(folder)], ["-", "--threads", "3"], ["-", "--threads", "1", "--batch-size", "1"])
+    )
+    assert by_folder == by_stdin == alone
+    assert by_folder.count("\n") == len(paths) + 1
+
+    # Arrays and Pillow's images know nothing of a JPEG any more: their rows are those of the exact resize.
+    exact = list(GalaxyClassifier(exact=True).classify(paths))
+    arrays = [(str(path), np.asarray(Image.open(path))) for path in paths]
+    for classifier in (GalaxyClassifier(threads=1), GalaxyClassifier(threads=3, exact=True)):
+        assert list(classifier.classify(arrays)) == exact
+    assert suffix == ".jpg" or exact == reference
 
 
 def test_threads_batches_and_input_forms_do_not_change_a_row() -> None:

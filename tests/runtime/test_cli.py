@@ -140,6 +140,43 @@ def test_a_terminal_gets_a_table(drawn_images: Path) -> None:
     assert "path,status" not in text
 
 
+def test_a_terminal_gets_a_progress_bar(drawn_images: Path, tmp_path: Path) -> None:
+    """It shows the rate, and once the folder has been counted how many there are and how long it will take."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(400):
+        os.link(drawn_images / "smooth_round.jpg", folder / f"{number}.jpg")
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, str(folder), "-o", str(tmp_path / "out.csv"), "--threads", "1"],
+        stderr=terminal,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"COLUMNS": "120", "TERM": "xterm"},
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while part := os.read(controller, 4096):
+            shown += part
+    except OSError:  # the terminal was closed at its other end
+        pass
+    os.close(controller)
+    assert process.wait(timeout=60) == 0
+    text = shown.decode()
+    assert " of 400 images" in text
+    assert "images/s" in text
+    assert "left:" in text
+    assert "400 images: 400 classified" in text
+
+
+def test_a_provider_that_is_not_there_is_a_usage_error(drawn_images: Path) -> None:
+    """The message lists those that are."""
+    result = run(drawn_images, "--provider", "tpu")
+    assert result.returncode == 2
+    assert "'tpu' is not there: the installed ONNX Runtime offers cpu" in result.stderr
+    assert result.stdout == ""
+
+
 def test_threshold_marks_uncertain_rows(drawn_images: Path) -> None:
     """The best guess is kept, and it is no failure."""
     result = run(drawn_images, "--threshold", "1")
@@ -210,6 +247,8 @@ def test_help_fits_one_screen_and_names_the_exit_codes() -> None:
         "--threshold",
         "--threads",
         "--batch-size",
+        "--exact",
+        "--provider",
         "--quiet",
         "--version",
     ):

@@ -174,6 +174,7 @@ def test_another_model_or_other_options_are_refused(tmp_path: Path, images: Path
     for options, difference in (
         (["-m", tiny_model], "model name was galaxy-cnn, now it is tiny"),
         (["--threshold", "0.9"], "options threshold was 0.6, now it is 0.9"),
+        (["--exact"], "options exact was False, now it is True"),
         (["--max-pixels", "1000000"], "options max_pixels was 89478485, now it is 1000000"),
     ):
         result = run(images, "-o", output, "--resume", *options)
@@ -272,8 +273,8 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
     assert sidecar["model"] == {
         "name": "galaxy-cnn", "version": "1.0.0", "sha256": classifier.model.sha256, "contract": "1",
     }  # fmt: skip
-    assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "size": [64, 64]}
-    assert sidecar["options"] == {"threshold": 0.6, "max_pixels": 89_478_485}
+    assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "margin": 0, "size": [64, 64]}
+    assert sidecar["options"] == {"threshold": 0.6, "max_pixels": 89_478_485, "exact": False, "provider": "cpu"}
     assert sidecar["package_version"]
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         assert json.loads(line)["provenance"] == sidecar

@@ -12,6 +12,7 @@ import pytest
 from galaxy_classify.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_classify.errors import DataError
 from galaxy_classify.imagefile import read_model_input
+from galaxy_classify.resizing import Resizer
 from galaxy_painter import paint
 from galaxy_train.data import load_data, load_test, read_weights
 from galaxy_train.splitting import hold_out
@@ -62,7 +63,7 @@ def test_the_pixels_are_the_runtimes(gallery: Path) -> None:
     paths = sorted(gallery.rglob("*.png"))
     assert len(test.images) == len(paths)
     for path, image in zip(paths, test.images, strict=True):
-        assert np.array_equal(image, read_model_input(str(path), (32, 32), Preprocessing()).pixels)
+        assert np.array_equal(image, read_model_input(str(path), Resizer((32, 32), Preprocessing())).pixels)
 
 
 def test_class_folders_with_a_split(gallery: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.imagefile import read_model_input
 from galaxy_classify.parallel import available_threads, ordered_map
 from galaxy_classify.progress import progress
+from galaxy_classify.resizing import Resizer
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.galaxy_mnist import SPLITS
 
@@ -171,13 +172,15 @@ def read_files(
     kept: list[LabelledFile] = []
     unreadable: list[Unreadable] = []
 
+    resizer = Resizer((size, size), Preprocessing())
+
     def read(file: LabelledFile) -> NDArray[np.uint8] | Unreadable:
         try:
-            return read_model_input(str(file.path), (size, size), Preprocessing()).pixels
+            return read_model_input(str(file.path), resizer).pixels
         except ImageError as error:
             return Unreadable(file.path, str(error))
 
-    with progress(enabled=True) as advance:
+    with progress(enabled=True, inputs=files) as advance:
         for file, result in zip(files, ordered_map(read, files, available_threads()), strict=True):
             if isinstance(result, Unreadable):
                 unreadable.append(result)

@@ -1,0 +1,107 @@
+"""Build the graph with which the runtime resizes images, ``galaxy_classify/lanczos.onnx``.
+
+``python -m galaxy_export.lanczos_graph`` writes it anew; `galaxy_classify.resizing` explains it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from galaxy_classify.resizing import BLOCKS, GRAPH_FILE
+from galaxy_export.canonical import make_canonical
+
+OPSET: Final = 17
+
+
+def lanczos_graph() -> onnx.ModelProto:
+    """Return the graph: planes and weights of both axes in, resized RGB pixels out.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Inputs ``planes``, uint8 (height, 3, width); starts, ends and weights of both axes as
+        `galaxy_classify.resizing.AxisWeights` has them, the columns' weights transposed; and ``lines``, the shape
+        (height, 3 · columns). Output ``pixels``, uint8 (rows, columns, 3).
+    """
+    graph = _Graph()
+    # In Pillow's order: first along the lines, then, with whole levels again, along the columns.
+    lines = graph.add("Flatten", "planes", axis=2)
+    sums = graph.add("Concat", *_products(graph, "column", lines, axis=1), axis=2)
+    lines = graph.add("Reshape", _levels(graph, sums), "lines")
+    sums = graph.add("Concat", *_products(graph, "row", lines, axis=0), axis=1)
+    planes = graph.add("Reshape", graph.add("Flatten", _levels(graph, sums), axis=2), graph.constant([0, 3, -1]))
+    graph.add("Transpose", planes, perm=[0, 2, 1], output="pixels")
+
+    inputs = [
+        helper.make_tensor_value_info("planes", TensorProto.UINT8, ["height", 3, "width"]),
+        helper.make_tensor_value_info("lines", TensorProto.INT64, [2]),
+    ]
+    for axis in ("column", "row"):
+        inputs += [
+            helper.make_tensor_value_info(f"{axis}_starts", TensorProto.INT64, [BLOCKS]),
+            helper.make_tensor_value_info(f"{axis}_ends", TensorProto.INT64, [BLOCKS]),
+            helper.make_tensor_value_info(f"{axis}_weights", TensorProto.FLOAT, [BLOCKS, None, None]),
+        ]
+    output = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["rows", "columns", 3])
+    proto = helper.make_model(
+        helper.make_graph(graph.nodes, "lanczos", inputs, [output], graph.constants),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=8,
+    )
+    make_canonical(proto, keep=[])
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+class _Graph:
+    """Nodes and constants so far."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Add a node with one output, and return the output's name."""
+        name = output or f"tensor {len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+        return name
+
+    def split(self, tensor: str, parts: int, axis: int) -> list[str]:
+        """Add a node that splits a tensor into equal parts."""
+        names = [f"tensor {len(self.nodes)}, part {part}" for part in range(parts)]
+        self.nodes.append(helper.make_node("Split", [tensor], names, axis=axis))
+        return names
+
+    def constant(self, value: float | list[int]) -> str:
+        """Add a constant: a float32, or a list of int64."""
+        name = f"constant {len(self.constants)}"
+        array = np.array(value, np.int64 if isinstance(value, list) else np.float32)
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+
+def _products(graph: _Graph, name: str, pixels: str, axis: int) -> list[str]:
+    """Multiply the pixels that each block needs with its weights; `axis` is the one that is summed over."""
+    parts = [graph.split(f"{name}_{what}", BLOCKS, 0) for what in ("starts", "ends", "weights")]
+    axes = graph.constant([axis])
+    products = []
+    for start, end, weights in zip(*parts, strict=True):
+        needed = graph.add("Cast", graph.add("Slice", pixels, start, end, axes), to=TensorProto.FLOAT)
+        factors = (needed, weights) if axis == 1 else (weights, needed)
+        products.append(graph.add("MatMul", *factors))
+    return products
+
+
+def _levels(graph: _Graph, sums: str) -> str:
+    """Round sums to levels from 0 to 255, halves upwards as Pillow does."""
+    nearest = graph.add("Add", sums, graph.constant(0.5))
+    clipped = graph.add("Clip", nearest, graph.constant(0.0), graph.constant(255.0))
+    return graph.add("Cast", clipped, to=TensorProto.UINT8)  # cuts off what is behind the point
+
+
+if __name__ == "__main__":
+    GRAPH_FILE.write_bytes(lanczos_graph().SerializeToString(deterministic=True))
