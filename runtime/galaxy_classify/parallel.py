@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -39,8 +39,8 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """Apply a function to a stream in several threads and yield the results in the stream's order.
 
-    At most ``threads + 1`` items are taken from the stream ahead of the result that is asked for, so memory
-    does not grow with the stream's length.
+    At most ``2 · threads`` items are taken from the stream ahead of the result that is asked for: enough that a slow
+    one does not keep the other threads waiting, and memory does not grow with the stream's length.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
     items : iterable
         Taken from lazily, always from the calling thread.
     threads : int
-        Number of worker threads; with 1 the calling thread does the work.
+        Number of worker threads; with 1, or if there is one item only, the calling thread does the work.
 
     Yields
     ------
@@ -61,15 +61,17 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
     >>> list(ordered_map(str.upper, ["a", "b", "c"], threads=2))
     ['A', 'B', 'C']
     """
-    if threads == 1:
-        yield from map(function, items)
+    stream = iter(items)
+    beginning = [] if threads == 1 else list(islice(stream, 2))
+    if len(beginning) < 2:
+        yield from map(function, chain(beginning, stream))
         return
     executor = ThreadPoolExecutor(threads, thread_name_prefix="galaxy-classify")
     pending: deque[Future[R]] = deque()
     try:
-        for item in items:
+        for item in chain(beginning, stream):
             pending.append(executor.submit(function, item))
-            if len(pending) > threads:
+            if len(pending) >= 2 * threads:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

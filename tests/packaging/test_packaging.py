@@ -99,8 +99,9 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",
-            "golden.py", "int8.py", "lanczos_graph.py", "margin.py", "model_card.py", "package.py",
-            "parity.py", "py.typed", "quantization.py", "quantization_guard.py", "quantization_static.py", "report.py", "verify.py",
+            "golden.py", "int8.py", "lanczos_graph.py", "margin.py", "model_card.py",
+            "package.py", "parity.py", "py.typed", "quantization.py", "quantization_guard.py",
+            "quantization_static.py", "report.py", "verify.py",
         },
         "galaxy_train": {
             "__init__.py", "augment.py", "batches.py", "calibration.py", "checksum.py", "cli.py", "data.py",
