@@ -98,7 +98,9 @@ def _data(metrics: dict[str, Any]) -> str:
 
 def _training(metrics: dict[str, Any]) -> str:
     parameters = metrics["parameters"]
-    chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in parameters.items() if value is not None)
+    chosen = ", ".join(
+        f"{key.replace('_', ' ')} {_parameter(value)}" for key, value in parameters.items() if value not in (None, [])
+    )
     lines = [
         "## Training\n",
         f"{chosen}; {metrics['parameter_count']:,} parameters; {metrics['epochs_completed']} epochs done"
@@ -112,6 +114,13 @@ def _training(metrics: dict[str, Any]) -> str:
         )
     lines.append("With " + ", ".join(f"{tool} {version}" for tool, version in metrics["versions"].items()) + ".")
     return "\n".join(lines) + "\n"
+
+
+def _parameter(value: Any) -> str:
+    """Write checksums short; a list of them is that of the teachers."""
+    if isinstance(value, list):
+        return " ".join(map(_parameter, value))
+    return f"`{value[:12]}`" if isinstance(value, str) and len(value) == 64 else str(value)
 
 
 def _figures(test: dict[str, Any]) -> str:
@@ -211,6 +220,10 @@ def _reproduction(name: str, metrics: dict[str, Any], proof: dict[str, Any]) -> 
         fit += ["--weights", "WEIGHTS.csv"]
     if parameters["init"] is not None:
         fit += ["--init", "EARLIER_RUN"]
+    for number, _ in enumerate(parameters.get("teachers", ()), start=1):
+        fit += ["--teacher", f"TEACHER_{number}"]
+    if parameters.get("unlabelled") is not None:
+        fit += ["--unlabelled", "UNLABELLED.hdf5"]
     fit += ["--seed", str(parameters["seed"]), "--out", "RUN"]
     convert = ["galaxy-export", "convert", "RUN", "-o", f"{name}.onnx", "--images", "DIR"]
     if "int8" in proof:

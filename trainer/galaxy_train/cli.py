@@ -10,6 +10,7 @@ import typer
 
 from galaxy_classify.commandline import EXIT_INTERRUPTED, run
 from galaxy_classify.errors import UsageError
+from galaxy_train.checksum import file_sha256
 from galaxy_train.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.quiet import import_tensorflow_quietly
 from galaxy_train.recipes import RECIPES
@@ -65,6 +66,13 @@ def fit(
     init: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Begin with this run's weights; new classes get a new head.")
     ] = None,
+    teachers: Annotated[
+        list[Path] | None,
+        typer.Option("--teacher", metavar="RUN", help="Learn from this run's answers too; may be given repeatedly."),
+    ] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(metavar="HDF5", help="Further images, for which the teachers' answers are taken.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     split_seed: Annotated[
         int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
@@ -76,13 +84,19 @@ def fit(
     if recipe not in RECIPES:
         raise UsageError(f"no recipe is called {recipe!r}; there are: {', '.join(RECIPES)}")
 
-    from galaxy_train.data import load_data, read_weights
+    from galaxy_train.data import load_data, read_unlabelled, read_weights
 
     # What is wrong with the data is said before TensorFlow takes its seconds to load.
     found = load_data(data, size=size, split_seed=split_seed, strict=strict)
     show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
     if weights is not None:
         found = read_weights(weights, found)
+    if unlabelled is not None and not teachers:
+        raise UsageError("--unlabelled is of use with --teacher only, whose answers stand in for the labels")
+    further = read_unlabelled(unlabelled, found) if unlabelled is not None else None
+    lecturers = [RunFolder(teacher) for teacher in teachers or ()]
+    for lecturer in lecturers:
+        lecturer.check_complete()
     start = RunFolder(init) if init is not None else None
     if start is not None:
         start.check_complete()
@@ -101,8 +115,12 @@ def fit(
         balance=balance,
         seed=seed,
         init=start.model_sha256() if start is not None else None,
+        teachers=tuple(lecturer.model_sha256() for lecturer in lecturers),
+        unlabelled=file_sha256(unlabelled) if unlabelled is not None else None,
     )
-    result = fit_run(found, RunFolder(out), parameters, sys.stderr, init=start, force=force)
+    result = fit_run(
+        found, RunFolder(out), parameters, sys.stderr, init=start, teachers=lecturers, unlabelled=further, force=force
+    )
     show_figures(result.metrics["test"], found.test.file)
     typer.echo(f"run folder: {out}", err=True)
     if result.interrupted:

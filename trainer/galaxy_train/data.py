@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.galaxy_mnist import FOLDERS, SPLITS, cache_folder
-from galaxy_train.hdf5 import find_split, holds_hdf5, load_file
+from galaxy_train.hdf5 import find_split, holds_hdf5, load_file, read_hdf5
 from galaxy_train.image_files import (
     LabelledFile,
     Unreadable,
@@ -191,6 +192,33 @@ def read_weights(table: Path, data: TrainingData) -> TrainingData:
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise DataError(f"{table}: weights must be finite and from 0 upwards, and one at least above 0")
     return replace(data, train=replace(data.train, weights=weights))
+
+
+def read_unlabelled(path: Path, data: TrainingData) -> NDArray[np.uint8]:
+    """Read further images, without labels, for the training set's teachers to label.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        HDF5 file with a data set ``images``; labels are not looked at.
+    data : TrainingData
+        Training set and test set.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, size, size, 3)
+        RGB pixels.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or its images have another size.
+    """
+    images, _ = read_hdf5(path)
+    if images.shape[1:] != data.train.images.shape[1:]:
+        size = data.train.images.shape[1]
+        raise DataError(f"{path}: has images of {images.shape[1]} px, {data.train.file} has {size} px")
+    return images
 
 
 def _given_or_cached(source: Path | None) -> Path:

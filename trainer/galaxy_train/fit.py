@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Final, TextIO
@@ -18,6 +19,7 @@ from galaxy_train.batches import training_batches
 from galaxy_train.calibration import fit_temperature
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
+from galaxy_train.distillation import Lesson, check_teachers, distil
 from galaxy_train.evaluate import evaluate_model, predict_logits
 from galaxy_train.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
 from galaxy_train.recipes import RECIPES, TEMPERATURE, Recipe
@@ -55,6 +57,10 @@ class FitParameters:
         Seed of weights, shuffling, dropout and augmentation; the held-out images are the same for all seeds.
     init : str or None
         SHA-256 of the network whose weights were the beginning, if any.
+    teachers : tuple of str
+        SHA-256 of the networks whose answers are among the targets.
+    unlabelled : str or None
+        SHA-256 of the file with further images that only the teachers have labelled, if any.
     """
 
     recipe: str
@@ -65,6 +71,8 @@ class FitParameters:
     balance: float = 0.0
     seed: int = 0
     init: str | None = None
+    teachers: tuple[str, ...] = ()
+    unlabelled: str | None = None
 
     @classmethod
     def of_recipe(cls, recipe: str, **chosen: Any) -> FitParameters:
@@ -110,6 +118,8 @@ def fit(
     progress: TextIO,
     *,
     init: RunFolder | None = None,
+    teachers: Sequence[RunFolder] = (),
+    unlabelled: NDArray[np.uint8] | None = None,
     force: bool = False,
 ) -> FitResult:
     """Train a recipe, calibrate it, and leave a run folder.
@@ -129,6 +139,10 @@ def fit(
         Where a line an epoch, or a progress bar on a terminal, goes.
     init : RunFolder, optional
         Run whose weights are the beginning.
+    teachers : sequence of RunFolder, optional
+        Runs whose answers are among the targets.
+    unlabelled : ndarray of uint8, shape (N, size, size, 3), optional
+        Further images, which only the teachers have labelled.
     force : bool
         Whether a run that is there already may be replaced.
 
@@ -151,17 +165,23 @@ def fit(
     model = recipe.build(train.images.shape[1], len(train.classes))
     if init is not None:
         start_from(model, init, train.classes)
+    lesson = labelled = Lesson(train.images, _targets(train, recipe), _weights(train, parameters))
+    if teachers:
+        if not recipe.label_smoothing:
+            raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
+        check_teachers(teachers, data, parameters.validation_split)
+        lesson = distil(labelled, teachers, unlabelled)
     run.create(force=force)
 
-    _compile(model, recipe, parameters, len(train.images))
-    interrupted = _run_epochs(model, train, validation, recipe, parameters, run, progress)
+    _compile(model, recipe, parameters, len(lesson.images))
+    interrupted = _run_epochs(model, lesson, validation, recipe, parameters, run, progress)
     history = run.read_history()
     if not history:
         raise KeyboardInterrupt
     if not math.isfinite(history[-1]["loss"]):
         raise DataError(f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate")
     if recipe.augment:
-        settle_statistics(model, _training_batches(train, recipe, parameters))
+        settle_statistics(model, _training_batches(labelled, parameters))
     temperature = _calibrate(model, validation)
     # Without the optimizer, whose moments would triple the file.
     trained = keras.Model(model.input, model.output, name=model.name)
@@ -261,7 +281,7 @@ def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int)
 
 def _run_epochs(
     model: Any,
-    train: GalaxyDataset,
+    lesson: Lesson,
     validation: GalaxyDataset | None,
     recipe: Recipe,
     parameters: FitParameters,
@@ -279,12 +299,12 @@ def _run_epochs(
     }
     try:
         if recipe.augment:
-            model.fit(_training_batches(train, recipe, parameters), shuffle=False, **options)
+            model.fit(_training_batches(lesson, parameters), shuffle=False, **options)
         else:
             model.fit(
-                train.images,
-                _targets(train, recipe),
-                sample_weight=_weights(train, parameters),
+                lesson.images,
+                lesson.targets,
+                sample_weight=lesson.weights,
                 batch_size=parameters.batch_size,
                 shuffle=True,
                 **options,
@@ -296,9 +316,8 @@ def _run_epochs(
     return False
 
 
-def _training_batches(train: GalaxyDataset, recipe: Recipe, parameters: FitParameters) -> Any:
-    weights = _weights(train, parameters)
-    return training_batches(train.images, _targets(train, recipe), weights, parameters.batch_size, parameters.seed)
+def _training_batches(lesson: Lesson, parameters: FitParameters) -> Any:
+    return training_batches(lesson.images, lesson.targets, lesson.weights, parameters.batch_size, parameters.seed)
 
 
 def _targets(dataset: GalaxyDataset, recipe: Recipe) -> Any:

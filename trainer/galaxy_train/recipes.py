@@ -8,7 +8,7 @@ A recipe's network takes uint8 pixels (batch, height, width, 3) and scales them 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME
@@ -115,11 +115,43 @@ def cnn(size: int, classes: int) -> Any:
     edge, so what lies further out is sky and neighbours; leaving it away nearly halves the cost, and the corners that
     augmentation has to make up when it turns an image are never seen.
     """
+    return _symmetric_network("cnn", CNN_STAGES, size, classes)
+
+
+def swift(size: int, classes: int) -> Any:
+    """Build a faster variant of the cnn, for which `galaxy_train.distillation` makes up in accuracy.
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the images in pixels, an even number from 16.
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    keras.Model
+        68,000 parameters, which serve as 500,000 in eight orientations.
+
+    Raises
+    ------
+    DataError
+        If the images have another size.
+
+    Notes
+    -----
+    It does its work on maps a quarter of the edge wide. The cnn spends half of its time on a residual block before,
+    where a map has four times as many positions, and where int8 loses too much to be used.
+    """
+    return _symmetric_network("swift", SWIFT_STAGES, size, classes)
+
+
+def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes: int) -> Any:
     if size % 2 or size < SMALLEST:
-        raise DataError(f"the recipe cnn takes images of an even size from {SMALLEST} px, not {size} px; see --size")
+        raise DataError(f"the recipe {name} takes images of an even size from {SMALLEST} px, not {size} px; see --size")
     large = size > LARGEST_UNREDUCED
     # Halved as often as below, the edge stays whole and keeps its centre: 64 px become 48, 224 px become 176.
-    halvings = len(STAGE_FEATURES) + large
+    halvings = len(stages) + large
     seen = int(0.75 * size / 2**halvings + 0.5) * 2**halvings
     import keras
 
@@ -131,18 +163,36 @@ def cnn(size: int, classes: int) -> Any:
     x = layers.ReLU()(SymmetricConvolution(STEM_FEATURES, 5, lifting=True)(x))
     if large:
         x = layers.AveragePooling2D(2)(x)
-    for features in STAGE_FEATURES:
+    for stage in stages:
         x = layers.AveragePooling2D(2)(x)
-        x = layers.ReLU()(SymmetricConvolution(features, 3)(x))
-        y = layers.ReLU()(SymmetricConvolution(features, 3)(x))
-        x = layers.ReLU()(layers.Add()([x, SymmetricConvolution(features, 3)(y)]))
+        x = layers.ReLU()(SymmetricConvolution(stage.features, 3)(x))
+        for _ in range(stage.residual_blocks):
+            y = layers.ReLU()(SymmetricConvolution(stage.features, 3)(x))
+            x = layers.ReLU()(layers.Add()([x, SymmetricConvolution(stage.features, 3)(y)]))
     x = layers.Dropout(0.3)(OrientationMean()(x))
-    return _with_head("cnn", images, x, classes)
+    return _with_head(name, images, x, classes)
 
 
-#: Features of the cnn, each in eight orientations: at full resolution, and after each pooling.
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What follows a pooling: a convolution, and residual blocks of two.
+
+    Parameters
+    ----------
+    features : int
+        Features of all of them, each in eight orientations.
+    residual_blocks : int
+        How many.
+    """
+
+    features: int
+    residual_blocks: int
+
+
+#: Features of the convolution at full resolution, each in eight orientations.
 STEM_FEATURES: Final = 2
-STAGE_FEATURES: Final = (4, 8, 16)
+CNN_STAGES: Final = (Stage(4, 1), Stage(8, 1), Stage(16, 1))
+SWIFT_STAGES: Final = (Stage(4, 0), Stage(8, 2), Stage(16, 1))
 #: Edge of the smallest images, in pixels, of which anything is left after the last pooling.
 SMALLEST: Final = 16
 #: Edge of the largest images, in pixels, that the cnn sees without an extra pooling.
@@ -157,17 +207,19 @@ def _with_head(name: str, images: Any, features: Any, classes: int) -> Any:
     return keras.Model(images, keras.layers.Softmax(name=OUTPUT_NAME)(calibrated), name=name)
 
 
+_CNN: Final = Recipe(
+    cnn,
+    epochs=60,
+    batch_size=64,
+    learning_rate=0.003,
+    validation="stratified",
+    augment=True,
+    cosine=True,
+    weight_decay=0.02,
+    label_smoothing=0.05,
+)
 RECIPES: Final[dict[str, Recipe]] = {
     "mlp": Recipe(mlp, epochs=50, batch_size=1000, learning_rate=0.0015, validation="last"),
-    "cnn": Recipe(
-        cnn,
-        epochs=60,
-        batch_size=64,
-        learning_rate=0.003,
-        validation="stratified",
-        augment=True,
-        cosine=True,
-        weight_decay=0.02,
-        label_smoothing=0.05,
-    ),
+    "cnn": _CNN,
+    "swift": replace(_CNN, build=swift),
 }

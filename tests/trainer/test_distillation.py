@@ -1,0 +1,111 @@
+"""Learning from other networks' answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from galaxy_classify.errors import DataError
+from galaxy_painter import paint_set
+from galaxy_train.data import load_data
+from galaxy_train.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, Lesson, check_teachers, distil
+from galaxy_train.evaluate import load_model, predict
+from galaxy_train.run_folder import RunFolder
+
+pytestmark = pytest.mark.slow
+
+COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run galaxy-train."""
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_targets_are_labels_and_the_teachers_mean(trained_cnn: Path) -> None:
+    """Half the label, half the teachers; images without labels have the teachers' word alone, and half the weight."""
+    images, labels = paint_set(per_class=3, seed=31)
+    further, _ = paint_set(per_class=1, seed=32)
+    teacher = RunFolder(trained_cnn)
+    labelled = Lesson(images, np.eye(4, dtype=np.float32)[labels], np.linspace(1, 3, 12, dtype=np.float32))
+    found = distil(labelled, [teacher, teacher], further)
+    network = load_model(teacher.model)
+    expected = (1 - TEACHERS_SHARE) * labelled.targets + TEACHERS_SHARE * predict(network, images)
+    assert np.allclose(found.targets[:12], expected, atol=1e-6)
+    assert np.allclose(found.targets[12:], predict(network, further), atol=1e-6)
+    assert np.allclose(found.targets.sum(axis=1), 1, atol=1e-5)
+    assert found.weights is not None
+    assert found.weights.mean() == pytest.approx(1)
+    assert np.allclose(found.weights[12:] / found.weights[:12].mean(), UNLABELLED_WEIGHT)
+    assert np.array_equal(found.images, np.concatenate([images, further]))
+    alone = distil(labelled, [teacher], None)
+    assert np.allclose(alone.targets, expected, atol=1e-6)
+    assert alone.weights is labelled.weights
+
+
+def test_a_pupil_records_its_teachers(
+    trained_cnn: Path, drawn_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]
+) -> None:
+    """The command trains with teachers and further images, and the run says with which."""
+    further, _ = paint_set(per_class=20, seed=33)
+    write_dataset(tmp_path / "further.hdf5", further, None)
+    result = run(
+        "fit", "--data", drawn_dataset, "--recipe", "swift", "--out", tmp_path / "run", "--epochs", "3",
+        "--teacher", trained_cnn, "--unlabelled", tmp_path / "further.hdf5",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    teacher = json.loads((trained_cnn / "metrics.json").read_text())
+    assert metrics["parameters"]["teachers"] == [teacher["model_sha256"]]
+    assert len(metrics["parameters"]["unlabelled"]) == 64
+    assert metrics["recipe"] == "swift"
+    assert metrics["test"]["accuracy"] > 0.4
+    assert metrics["test"]["symmetry_agreement"] == 1.0
+
+
+def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
+    trained_cnn: Path, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    """Its knowledge of them would reach the pupil, and the figures on them would be flattered."""
+    data = load_data(drawn_dataset)
+    check_teachers([RunFolder(trained_cnn)], data, 0.2)
+    with pytest.raises(DataError, match="held out others"):
+        check_teachers([RunFolder(trained_cnn)], data, 0.1)
+    other = tmp_path / "other"
+    shutil.copytree(trained_cnn, other)
+    metrics = json.loads((other / "metrics.json").read_text())
+    for change, message in (
+        ({"classes": ["a", "b", "c", "d"]}, "its classes are"),
+        ({"data": metrics["data"] | {"train": metrics["data"]["train"] | {"sha256": "0" * 64}}}, "other images"),
+        ({"data": metrics["data"] | {"train": metrics["data"]["train"] | {"shape": [9, 224, 224, 3]}}}, "224 px"),
+    ):
+        (other / "metrics.json").write_text(json.dumps(metrics | change))
+        with pytest.raises(DataError, match=message):
+            check_teachers([RunFolder(other)], data, 0.2)
+
+
+def test_mistakes_are_one_line_each(
+    trained_cnn: Path, trained_run: Path, drawn_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]
+) -> None:
+    """Each names the remedy, before anything is trained."""
+    small = np.zeros((5, 32, 32, 3), np.uint8)
+    write_dataset(tmp_path / "small.hdf5", small, None)
+    cases: list[tuple[list[str | Path], int, str]] = [
+        (["--unlabelled", tmp_path / "small.hdf5"], 2, "of use with --teacher only"),
+        (["--teacher", trained_cnn, "--unlabelled", tmp_path / "small.hdf5"], 1, "has images of 32 px"),
+        (["--teacher", tmp_path / "none"], 1, "no such run folder"),
+        (["--recipe", "mlp", "--teacher", trained_run], 1, "learns from labels only"),
+    ]
+    for options, code, message in cases:
+        result = run("fit", "--data", drawn_dataset, "--out", tmp_path / "run", *options)
+        assert (result.returncode, result.stderr.count("error: ")) == (code, 1), result.stderr
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+        assert not (tmp_path / "run").exists()

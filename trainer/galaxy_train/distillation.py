@@ -1,0 +1,113 @@
+"""Learn from other networks: their answers as targets, also for images that nobody has labelled.
+
+A label says which class most volunteers saw; a teacher's probabilities say in addition which others were close, and are
+less noisy where teachers are averaged. A small network learns more from them than from the labels alone
+(Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify.errors import DataError
+from galaxy_train.data import TrainingData
+from galaxy_train.evaluate import load_model, predict
+from galaxy_train.run_folder import RunFolder
+
+#: Of a labelled image's target, the teachers' part. The rest is the label.
+TEACHERS_SHARE: Final = 0.5
+#: How much an unlabelled image counts, where a labelled one counts 1 on average.
+UNLABELLED_WEIGHT: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a network is trained on.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, size, size, 3)
+        RGB pixels.
+    targets : ndarray
+        What the loss compares with: class indices, shape (N,), or probabilities, shape (N, classes).
+    weights : ndarray of float32, shape (N,), or None
+        How much each image counts; None if all count alike.
+    """
+
+    images: NDArray[np.uint8]
+    targets: NDArray[Any]
+    weights: NDArray[np.float32] | None
+
+
+def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, validation_split: float) -> None:
+    """Check that teachers suit the data, before anything is trained.
+
+    Parameters
+    ----------
+    teachers : sequence of RunFolder
+        Finished runs.
+    data : TrainingData
+        What the pupil is trained on.
+    validation_split : float
+        Part of it that is held out.
+
+    Raises
+    ------
+    DataError
+        If a teacher has other classes or sizes, or was trained on images that are held out from the pupil: what it
+        has seen of them would reach the pupil, and flatter the figures on them.
+    """
+    for teacher in teachers:
+        teacher.check_complete()
+        metrics = teacher.read_metrics()
+        if tuple(metrics["classes"]) != data.train.classes:
+            raise DataError(f"{teacher.path}: its classes are {metrics['classes']}, those of the data are others")
+        recorded = metrics["data"]["train"]
+        if recorded["shape"][1:] != list(data.train.images.shape[1:]):
+            raise DataError(f"{teacher.path}: was trained on images of {recorded['shape'][1]} px, these have others")
+        if recorded != data.train.summary() or metrics["parameters"]["validation_split"] != validation_split:
+            raise DataError(
+                f"{teacher.path}: was trained on other images, or held out others; a teacher must be a run with the "
+                "same --data, --weights and --validation-split"
+            )
+
+
+def distil(lesson: Lesson, teachers: Sequence[RunFolder], unlabelled: NDArray[np.uint8] | None) -> Lesson:
+    """Put the teachers' answers into the targets, and add images without labels.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        Labelled images, their targets as probabilities.
+    teachers : sequence of RunFolder
+        Finished runs with the same classes.
+    unlabelled : ndarray of uint8, shape (N, size, size, 3), or None
+        Further images.
+
+    Returns
+    -------
+    Lesson
+        With the teachers' mean in the targets.
+    """
+    networks = [load_model(teacher.model) for teacher in teachers]
+
+    def asked(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mean: NDArray[np.float32] = np.mean([predict(network, images) for network in networks], axis=0)
+        return mean
+
+    targets = (1 - TEACHERS_SHARE) * lesson.targets + TEACHERS_SHARE * asked(lesson.images)
+    if unlabelled is None:
+        return Lesson(lesson.images, targets.astype(np.float32), lesson.weights)
+    weights = lesson.weights if lesson.weights is not None else np.ones(len(lesson.images), np.float32)
+    further = np.full(len(unlabelled), UNLABELLED_WEIGHT, np.float32)
+    everything = np.concatenate([weights / weights.mean(), further])
+    return Lesson(
+        np.concatenate([lesson.images, unlabelled]),
+        np.concatenate([targets, asked(unlabelled)]).astype(np.float32),
+        everything / everything.mean(),
+    )
