@@ -56,7 +56,7 @@ def classify(
         int | None, typer.Option(min=1, help="Worker threads. Default: what this process may use.")
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Resize JPEGs with Pillow alone: slower; a pixel in 100,000 may differ.")
+        bool, typer.Option("--exact", help="Resize JPEGs with Pillow, bit for bit as in training: slower.")
     ] = False,
     provider: Annotated[
         str, typer.Option(metavar="NAME", help="Where the model runs: auto, cpu, cuda, openvino, coreml, …")

@@ -8,6 +8,6 @@ THRESHOLD: Final = 0.6
 #: Where the model runs: a GPU if the installed ONNX Runtime brings support for one and there is one, else the CPU.
 AUTO: Final = "auto"
 #: Images that a worker decodes and classifies together.
-BATCH_SIZE: Final = 64
+BATCH_SIZE: Final = 16
 #: Larger images are refused: this is Pillow's own threshold for a possible decompression bomb, at which it only warns.
 MAX_PIXELS: Final = 89_478_485

@@ -131,7 +131,7 @@ def swift(size: int, classes: int) -> Any:
     Returns
     -------
     keras.Model
-        68,000 parameters, which serve as 500,000 in eight orientations.
+        67,986 parameters for four classes, which serve as 500,000 in eight orientations.
 
     Raises
     ------
