@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import ContractError, DataError
 from galaxy_export.quantization import quantize_dense
 from galaxy_export.quantization_static import (
+    CALIBRATION_IMAGES,
     PERCENTILE,
     StaticQuantization,
     calibrate,
-    choose_calibration_images,
     has_convolutions,
     quantize_convolutions,
 )
@@ -51,9 +51,9 @@ def quantize(
     """
     if not has_convolutions(proto):
         return quantize_dense(proto), {}
-    pixels = choose_calibration_images(load_training_images(training_data, metrics))
+    pixels = load_training_images(training_data, metrics)
     recipe = calibrate(proto, pixels)
-    noted = asdict(recipe) | {"calibration_images": len(pixels), "percentile": PERCENTILE}
+    noted = asdict(recipe) | {"calibration_images": min(len(pixels), CALIBRATION_IMAGES), "percentile": PERCENTILE}
     return quantize_convolutions(proto, recipe), noted
 
 

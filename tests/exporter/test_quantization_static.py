@@ -20,7 +20,7 @@ from galaxy_export.quantization_static import (
     MIN_AGREEMENT,
     StaticQuantization,
     calibrate,
-    choose_calibration_images,
+    choose_images,
     quantize_convolutions,
 )
 
@@ -119,10 +119,10 @@ def test_as_many_convolutions_stay_float_as_it_takes(
 def test_calibration_images_are_few_and_always_the_same() -> None:
     """A sample of the training set; all of it if it is small."""
     pixels = np.random.default_rng(0).integers(0, 255, (700, 4, 4, 3), dtype=np.uint8)
-    chosen = choose_calibration_images(pixels)
+    chosen = choose_images(pixels, CALIBRATION_IMAGES)
     assert len(chosen) == CALIBRATION_IMAGES
-    assert np.array_equal(chosen, choose_calibration_images(pixels))
-    assert np.array_equal(choose_calibration_images(pixels[:20]), pixels[:20])
+    assert np.array_equal(chosen, choose_images(pixels, CALIBRATION_IMAGES))
+    assert np.array_equal(choose_images(pixels[:20], CALIBRATION_IMAGES), pixels[:20])
 
 
 def test_calibration_on_anything_but_the_training_set_is_refused(

@@ -165,12 +165,12 @@ def fit(
     model = recipe.build(train.images.shape[1], len(train.classes))
     if init is not None:
         start_from(model, init, train.classes)
-    lesson = labelled = Lesson(train.images, _targets(train, recipe), _weights(train, parameters))
+    lesson = Lesson(train.images, _targets(train, recipe), _weights(train, parameters))
     if teachers:
         if not recipe.label_smoothing:
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
         check_teachers(teachers, data, parameters.validation_split)
-        lesson = distil(labelled, teachers, unlabelled)
+        lesson = distil(lesson, teachers, unlabelled)
     run.create(force=force)
 
     _compile(model, recipe, parameters, len(lesson.images))
@@ -181,7 +181,7 @@ def fit(
     if not math.isfinite(history[-1]["loss"]):
         raise DataError(f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate")
     if recipe.augment:
-        settle_statistics(model, _training_batches(labelled, parameters))
+        settle_statistics(model, _training_batches(lesson, parameters))
     temperature = _calibrate(model, validation)
     # Without the optimizer, whose moments would triple the file.
     trained = keras.Model(model.input, model.output, name=model.name)
