@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve()
 #: Different pictures in the generated folder; the rest are copies, as every way reads and decodes each anyway.
 PICTURES = 100
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
+#: Images a batch for TensorFlow.
 BATCH = 64
 
 
@@ -54,6 +55,8 @@ def make_folder(folder: Path, files: int, size: int, images: Path | None) -> Non
 
 def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
     """Do all that our command does before the model: what is left when the model costs nothing."""
+    from galaxy_classify.allocator import keep_freed_memory
+    from galaxy_classify.defaults import BATCH_SIZE
     from galaxy_classify.discovery import Discovery
     from galaxy_classify.embedded import find_model
     from galaxy_classify.imagefile import read_model_input
@@ -61,9 +64,10 @@ def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
     from galaxy_classify.parallel import batched, ordered_map
     from galaxy_classify.resizing import Resizer
 
+    keep_freed_memory()
     model = OnnxModel(find_model())
     resizer = Resizer(model.input_size, model.description.preprocessing, fast=not exact)
-    batches = batched(Discovery().paths([str(folder)], ()), BATCH)
+    batches = batched(Discovery().paths([str(folder)], ()), BATCH_SIZE)
     for _ in ordered_map(lambda batch: [read_model_input(path, resizer) for path in batch], batches, threads):
         pass
 

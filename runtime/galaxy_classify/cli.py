@@ -143,8 +143,10 @@ def load_classifier(
     """Load the model, in a process that belongs to the command and may be set up for it."""
     from PIL import Image
 
+    from galaxy_classify.allocator import keep_freed_memory
     from galaxy_classify.classifier import GalaxyClassifier
 
+    keep_freed_memory()
     # What Pillow warns of, a row says; and its own limit must not undercut the one that was asked for.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     Image.MAX_IMAGE_PIXELS = max(max_pixels, MAX_PIXELS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import json
 import os
 import pty
@@ -167,6 +168,22 @@ def test_a_terminal_gets_a_progress_bar(drawn_images: Path, tmp_path: Path) -> N
     assert "images/s" in text
     assert "left:" in text
     assert "400 images: 400 classified" in text
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
+def test_memory_is_not_asked_for_anew_with_every_image(drawn_images: Path, tmp_path: Path) -> None:
+    """Pages that the system has to clear for each image would take as long as its decoding."""
+    listing = tmp_path / "list.txt"
+    faults = []
+    for images in (20, 220):
+        listing.write_text(f"{drawn_images / 'smooth_round.jpg'}\n" * images)
+        with listing.open("rb") as stdin:
+            process = subprocess.Popen([*COMMAND, "-", "--exact", "-q"], stdin=stdin, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        faults.append(usage.ru_minflt)
+    assert (faults[1] - faults[0]) / 200 < 100
 
 
 def test_a_provider_that_is_not_there_is_a_usage_error(drawn_images: Path) -> None:
