@@ -35,8 +35,8 @@ class GalaxyClassifier:
         Worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
     exact : bool, optional
         Whether JPEGs, too, are resized by Pillow alone, bit for bit as the model's training images were. By default
-        ONNX Runtime does it in half the time, and a few pixels in a million come out one level of 255 off. Other
-        images are always exact.
+        ONNX Runtime does it in half the time, and one colour value in 80,000 comes out one level of 255 off.
+        Other images are always exact.
     provider : str, optional
         Where the model runs: ``cpu``, ``cuda`` or whatever else the installed ONNX Runtime offers; ``auto`` is a GPU
         if it brings support for one and there is one, else the CPU.

@@ -6,7 +6,7 @@ does that faster than Pillow's loop, and without the threads of its own that Num
 ``lanczos.onnx``, which ``galaxy_export.lanczos_graph`` builds.
 
 The weights are Pillow's, and so is the rounding of levels between the two passes. But the sums are float32 where
-Pillow's are integers, so that a few pixels in a million come out one level of 255 higher or lower.
+Pillow's are integers, so that about one colour value in 80,000 comes out one level of 255 higher or lower.
 """
 
 from __future__ import annotations
