@@ -234,7 +234,7 @@ def plot(points: list[dict[str, Any]], path: Path) -> None:
         axes.set(xscale="log", xlabel="files", ylabel=label)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-    speed.legend()
+    memory.legend(loc="center")
     figure.savefig(path, dpi=120)
 
 
