@@ -26,6 +26,9 @@ from galaxy_classify.session import open_session
 GRAPH_FILE: Final = Path(__file__).with_name("lanczos.onnx")
 #: The result is computed in so many blocks along each axis, each from the pixels that it needs only.
 BLOCKS: Final = 4
+#: Pixels along the edge of the largest part that is resized in the fast way. As float32 it takes some 13 MB, which ONNX
+#: Runtime keeps for the next one; a larger part would take more than its decoding.
+LARGEST_EDGE: Final = 1024
 #: Lanczos' kernel reaches so many pixels of the coarser grid to either side.
 LANCZOS_SUPPORT: Final = 3
 
@@ -110,10 +113,10 @@ def axis_weights(edge: int, target: int, margin: int) -> AxisWeights | None:
     Returns
     -------
     AxisWeights or None
-        None if what is wanted of the result cannot be parted into equal blocks.
+        None if the image is too large, or what is wanted of the result cannot be parted into equal blocks.
     """
     size, rest = divmod(target - 2 * margin, BLOCKS)
-    if rest:
+    if rest or edge > LARGEST_EDGE:
         return None
     first, weights = (array[margin : target - margin] for array in lanczos_weights(edge, target))
     taps = weights.shape[1]

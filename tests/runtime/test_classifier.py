@@ -191,7 +191,7 @@ def test_every_way_in_gives_the_same_rows(suffix: str, tmp_path: Path) -> None:
     assert by_folder == by_stdin == alone
     assert by_folder.count("\n") == len(paths) + 1
 
-    # Arrays and Pillow's images know nothing of a JPEG any more: their rows are those of the exact resize.
+    # Arrays know nothing of a JPEG any more: their rows are those of the exact resize.
     exact = list(GalaxyClassifier(exact=True).classify(paths))
     arrays = [(str(path), np.asarray(Image.open(path))) for path in paths]
     for classifier in (GalaxyClassifier(threads=1), GalaxyClassifier(threads=3, exact=True)):

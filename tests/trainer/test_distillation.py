@@ -71,13 +71,15 @@ def test_a_pupil_records_its_teachers(
 
 
 def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
-    trained_cnn: Path, drawn_dataset: Path, tmp_path: Path
+    trained_cnn: Path, trained_run: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     """Its knowledge of them would reach the pupil, and the figures on them would be flattered."""
     data = load_data(drawn_dataset)
-    check_teachers([RunFolder(trained_cnn)], data, 0.2)
+    check_teachers([RunFolder(trained_cnn)], data, "swift", 0.2)
     with pytest.raises(DataError, match="held out others"):
-        check_teachers([RunFolder(trained_cnn)], data, 0.1)
+        check_teachers([RunFolder(trained_cnn)], data, "swift", 0.1)
+    with pytest.raises(DataError, match="not of the recipe mlp"):
+        check_teachers([RunFolder(trained_run)], data, "swift", 0.2)
     other = tmp_path / "other"
     shutil.copytree(trained_cnn, other)
     metrics = json.loads((other / "metrics.json").read_text())
@@ -88,7 +90,7 @@ def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
     ):
         (other / "metrics.json").write_text(json.dumps(metrics | change))
         with pytest.raises(DataError, match=message):
-            check_teachers([RunFolder(other)], data, 0.2)
+            check_teachers([RunFolder(other)], data, "swift", 0.2)
 
 
 def test_mistakes_are_one_line_each(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import DataError
 from galaxy_train.data import TrainingData
 from galaxy_train.evaluate import load_model, predict
+from galaxy_train.recipes import RECIPES
 from galaxy_train.run_folder import RunFolder
 
 #: Of a labelled image's target, the teachers' part. The rest is the label.
@@ -44,7 +45,7 @@ class Lesson:
     weights: NDArray[np.float32] | None
 
 
-def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, validation_split: float) -> None:
+def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, recipe: str, validation_split: float) -> None:
     """Check that teachers suit the data, before anything is trained.
 
     Parameters
@@ -53,8 +54,10 @@ def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, validation
         Finished runs.
     data : TrainingData
         What the pupil is trained on.
+    recipe : str
+        The pupil's.
     validation_split : float
-        Part of it that is held out.
+        Part of the data that is held out.
 
     Raises
     ------
@@ -70,10 +73,11 @@ def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, validation
         recorded = metrics["data"]["train"]
         if recorded["shape"][1:] != list(data.train.images.shape[1:]):
             raise DataError(f"{teacher.path}: was trained on images of {recorded['shape'][1]} px, these have others")
-        if recorded != data.train.summary() or metrics["parameters"]["validation_split"] != validation_split:
+        held_out = (RECIPES[metrics["recipe"]].validation, metrics["parameters"]["validation_split"])
+        if recorded != data.train.summary() or held_out != (RECIPES[recipe].validation, validation_split):
             raise DataError(
                 f"{teacher.path}: was trained on other images, or held out others; a teacher must be a run with the "
-                "same --data, --weights and --validation-split"
+                "same --data, --weights and --validation-split, and not of the recipe mlp, which holds out others"
             )
 
 

@@ -169,7 +169,7 @@ def fit(
     if teachers:
         if not recipe.label_smoothing:
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
-        check_teachers(teachers, data, parameters.validation_split)
+        check_teachers(teachers, data, parameters.recipe, parameters.validation_split)
         lesson = distil(lesson, teachers, unlabelled)
     run.create(force=force)
 
