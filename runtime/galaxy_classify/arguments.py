@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,14 @@ ImageLike = Image.Image | NDArray[np.uint8] | bytes
 NamedImage = tuple[PathLike, ImageLike]
 
 
-def as_input(item: Any) -> tuple[str, ImageLike | None]:
-    """Return an input of `classify` as a name, and an image unless it is in the file of that name.
+class Where(Enum):
+    """Stands for the image of an input that is a path."""
+
+    IN_FILE = "in the file of that name"
+
+
+def as_input(item: Any) -> tuple[str, ImageLike | Where]:
+    """Return an input of `classify` as a name and an image, or where to find one.
 
     Parameters
     ----------
@@ -35,7 +42,7 @@ def as_input(item: Any) -> tuple[str, ImageLike | None]:
         If it is anything else; bytes alone are refused because they might be a path or an image.
     """
     if isinstance(item, str | os.PathLike):
-        return os.fsdecode(item), None
+        return os.fsdecode(item), Where.IN_FILE
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
         return os.fsdecode(item[0]), item[1]
     raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")

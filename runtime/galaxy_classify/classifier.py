@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_classify.arguments import ImageLike, NamedImage, PathLike, as_images, as_input, as_model_input
+from galaxy_classify.arguments import ImageLike, NamedImage, PathLike, Where, as_images, as_input, as_model_input
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.embedded import ModelSource, find_model
 from galaxy_classify.errors import ImageError, UsageError
@@ -213,7 +213,7 @@ class GalaxyClassifier:
         return (prediction for batch in results for prediction in batch)
 
     def _classify_batch(
-        self, model: OnnxModel, batch: list[tuple[str, ImageLike | None]], threshold: float
+        self, model: OnnxModel, batch: list[tuple[str, ImageLike | Where]], threshold: float
     ) -> list[Prediction]:
         # Reasons, not exceptions: those would hold this frame, and with it the whole batch, until the next collection.
         inputs: list[ModelInput | str] = []
@@ -221,7 +221,7 @@ class GalaxyClassifier:
             try:
                 inputs.append(
                     read_model_input(path, self._resizer, self.max_pixels)
-                    if image is None
+                    if image is Where.IN_FILE
                     else as_model_input(image, self._resizer, self.max_pixels)
                 )
             except ImageError as error:

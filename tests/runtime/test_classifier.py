@@ -153,11 +153,18 @@ def test_every_path_gets_its_own_row_in_order(classifier: GalaxyClassifier, file
 def test_images_in_memory_get_rows_under_their_names(classifier: GalaxyClassifier, files: list[Path]) -> None:
     """An alert stream gets its failures as rows too, and may mix forms."""
     array = np.asarray(colour(2))
-    inputs: list[Any] = [("first", colour(1)), ("second", array), files[0], ("third", b""), ("fourth", array[:5])]
+    inputs: list[Any] = [
+        ("first", colour(1)),
+        ("second", array),
+        files[0],
+        ("third", b""),
+        ("fourth", array[:5]),
+        (str(files[0]), None),
+    ]
     rows = list(classifier.classify(inputs, batch_size=2))
-    assert [row.path for row in rows] == ["first", "second", str(files[0]), "third", "fourth"]
-    assert [row.label for row in rows] == ["smooth_cigar", "edge_on_disk", "smooth_round", None, None]
-    assert [row.message[:15] for row in rows[3:]] == ["empty file", "image too small"]
+    assert [row.path for row in rows] == ["first", "second", str(files[0]), "third", "fourth", str(files[0])]
+    assert [row.label for row in rows] == ["smooth_cigar", "edge_on_disk", "smooth_round", None, None, None]
+    assert [row.message[:15] for row in rows[3:]] == ["empty file", "image too small", "is a NoneType, "]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
