@@ -106,7 +106,7 @@ def temperature_changed(proto: onnx.ModelProto) -> None:
     [
         (kernel_scaled, LogitError),
         (orientation_lost, LogitError),
-        (crop_shifted, LogitError),
+        (crop_shifted, ContractError),
         (temperature_changed, ProbabilityError),
     ],
 )
