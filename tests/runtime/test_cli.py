@@ -297,6 +297,8 @@ def test_an_interrupt_keeps_the_rows_so_far(drawn_images: Path, tmp_path: Path) 
         [*COMMAND, "-", "-o", str(output), "--threads", "2", "--batch-size", "1"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Tests that run as a background job inherit an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None
     assert process.stderr is not None
