@@ -47,6 +47,18 @@ def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subpr
     )
 
 
+def read_terminal(controller: int) -> str:
+    """Return all that is written to a terminal until it is closed at its other end."""
+    shown = b""
+    try:
+        while part := os.read(controller, 4096):
+            shown += part
+    except OSError:
+        pass
+    os.close(controller)
+    return shown.decode()
+
+
 def rows(text: str) -> list[dict[str, str]]:
     """Read CSV."""
     return list(csv.DictReader(text.splitlines()))
@@ -127,15 +139,8 @@ def test_a_terminal_gets_a_table(drawn_images: Path) -> None:
     controller, terminal = pty.openpty()
     process = subprocess.Popen([*COMMAND, str(drawn_images)], stdout=terminal, stderr=terminal, stdin=terminal)
     os.close(terminal)
-    shown = b""
-    try:
-        while part := os.read(controller, 4096):
-            shown += part
-    except OSError:  # the terminal was closed at its other end
-        pass
-    os.close(controller)
+    text = read_terminal(controller)
     assert process.wait(timeout=60) == 0
-    text = shown.decode()
     assert "confidence" in text
     assert "4 images: 4 classified" in text
     assert "path,status" not in text
@@ -155,15 +160,8 @@ def test_a_terminal_gets_a_progress_bar(drawn_images: Path, tmp_path: Path) -> N
         env=os.environ | {"COLUMNS": "120", "TERM": "xterm"},
     )
     os.close(terminal)
-    shown = b""
-    try:
-        while part := os.read(controller, 4096):
-            shown += part
-    except OSError:  # the terminal was closed at its other end
-        pass
-    os.close(controller)
+    text = read_terminal(controller)
     assert process.wait(timeout=60) == 0
-    text = shown.decode()
     assert " of 400 images" in text
     assert "images/s" in text
     assert "left:" in text
