@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 import typer
@@ -30,6 +32,18 @@ def require_extra(extra: str, modules: tuple[str, ...]) -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise MissingExtraError(f"{', '.join(missing)} not installed: run  pip install 'galaxy-classify[{extra}]'")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that names what is spelled most like something unknown, or nothing.
+
+    Examples
+    --------
+    >>> did_you_mean("galaxy-cn", ["galaxy-cnn", "seed-mlp"])
+    "did you mean 'galaxy-cnn'? "
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def run(app: typer.Typer, extra: str | None = None, modules: tuple[str, ...] = ()) -> None:

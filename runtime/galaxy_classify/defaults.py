@@ -11,3 +11,5 @@ AUTO: Final = "auto"
 BATCH_SIZE: Final = 16
 #: Larger images are refused: this is Pillow's own threshold for a possible decompression bomb, at which it only warns.
 MAX_PIXELS: Final = 89_478_485
+#: Column of a catalogue that holds the paths.
+PATH_COLUMN: Final = "file"

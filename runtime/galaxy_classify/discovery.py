@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
+
+from galaxy_classify.source import Source
 
 #: Suffixes by which a file in a folder is taken for an image. A file named outright needs none of them.
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
@@ -18,36 +21,48 @@ class Discovery:
 
     Parameters
     ----------
+    recursive : bool, optional
+        Whether folders within folders are searched as well.
     skipped : int
         Files in folders that have no image suffix, so far.
     """
 
+    recursive: bool = True
     skipped: int = 0
 
     def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
-        """Yield one path for each image.
+        """Yield the path of each image, as `sources` finds them."""
+        return (source.path for source in self.sources(inputs, stdin))
+
+    def sources(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[Source]:
+        """Yield each image.
 
         Parameters
         ----------
         inputs : iterable of str
-            Files, folders, and ``-`` for a list of paths on standard input. Folders are searched
-            recursively, in sorted order, and links are followed unless they lead back to a folder that is being
-            searched. What does not exist is passed on, so that it gets its row.
+            Files, folders, patterns with ``*``, ``?`` or ``[…]`` that the shell has left alone, and ``-`` for a list of
+            paths on standard input. Folders are searched in sorted order, and links are followed unless they lead back
+            to a folder that is being searched. What does not exist is passed on, so that it gets its row.
         stdin : iterable of bytes
             Lines of standard input: a path a line, in bytes that need not be UTF-8; empty lines do not count.
 
         Yields
         ------
-        str
-            A path, spelled as given; bytes that are not UTF-8 as surrogate escapes.
+        Source
+            Its path spelled as given; bytes that are not UTF-8 as surrogate escapes.
         """
-        for name in inputs:
+        names = [name for given in inputs for name in _expand(given)]
+        # Below several folders a sorted copy keeps its folder's name, so that two runs do not meet.
+        several = sum(map(os.path.isdir, names)) > 1
+        for name in names:
             if name == "-":
-                yield from (os.fsdecode(line) for raw in stdin if (line := raw.rstrip(b"\r\n")))
+                yield from from_list(stdin)
             elif os.path.isdir(name):
-                yield from self._walk(name, ())
+                prefix = os.path.basename(os.path.abspath(name)) if several else ""
+                for path in self._walk(name, ()):
+                    yield Source(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
             else:
-                yield name
+                yield Source(name, os.path.basename(name))
 
     def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
         # Names alone are kept of what may be millions of entries, and of files that are passed over not even those.
@@ -60,8 +75,10 @@ class Discovery:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if _is_folder(entry):
+                        if not self.recursive:
+                            continue
                         folders.add(entry.name)
-                    elif not entry.name.lower().endswith(IMAGE_SUFFIXES):
+                    elif not is_image_name(entry.name):
                         self.skipped += 1
                         continue
                     names.append(entry.name)
@@ -83,3 +100,41 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
     except OSError:  # a link that leads nowhere
         return False
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file in a folder is taken for an image."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def from_list(lines: Iterable[bytes]) -> Iterator[Source]:
+    r"""Yield the images of a list: a path a line, in bytes that need not be UTF-8; empty lines do not count.
+
+    Examples
+    --------
+    >>> [source.path for source in from_list([b"a.jpg\n", b"\n", b"b.jpg"])]
+    ['a.jpg', 'b.jpg']
+    """
+    for line in lines:
+        if stripped := line.rstrip(b"\r\n"):
+            path = os.fsdecode(stripped)
+            yield Source(path, place_below(path))
+
+
+def place_below(path: str) -> str:
+    """Return a path as one below another folder: without its root, and without leading steps upwards.
+
+    Examples
+    --------
+    >>> place_below("/survey/field_1/../m51.jpg"), place_below("../m51.jpg")
+    ('survey/m51.jpg', 'm51.jpg')
+    """
+    parts = os.path.splitdrive(os.path.normpath(path))[1].split(os.sep)
+    return os.path.join("", *(part for part in parts if part not in ("", os.pardir)))
+
+
+def _expand(name: str) -> list[str]:
+    """Expand a pattern that the shell has left alone; a file of that very name comes first."""
+    if os.path.lexists(name) or not glob.has_magic(name):
+        return [name]
+    return sorted(glob.glob(name, recursive=True)) or [name]

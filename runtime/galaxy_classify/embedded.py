@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from galaxy_classify.commandline import did_you_mean
 from galaxy_classify.errors import ModelError
 
 MODELS_FOLDER: Final = Path(__file__).parent / "models"
@@ -78,5 +79,6 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
         return models[model]
     path = Path(model)
     if not path.is_file():
-        raise ModelError(f"{path}: neither an ONNX file nor an embedded model (embedded: {', '.join(models)})")
+        hint = did_you_mean(str(path), models)
+        raise ModelError(f"{path}: neither an ONNX file nor an embedded model; {hint}embedded: {', '.join(models)}")
     return ModelSource(path)

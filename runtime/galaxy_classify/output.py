@@ -16,6 +16,8 @@ from galaxy_classify.errors import GalaxyClassifyError, UsageError
 #: Rows that are written together: what a killed process loses at most, besides the batches in flight.
 FLUSH_RECORDS: Final = 64
 SIDECAR_SUFFIX: Final = ".meta.json"
+#: Under this name a sidecar says how well the rows agree with labels, besides what they were made with.
+EVALUATION: Final = "evaluation"
 
 
 class RecordFile:
@@ -101,6 +103,11 @@ class OutputFile:
         return f"{self.path}.retried"
 
     @property
+    def converted(self) -> str:
+        """Name of a file of typed columns while it is made from the rows."""
+        return f"{self.path}.converted"
+
+    @property
     def is_special(self) -> bool:
         """Whether it is a device or a pipe, which is written to and never replaced."""
         return os.path.exists(self.path) and not os.path.isfile(self.path)
@@ -150,6 +157,7 @@ class OutputFile:
                 f"{existing}{SIDECAR_SUFFIX}: missing or damaged, so it is not known what the rows were made with; "
                 "--force starts anew"
             )
+        before.pop(EVALUATION, None)
         if differences := list(_differences(before, provenance)):
             raise UsageError(f"{existing}: cannot be continued: {'; '.join(differences)}; --force starts anew")
         return existing
@@ -158,22 +166,53 @@ class OutputFile:
         """Give the rows that `find_rows` has found the unfinished name, before they are added to."""
         if existing == self.path:
             os.replace(self.path, self.partial)
-        self._write_sidecar(provenance)
+        self._write_sidecar(self.partial, provenance)
 
     def begin(self, provenance: dict[str, Any]) -> None:
         """Throw an unfinished form away, and write down what the rows of the next one are made with."""
         _remove(self.partial)
-        self._write_sidecar(provenance)
+        self._write_sidecar(self.partial, provenance)
 
-    def _write_sidecar(self, provenance: dict[str, Any]) -> None:
-        with RecordFile(self.partial + SIDECAR_SUFFIX) as file:
-            file.write(json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+    def begin_in_place(self, existing: str | None, provenance: dict[str, Any]) -> None:
+        """Prepare a file that grows under its final name, because it is never complete.
 
-    def complete(self) -> None:
-        """Give the unfinished form and its sidecar their final names; tidy up after a run that was killed."""
+        Parameters
+        ----------
+        existing : str or None
+            The rows that `find_rows` has found, to go on with; None to start anew.
+        provenance : dict
+            What the rows are made with.
+        """
+        if existing == self.partial:
+            os.replace(self.partial, self.path)
+        elif existing is None:
+            _remove(self.path)
+        self._write_sidecar(self.path, provenance)
+        for left_over in (self.partial, self.partial + SIDECAR_SUFFIX):
+            _remove(left_over)
+
+    def add_evaluation(self, evaluation: dict[str, Any] | None, *, in_place: bool = False) -> None:
+        """Write into the sidecar how well the rows agree with labels; it does not hinder that they are continued."""
+        if evaluation is not None:
+            path = self.path if in_place else self.partial
+            self._write_sidecar(path, (self._read_sidecar(path) or {}) | {EVALUATION: evaluation})
+
+    def _write_sidecar(self, path: str, content: dict[str, Any]) -> None:
+        with RecordFile(path + SIDECAR_SUFFIX) as file:
+            file.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+    def complete(self, *, converted: bool = False) -> None:
+        """Give the finished rows and their sidecar their final names; tidy up after a run that was killed.
+
+        Parameters
+        ----------
+        converted : bool
+            Whether the file of that name is to be kept, instead of the rows that it was made from.
+        """
         # In this order a crash in between never leaves rows beside a sidecar that is not theirs.
         _remove(self.path + SIDECAR_SUFFIX)
-        os.replace(self.partial, self.path)
+        os.replace(self.converted if converted else self.partial, self.path)
+        _remove(self.partial)
         os.replace(self.partial + SIDECAR_SUFFIX, self.path + SIDECAR_SUFFIX)
         _remove(self.retried)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -39,27 +39,3 @@ class Prediction:
     confidence: float | None = None
     probabilities: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
-
-
-def columns(classes: Iterable[str]) -> list[str]:
-    """Return the names of the columns that every output format has.
-
-    Examples
-    --------
-    >>> columns(["round", "spiral"])
-    ['path', 'status', 'label', 'confidence', 'prob_round', 'prob_spiral', 'message', 'model']
-    """
-    return ["path", "status", "label", "confidence", *(f"prob_{name}" for name in classes), "message", "model"]
-
-
-def record(prediction: Prediction, classes: Iterable[str]) -> dict[str, str | float | None]:
-    """Return a prediction as one row with the names of `columns`; what an error lacks is None."""
-    return {
-        "path": prediction.path,
-        "status": prediction.status,
-        "label": prediction.label,
-        "confidence": prediction.confidence,
-        **{f"prob_{name}": prediction.probabilities.get(name) for name in classes},
-        "message": prediction.message,
-        "model": prediction.model,
-    }

@@ -7,16 +7,21 @@ from typing import Any
 
 from galaxy_classify import __version__
 from galaxy_classify.contract import CONTRACT_VERSION
+from galaxy_classify.layout import RowLayout
 from galaxy_classify.model import OnnxModel
 
 
-def provenance(model: OnnxModel, *, threshold: float, max_pixels: int, exact: bool) -> dict[str, Any]:
+def provenance(
+    model: OnnxModel, layout: RowLayout, *, threshold: float, max_pixels: int, exact: bool
+) -> dict[str, Any]:
     """Describe everything that the rows of a result depend on besides their inputs.
 
     Parameters
     ----------
     model : OnnxModel
         The model in use.
+    layout : RowLayout
+        The columns of the result.
     threshold : float
         Confidence below which a row is called uncertain.
     max_pixels : int
@@ -40,5 +45,12 @@ def provenance(model: OnnxModel, *, threshold: float, max_pixels: int, exact: bo
             "contract": CONTRACT_VERSION,
         },
         "preprocessing": asdict(description.preprocessing) | {"size": list(model.input_size)},
-        "options": {"threshold": threshold, "max_pixels": max_pixels, "exact": exact, "provider": model.provider},
+        "options": {
+            "threshold": threshold,
+            "top_k": layout.top,
+            "catalog_columns": [column.name for column in layout.carried],
+            "max_pixels": max_pixels,
+            "exact": exact,
+            "provider": model.provider,
+        },
     }

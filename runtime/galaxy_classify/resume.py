@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.prediction import Status, columns
+from galaxy_classify.layout import RowLayout
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.source import Source
 from galaxy_classify.writers import OutputFormat, csv_line
 
 
@@ -19,23 +21,20 @@ class DoneRow:
 
     Parameters
     ----------
-    path : str
-        The input.
-    status : {"ok", "uncertain", "error"}
-        What became of it.
-    label : str or None
-        The class; None for an error.
+    prediction : Prediction
+        What it says, with probabilities as they were rounded for the file.
+    carried : tuple
+        Values of the catalogue's columns.
     text : str
         The row as it stands in the file, bytes that are not UTF-8 as surrogate escapes.
     """
 
-    path: str
-    status: Status
-    label: str | None
+    prediction: Prediction
+    carried: tuple[object, ...]
     text: str
 
 
-def done_rows(path: str, output_format: OutputFormat, classes: Sequence[str]) -> Iterator[DoneRow]:
+def done_rows(path: str, output_format: OutputFormat, layout: RowLayout) -> Iterator[DoneRow]:
     """Read the whole rows of a result file; a row that was cut off ends the reading.
 
     Parameters
@@ -44,8 +43,8 @@ def done_rows(path: str, output_format: OutputFormat, classes: Sequence[str]) ->
         Result file.
     output_format : {CSV, JSONL}
         Its format.
-    classes : sequence of str
-        Class names in the model's order.
+    layout : RowLayout
+        Its columns.
 
     Yields
     ------
@@ -55,24 +54,24 @@ def done_rows(path: str, output_format: OutputFormat, classes: Sequence[str]) ->
     Raises
     ------
     UsageError
-        If it is not a file of this format and these classes.
+        If it is not a file of this format and these columns.
     """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             if output_format is OutputFormat.JSONL:
-                yield from _jsonl_rows(file)
+                yield from _jsonl_rows(file, layout)
                 return
-            header = csv_line(columns(classes))
+            header = csv_line(layout.names)
             first = file.readline()
             if first == header:
-                yield from _csv_rows(file, len(columns(classes)))
+                yield from _csv_rows(file, layout)
             elif not header.startswith(first):  # a header that was cut off is none of another file
                 raise UsageError(f"{path}: its first line is not the header of a result; --force starts anew")
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise UsageError(f"{path}: is damaged ({error!r}); --force starts anew") from None
 
 
-def _csv_rows(lines: Iterator[str], width: int) -> Iterator[DoneRow]:
+def _csv_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
     taken: list[str] = []
 
     def tapped() -> Iterator[str]:
@@ -80,55 +79,49 @@ def _csv_rows(lines: Iterator[str], width: int) -> Iterator[DoneRow]:
             taken.append(line)
             yield line
 
+    names = layout.names
     for row in csv.reader(tapped()):
         text = "".join(taken)
         taken.clear()
         # Within a quoted name a row can be cut off right behind a line break: then it has too few columns.
-        if len(row) != width or not text.endswith("\n"):
+        if len(row) != len(names) or not text.endswith("\n"):
             return
-        yield DoneRow(row[0], _status(row[1]), row[2] or None, text)
+        yield DoneRow(*layout.parse(dict(zip(names, row, strict=True))), text)
 
 
-def _jsonl_rows(lines: Iterator[str]) -> Iterator[DoneRow]:
+def _jsonl_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
     for line in lines:
         if not line.endswith("\n"):
             return
-        row = json.loads(line)
-        yield DoneRow(row["path"], _status(row["status"]), row["label"], line)
-
-
-def _status(text: str) -> Status:
-    if text == "ok":
-        return "ok"
-    return "uncertain" if text == "uncertain" else "error"
+        yield DoneRow(*layout.parse(json.loads(line)), line)
 
 
 def keep_matching(
-    done: Iterator[DoneRow], paths: Iterator[str], keep: Callable[[DoneRow], None]
-) -> tuple[Iterator[str], bool]:
+    done: Iterator[DoneRow], sources: Iterator[Source], keep: Callable[[DoneRow, Source], None]
+) -> tuple[Iterator[Source], bool]:
     """Walk along the rows that are done and the inputs, as long as they agree.
 
     Parameters
     ----------
     done : iterator of DoneRow
         Rows of the interrupted run.
-    paths : iterator of str
+    sources : iterator of Source
         The inputs of this run, in order.
     keep : callable
-        Called with each row that belongs to the input in its place.
+        Called with each row that belongs to the input in its place, and with that input.
 
     Returns
     -------
-    rest : iterator of str
+    rest : iterator of Source
         The inputs that are left.
     matched : bool
         Whether all rows that are done were kept; if not, the inputs have changed since.
     """
     for row in done:
-        path = next(paths, None)
-        if path is None:
-            return paths, False
-        if path != row.path:
-            return chain([path], paths), False
-        keep(row)
-    return paths, True
+        source = next(sources, None)
+        if source is None:
+            return sources, False
+        if source.path != row.prediction.path:
+            return chain([source], sources), False
+        keep(row, source)
+    return sources, True

@@ -9,7 +9,9 @@ from typing import TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
+from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.printable import printable
 from galaxy_classify.tally import Tally
 from galaxy_classify.writers import RecordStream
 
@@ -26,13 +28,15 @@ class TableWriter:
     ----------
     stream : text file
         Where the lines go; they are coloured if it is a terminal.
-    classes : sequence of str
-        Class names in the model's order.
+    layout : RowLayout
+        The columns; of a catalogue's none are shown.
     model : str
         The exact model, for the summary.
     """
 
-    def __init__(self, stream: RecordStream, classes: Sequence[str], model: str) -> None:
+    def __init__(self, stream: RecordStream, layout: RowLayout, model: str) -> None:
+        classes = layout.classes
+        self._runners_up = layout.top - 1
         self._console = Console(file=cast("TextIO", stream), highlight=False, soft_wrap=True)
         self._colours = {name: CLASS_COLOURS[index % len(CLASS_COLOURS)] for index, name in enumerate(classes)}
         self._label_width = max(len("class"), *map(len, classes))
@@ -44,8 +48,8 @@ class TableWriter:
         """Write the header."""
         self._line(Text(f"{'image':<{self._path_width}}  {'class':<{self._label_width}}  confidence", style="bold"))
 
-    def write(self, prediction: Prediction) -> None:
-        """Write one line."""
+    def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
+        """Write one line; what a catalogue has said stands there."""
         self._tally.add(prediction)
         path = printable(prediction.path)
         if self._console.is_terminal:
@@ -56,6 +60,9 @@ class TableWriter:
         else:
             line.append(prediction.label.ljust(self._label_width), style=self._colours[prediction.label])
             line.append(f"  {prediction.confidence:10.3f}")
+            for name, probability in self._likely_next(prediction):
+                line.append("  " + name.ljust(self._label_width), style=self._colours[name])
+                line.append(f"  {probability:.3f}")
             if prediction.status == "uncertain":
                 line.append("  uncertain", style="yellow")
             if prediction.message:
@@ -75,31 +82,21 @@ class TableWriter:
             self._line(line)
         self._line(Text(f"model {self._model}", style="dim"))
 
+    def _likely_next(self, prediction: Prediction) -> list[tuple[str, float]]:
+        likely = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+        return likely[1 : 1 + self._runners_up]
+
     def _fit_path_width(self) -> int:
-        """Leave room for the class, the confidence and the word "uncertain"."""
+        """Leave room for the classes, the confidence and the word "uncertain"."""
         if not self._console.is_terminal:
             return PATH_WIDTH
-        return max(
-            16, min(PATH_WIDTH, self._console.width - self._label_width - len("  " * 3 + "confidence" + "uncertain"))
-        )
+        taken = self._label_width + len("  " * 3 + "confidence" + "uncertain")
+        taken += self._runners_up * (self._label_width + len("  " * 2 + "0.000"))
+        return max(16, min(PATH_WIDTH, self._console.width - taken))
 
     def _line(self, text: Text) -> None:
         text.rstrip()
         self._console.print(text, no_wrap=True, overflow="ignore", crop=False)
-
-
-def printable(text: str) -> str:
-    r"""Return text that cannot move the cursor or colour the terminal.
-
-    Examples
-    --------
-    >>> printable("\x1b[31mm51.jpg")
-    '\\x1b[31mm51.jpg'
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def fit(path: str, width: int) -> str:

@@ -8,10 +8,11 @@ import json
 import os
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.prediction import Prediction, columns, record
+from galaxy_classify.layout import RowLayout
+from galaxy_classify.prediction import Prediction
 
 
 class OutputFormat(StrEnum):
@@ -20,6 +21,31 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
+    FITS = "fits"
+    ECSV = "ecsv"
+    VOT = "vot"
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether it is made from whole columns, at the end, and not row by row."""
+        return self in (OutputFormat.PARQUET, OutputFormat.FITS, OutputFormat.ECSV, OutputFormat.VOT)
+
+    @property
+    def rows(self) -> OutputFormat:
+        """The format of the rows as long as the file is unfinished: its own, or JSON Lines."""
+        return OutputFormat.JSONL if self.is_typed else self
+
+
+#: Suffixes by which the format of a result file is known.
+SUFFIXES: Final = {
+    ".csv": OutputFormat.CSV,
+    ".jsonl": OutputFormat.JSONL,
+    ".parquet": OutputFormat.PARQUET,
+    ".fits": OutputFormat.FITS,
+    ".ecsv": OutputFormat.ECSV,
+    ".vot": OutputFormat.VOT,
+}
 
 
 class RecordStream(Protocol):
@@ -35,8 +61,8 @@ class Writer(Protocol):
     def start(self) -> None:
         """Write what comes before the first row."""
 
-    def write(self, prediction: Prediction) -> None:
-        """Write one row."""
+    def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
+        """Write one row, with the values that the catalogue has for it."""
 
     def finish(self) -> None:
         """Write what comes after the last row."""
@@ -49,54 +75,60 @@ class CsvWriter:
     ----------
     stream : text file
         Where the rows go.
-    classes : sequence of str
-        Class names in the model's order.
+    layout : RowLayout
+        The columns.
     """
 
-    def __init__(self, stream: RecordStream, classes: Sequence[str]) -> None:
+    def __init__(self, stream: RecordStream, layout: RowLayout) -> None:
         self._stream = stream
-        self._classes = classes
+        self._layout = layout
+        self._own = frozenset(column.name for column in layout.own_columns)
 
     def start(self) -> None:
         """Write the header."""
-        self._stream.write(csv_line(columns(self._classes)))
+        self._stream.write(csv_line(self._layout.names))
 
-    def write(self, prediction: Prediction) -> None:
-        """Write one row, probabilities with six decimals."""
-        row = record(prediction, self._classes).values()
-        self._stream.write(csv_line([f"{value:.6f}" if isinstance(value, float) else value for value in row]))
+    def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
+        """Write one row, probabilities with six decimals, what a catalogue has said with all that it has."""
+        row = self._layout.row(prediction, carried)
+        own = self._own
+        self._stream.write(
+            csv_line([f"{v:.6f}" if name in own and isinstance(v, float) else v for name, v in row.items()])
+        )
 
     def finish(self) -> None:
         """Do nothing: a CSV file ends with its last row."""
 
 
 class JsonlWriter:
-    """JSON Lines: an object a row, with the CSV's columns and the provenance; what an error lacks is null.
+    """JSON Lines: an object a row, with the CSV's columns and perhaps the provenance; what an error lacks is null.
 
     Parameters
     ----------
     stream : text file
         Where the rows go.
-    classes : sequence of str
-        Class names in the model's order.
-    provenance : dict
-        What the rows were made with.
+    layout : RowLayout
+        The columns.
+    provenance : dict or None
+        What the rows were made with; None where that stands elsewhere.
     """
 
-    def __init__(self, stream: RecordStream, classes: Sequence[str], provenance: dict[str, Any]) -> None:
+    def __init__(self, stream: RecordStream, layout: RowLayout, provenance: dict[str, Any] | None) -> None:
         self._stream = stream
-        self._classes = classes
-        self._provenance = provenance
+        self._layout = layout
+        self._own = frozenset(column.name for column in layout.own_columns)
+        self._extra = {} if provenance is None else {"provenance": provenance}
 
     def start(self) -> None:
         """Do nothing: JSON Lines have no header."""
 
-    def write(self, prediction: Prediction) -> None:
+    def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
         """Write one row, probabilities rounded to six decimals."""
-        row = record(prediction, self._classes)
-        rounded = {key: round(value, 6) if isinstance(value, float) else value for key, value in row.items()}
+        row = self._layout.row(prediction, carried)
+        own = self._own
+        rounded = {name: round(v, 6) if name in own and isinstance(v, float) else v for name, v in row.items()}
         # ASCII escapes carry file names that are not UTF-8 (as lone surrogates) through any reader.
-        line = json.dumps(rounded | {"provenance": self._provenance}, ensure_ascii=True, allow_nan=False)
+        line = json.dumps(rounded | self._extra, ensure_ascii=True, allow_nan=False)
         self._stream.write(line + "\n")
 
     def finish(self) -> None:
@@ -139,7 +171,7 @@ def choose_format(asked: OutputFormat | None, output: str | None, *, terminal: b
     Raises
     ------
     UsageError
-        If the file's suffix says nothing.
+        If the file's suffix says nothing, or the format cannot go to standard output.
 
     Examples
     --------
@@ -148,11 +180,13 @@ def choose_format(asked: OutputFormat | None, output: str | None, *, terminal: b
     >>> choose_format(None, None, terminal=False).value
     'csv'
     """
-    if asked is not None:
-        return asked
     if output is None:
-        return OutputFormat.TABLE if terminal else OutputFormat.CSV
+        if asked is not None and asked.is_typed:
+            raise UsageError(f"--format {asked} needs --output: it is no text that could be streamed")
+        return asked or (OutputFormat.TABLE if terminal else OutputFormat.CSV)
     suffix = os.path.splitext(output)[1].lower()
-    if suffix not in (".csv", ".jsonl"):
-        raise UsageError(f"{output}: the suffix {suffix!r} names no format; use .csv or .jsonl, or give --format")
-    return OutputFormat(suffix[1:])
+    if asked is None and suffix not in SUFFIXES:
+        raise UsageError(
+            f"{output}: the suffix {suffix!r} names no format; use {', '.join(SUFFIXES)}, or give --format"
+        )
+    return asked or SUFFIXES[suffix]

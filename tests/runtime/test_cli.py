@@ -205,7 +205,7 @@ def test_threshold_marks_uncertain_rows(drawn_images: Path) -> None:
     "arguments",
     [
         [],
-        ["a.jpg", "-o", "out.parquet"],
+        ["a.jpg", "-o", "out.xlsx"],
         ["a.jpg", "--format", "xml"],
         ["a.jpg", "--threshold", "2"],
         ["a.jpg", "--batch-size", "0"],

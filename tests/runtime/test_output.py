@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,10 @@ from PIL import Image
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.job import Job
+from galaxy_classify.layout import RowLayout
 from galaxy_classify.output import FLUSH_RECORDS, OutputFile, RecordFile
 from galaxy_classify.resume import done_rows
+from galaxy_classify.source import Source
 from galaxy_classify.writers import OutputFormat
 from galaxy_painter import paint_set
 
@@ -66,12 +68,18 @@ def classifier() -> GalaxyClassifier:
 
 def job(classifier: GalaxyClassifier, output_format: OutputFormat) -> Job:
     """Return a run of the command, without the command."""
-    return Job(classifier, output_format, threshold=0.5, batch_size=4, advance=lambda: None)
+    layout = RowLayout(tuple(classifier.classes_.tolist()))
+    return Job(classifier, output_format, layout, threshold=0.5, batch_size=4)
 
 
 def paths(folder: Path) -> list[str]:
     """Return the files of a folder in sorted order."""
     return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+
+
+def sources(names: Iterable[str]) -> Iterator[Source]:
+    """Return files as inputs of the command."""
+    return (Source(name, os.path.basename(name)) for name in names)
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
@@ -80,7 +88,7 @@ def test_any_file_name_survives(
 ) -> None:
     """Names with separators, line breaks, emoji and stray bytes come back as they were, byte by byte."""
     output = OutputFile(str(tmp_path / f"out.{output_format}"))
-    job(classifier, output_format).to_file(iter(paths(images)), output, resume=False)
+    job(classifier, output_format).to_file(sources(paths(images)), output, resume=False)
     if output_format is OutputFormat.CSV:
         found = [row["path"] for row in rows(Path(output.path))]
     else:
@@ -93,15 +101,15 @@ def test_a_file_under_the_final_name_is_whole(tmp_path: Path, classifier: Galaxy
     output = OutputFile(str(tmp_path / "out.csv"))
     Path(output.path).write_text("old")
 
-    def broken() -> Iterator[str]:
-        yield from paths(images)[:32]
+    def broken() -> Iterator[Source]:
+        yield from sources(paths(images)[:32])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         job(classifier, OutputFormat.CSV).to_file(broken(), output, resume=False)
     assert Path(output.path).read_text() == "old"
     assert 0 < len(rows(Path(output.partial))) <= 32
-    job(classifier, OutputFormat.CSV).to_file(iter(paths(images)), output, resume=False)
+    job(classifier, OutputFormat.CSV).to_file(sources(paths(images)), output, resume=False)
     assert len(rows(Path(output.path))) == 40
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv", "out.csv.meta.json"]
 
@@ -112,7 +120,7 @@ def test_a_result_cut_anywhere_is_continued_byte_for_byte(
 ) -> None:
     """Wherever the unfinished file ends, in a header, in a quoted line break or in a row, the result is the same."""
     output = OutputFile(str(tmp_path / f"out.{output_format}"))
-    job(classifier, output_format).to_file(iter(paths(images)), output, resume=False)
+    job(classifier, output_format).to_file(sources(paths(images)), output, resume=False)
     whole, sidecar = Path(output.path).read_bytes(), Path(output.path + ".meta.json").read_bytes()
     cuts = [0, 1, 20, len(whole) - 1, len(whole), *random.Random(0).sample(range(len(whole)), 25)]
     cuts += [index + 1 for index, byte in enumerate(whole) if byte in b'"\r'][:20]
@@ -122,7 +130,7 @@ def test_a_result_cut_anywhere_is_continued_byte_for_byte(
         Path(output.partial).write_bytes(whole[:cut])
         Path(output.partial + ".meta.json").write_bytes(sidecar)
         continued = job(classifier, output_format)
-        continued.to_file(iter(paths(images)), output, resume=True)
+        continued.to_file(sources(paths(images)), output, resume=True)
         assert Path(output.path).read_bytes() == whole, f"cut at {cut}"
         assert continued.tally.total == 40
         assert continued.tally.failed == 3
@@ -274,7 +282,9 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
         "name": "galaxy-cnn", "version": "1.1.0", "sha256": classifier.model.sha256, "contract": "1",
     }  # fmt: skip
     assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "margin": 8, "size": [64, 64]}
-    assert sidecar["options"] == {"threshold": 0.6, "max_pixels": 89_478_485, "exact": False, "provider": "cpu"}
+    assert sidecar["options"] == {
+        "threshold": 0.6, "top_k": 1, "catalog_columns": [], "max_pixels": 89_478_485, "exact": False, "provider": "cpu",
+    }  # fmt: skip
     assert sidecar["package_version"]
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         assert json.loads(line)["provenance"] == sidecar
@@ -320,7 +330,7 @@ def test_a_device_is_written_to_and_never_replaced(classifier: GalaxyClassifier)
 def test_a_full_device_is_one_clear_error(classifier: GalaxyClassifier) -> None:
     """It is neither a traceback nor silence."""
     with pytest.raises(GalaxyClassifyError, match="/dev/full: writing failed: No space left"):
-        job(classifier, OutputFormat.CSV).to_file(iter(["none.jpg"]), OutputFile("/dev/full"), resume=False)
+        job(classifier, OutputFormat.CSV).to_file(sources(["none.jpg"]), OutputFile("/dev/full"), resume=False)
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path, classifier: GalaxyClassifier) -> None:
@@ -388,7 +398,9 @@ def test_ten_thousand_files_killed_twenty_times(tmp_path: Path) -> None:
         if process.wait() == -signal.SIGKILL:
             kills += 1
         assert not output.exists()
-        whole = list(done_rows(f"{output}.partial", OutputFormat.CSV, GalaxyClassifier().model.description.classes))
+        whole = list(
+            done_rows(f"{output}.partial", OutputFormat.CSV, RowLayout(GalaxyClassifier().model.description.classes))
+        )
         assert [row.path for row in whole] == listed[: len(whole)]
     assert command(output).wait(timeout=300) == 1
     assert output.read_bytes() == fresh.read_bytes()

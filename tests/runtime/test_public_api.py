@@ -59,9 +59,9 @@ def test_importing_the_package_does_no_work() -> None:
     assert not loaded_after("import galaxy_classify") & {"numpy", "onnxruntime", "PIL", "typer"}
 
 
-#: What may be loaded for ``--help`` beyond the standard library: typer, and what it is made of.
+#: What may be loaded for ``--help`` beyond the standard library: typer, and what it is made of or looks for.
 HELP_MODULES = {
-    "annotated_doc", "annotated_types", "click", "colorama", "galaxy_classify", "markdown_it", "mdurl", "pydantic",
+    "annotated_doc", "attr", "annotated_types", "click", "colorama", "galaxy_classify", "markdown_it", "mdurl", "pydantic",
     "pydantic_core", "pygments", "rich", "shellingham", "typer", "typing_extensions", "typing_inspection",
 }  # fmt: skip
 

@@ -8,11 +8,12 @@ import json
 import pytest
 
 from galaxy_classify.errors import UsageError
+from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.table import TableWriter, fit
 from galaxy_classify.writers import CsvWriter, JsonlWriter, OutputFormat, choose_format
 
-CLASSES = ("round", "spiral")
+LAYOUT = RowLayout(("round", "spiral"))
 OK = Prediction("a.jpg", "ok", "m@0", "spiral", 0.75, {"round": 0.25, "spiral": 0.75})
 UNCERTAIN = Prediction("b.jpg", "uncertain", "m@0", "round", 0.51, {"round": 0.51, "spiral": 0.49})
 ERROR = Prediction("c.jpg", "error", "m@0", message="no such file")
@@ -21,7 +22,7 @@ ERROR = Prediction("c.jpg", "error", "m@0", message="no such file")
 def test_csv_has_exactly_these_columns() -> None:
     """Pipelines read the columns by position and by name."""
     stream = io.StringIO()
-    writer = CsvWriter(stream, CLASSES)
+    writer = CsvWriter(stream, LAYOUT)
     writer.start()
     for row in (OK, UNCERTAIN, ERROR):
         writer.write(row)
@@ -36,7 +37,7 @@ def test_csv_has_exactly_these_columns() -> None:
 def test_jsonl_has_the_same_columns_with_null_for_nothing() -> None:
     """Every line is an object with the CSV's names."""
     stream = io.StringIO()
-    writer = JsonlWriter(stream, CLASSES, {"package": "x"})
+    writer = JsonlWriter(stream, LAYOUT, {"package": "x"})
     writer.write(OK)
     writer.write(ERROR)
     first, second = map(json.loads, stream.getvalue().splitlines())
@@ -51,14 +52,17 @@ def test_the_suffix_chooses_the_format() -> None:
     assert choose_format(None, "OUT.CSV", terminal=True) is OutputFormat.CSV
     assert choose_format(OutputFormat.JSONL, "out.csv", terminal=True) is OutputFormat.JSONL
     assert choose_format(None, None, terminal=True) is OutputFormat.TABLE
-    with pytest.raises(UsageError, match=r"out\.parquet: the suffix '\.parquet' names no format"):
-        choose_format(None, "out.parquet", terminal=True)
+    assert choose_format(None, "out.parquet", terminal=True) is OutputFormat.PARQUET
+    with pytest.raises(UsageError, match=r"out\.xlsx: the suffix '\.xlsx' names no format"):
+        choose_format(None, "out.xlsx", terminal=True)
+    with pytest.raises(UsageError, match="--format fits needs --output"):
+        choose_format(OutputFormat.FITS, None, terminal=False)
 
 
 def table(*rows: Prediction) -> list[str]:
     """Return the lines of a table."""
     stream = io.StringIO()
-    writer = TableWriter(stream, CLASSES, "m@0")
+    writer = TableWriter(stream, LAYOUT, "m@0")
     writer.start()
     for row in rows:
         writer.write(row)

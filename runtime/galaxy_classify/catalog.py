@@ -1,0 +1,119 @@
+"""Catalogues: tables with a column of image paths, whose other columns are carried through to the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from galaxy_classify.commandline import did_you_mean
+from galaxy_classify.discovery import place_below
+from galaxy_classify.errors import UsageError
+from galaxy_classify.layout import Column
+from galaxy_classify.source import Source
+from galaxy_classify.tables import Table, open_table, table_errors
+
+#: A column of the result keeps its name; a column of the catalogue with the same name gets this in front of it.
+PREFIX: Final = "catalog_"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The inputs that a table lists.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    path_index : int
+        Place of the column of paths.
+    kept : sequence of int
+        Places of the columns that are carried through.
+    columns : sequence of Column
+        These columns, as they are named in the result.
+    first : str or None
+        The one of these that comes first in the result.
+    root : str
+        Folder that relative paths start from.
+    """
+
+    table: Table
+    path_index: int
+    kept: Sequence[int]
+    columns: Sequence[Column]
+    first: str | None
+    root: str
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def sources(self) -> Iterator[Source]:
+        """Yield an input for each row, in order."""
+        for row in self.table.rows():
+            name = str(row[self.path_index] or "")
+            path = os.path.join(self.root, name) if name else ""
+            yield Source(path, place_below(name), tuple(row[index] for index in self.kept))
+
+
+def open_catalog(
+    path: str,
+    *,
+    path_column: str,
+    id_column: str | None,
+    root: str | None,
+    reserved: Sequence[str],
+    typed: bool,
+) -> Catalog:
+    """Open a catalogue and choose its columns; rows are read later.
+
+    Parameters
+    ----------
+    path : str
+        CSV, Parquet or FITS table, told apart by the suffix.
+    path_column : str
+        Column of image paths.
+    id_column : str or None
+        Column that comes first in the result.
+    root : str or None
+        Folder that relative paths start from; by default the catalogue's own.
+    reserved : sequence of str
+        Names of the result's own columns.
+    typed : bool
+        Whether columns of a CSV file that hold nothing but numbers become numbers. Its text is carried as it is
+        otherwise.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read or a column is not there.
+    MissingExtraError
+        If reading it needs an extra.
+    """
+    with table_errors(path):
+        table = open_table(path, typed=typed)
+        names = [column.name for column in table.columns]
+        path_index = _find_column(path, names, path_column)
+        taken = {name.lower() for name in reserved}  # FITS does not tell upper case from lower
+        kept = [index for index in range(len(names)) if index != path_index]
+        columns = []
+        for index in kept:
+            column = table.columns[index]
+            while column.name.lower() in taken:
+                column = replace(column, name=PREFIX + column.name)
+            taken.add(column.name.lower())
+            columns.append(column)
+        first = None
+        if id_column is not None:
+            id_index = _find_column(path, names, id_column)
+            if id_index == path_index:
+                raise UsageError(f"--id-column and --path-column are both {id_column!r}")
+            first = columns[kept.index(id_index)].name
+    return Catalog(table, path_index, kept, columns, first, os.path.dirname(path) if root is None else root)
+
+
+def _find_column(path: str, names: Sequence[str], wanted: str) -> int:
+    if wanted in names:
+        return names.index(wanted)
+    hint = did_you_mean(wanted, names)
+    raise UsageError(f"{path}: has no column {wanted!r}; {hint}it has {', '.join(names) or 'none'}")

@@ -1,0 +1,257 @@
+"""What the command does: check what it was asked for, put the parts together, run, and say what was done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from galaxy_classify.allocator import keep_freed_memory
+from galaxy_classify.catalog import Catalog, open_catalog
+from galaxy_classify.classifier import GalaxyClassifier
+from galaxy_classify.commandline import EXIT_INTERRUPTED, require_extra
+from galaxy_classify.defaults import MAX_PIXELS
+from galaxy_classify.discovery import Discovery, from_list
+from galaxy_classify.errors import UsageError
+from galaxy_classify.evaluation import Evaluation
+from galaxy_classify.job import Job
+from galaxy_classify.layout import RowLayout
+from galaxy_classify.options import Options
+from galaxy_classify.output import OutputFile
+from galaxy_classify.progress import progress
+from galaxy_classify.sorting import Sorter
+from galaxy_classify.source import Source
+from galaxy_classify.typed_output import require_format
+from galaxy_classify.watch import Watch
+from galaxy_classify.writers import OutputFormat, choose_format
+
+
+class Command:
+    """One run of ``galaxy-classify``.
+
+    Parameters
+    ----------
+    options : Options
+        What it was asked to do.
+
+    Raises
+    ------
+    UsageError
+        If that makes no sense.
+    """
+
+    def __init__(self, options: Options) -> None:
+        _check(options)
+        self.options = options
+        self.format = choose_format(options.output_format, options.output, terminal=sys.stdout.isatty())
+        require_format(self.format)
+        if options.watch:
+            require_extra("watch", ("watchfiles",))
+        self.output = self._output()
+        self.discovery = Discovery(options.recursive)
+
+    def run(self) -> int:
+        """Classify all inputs, and return the exit code."""
+        options = self.options
+        classifier = self._classifier()
+        classes = classifier.model.description.classes
+        if options.top_k > len(classes):
+            raise UsageError(f"--top-k {options.top_k}: the model has {len(classes)} classes")
+        self.catalog = self._catalog(RowLayout(classes, options.top_k))
+        layout = RowLayout(
+            classes, options.top_k, *((self.catalog.columns, self.catalog.first) if self.catalog else ())
+        )
+        self.evaluation = Evaluation(options.labels, classes) if options.labels else None
+        self.sorter = Sorter(options.sort_into, link=options.link) if options.sort_into else None
+        observers = [part.see for part in (self.evaluation, self.sorter) if part is not None]
+        self.job = Job(classifier, self.format, layout, options.threshold, options.batch_size, observers)
+        started = time.monotonic()
+        try:
+            if options.watch:
+                self._watch()
+            else:
+                self._classify_all()
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted after {self.job.tally.total:,} rows{self._what_is_kept()}", err=True)
+            return EXIT_INTERRUPTED
+        if not options.quiet:
+            self._say_what_was_done(time.monotonic() - started)
+        if options.watch:
+            return 0
+        return 1 if self.job.tally.failed or (self.sorter is not None and self.sorter.failed) else 0
+
+    def _output(self) -> OutputFile | None:
+        if self.options.output is None:
+            return None
+        output = OutputFile(self.options.output)
+        if output.is_special and (self.format.is_typed or self.options.watch):
+            raise UsageError(f"{output.path}: is no regular file, which --watch and --format {self.format} need")
+        if not (self.options.resume or self.options.force or output.is_special):
+            output.refuse_to_overwrite()
+        return output
+
+    def _classifier(self) -> GalaxyClassifier:
+        """Load the model, in a process that belongs to the command and may be set up for it."""
+        from PIL import Image
+
+        options = self.options
+        keep_freed_memory()
+        # What Pillow warns of, a row says; and its own limit must not undercut the one that was asked for.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        Image.MAX_IMAGE_PIXELS = max(options.max_pixels, MAX_PIXELS)
+        return GalaxyClassifier(
+            options.model, options.threads, options.max_pixels, exact=options.exact, provider=options.provider
+        )
+
+    def _catalog(self, layout: RowLayout) -> Catalog | None:
+        options = self.options
+        if options.catalog is None:
+            return None
+        return open_catalog(
+            options.catalog,
+            path_column=options.path_column,
+            id_column=options.id_column,
+            root=options.inputs[0] if options.inputs else None,
+            reserved=layout.names,
+            # CSV carries the text of a CSV file as it is; all other formats tell numbers from text.
+            typed=self.format not in (OutputFormat.CSV, OutputFormat.TABLE),
+        )
+
+    def _sources(self, discovery: Discovery) -> Iterator[Source]:
+        options = self.options
+        if self.catalog is not None:
+            yield from self.catalog.sources()
+            return
+        if options.from_file is not None:
+            with open(options.from_file, "rb") as lines:
+                yield from from_list(lines)
+        yield from discovery.sources(options.inputs, stdin_lines())
+
+    def _classify_all(self) -> None:
+        options = self.options
+        rows_on_terminal = self.output is None and sys.stdout.isatty()
+        counted: Iterable[object] | None = None
+        if self.catalog is not None:
+            counted = range(len(self.catalog))
+        elif "-" not in options.inputs:  # standard input cannot be read twice
+            counted = self._sources(Discovery(options.recursive))
+        with progress(enabled=not options.quiet and not rows_on_terminal, inputs=counted) as advance:
+            self.job.observers = [*self.job.observers, lambda _source, _prediction: advance()]
+            sources = self._sources(self.discovery)
+            if self.output is None:
+                self.job.to_standard_output(sources)
+            else:
+                self.job.to_file(sources, self.output, resume=options.resume, evaluate=self._figures)
+
+    def _watch(self) -> None:
+        options = self.options
+        with stopped_by_signals() as stop:
+            watch = Watch(self.job, options.inputs, options.recursive, stop)
+            if not options.quiet:
+                typer.echo(f"watching {', '.join(options.inputs)}; Ctrl-C or SIGTERM stops", err=True)
+            if self.output is None:
+                watch.to_standard_output()
+            else:
+                watch.to_file(self.output, resume=options.resume, evaluate=self._figures)
+
+    def _figures(self) -> dict[str, Any] | None:
+        return None if self.evaluation is None else self.evaluation.figures()
+
+    def _what_is_kept(self) -> str:
+        """Say where the rows of an interrupted run are, and how to go on."""
+        if self.output is None or self.output.is_special:
+            return ""
+        how = "" if self.format is OutputFormat.TABLE else ", --resume continues it"
+        return f"; {self.output.partial} keeps them{how}"
+
+    def _say_what_was_done(self, seconds: float) -> None:
+        """Say on stderr what was done and what was passed over; a table has said the first itself."""
+        job = self.job
+        if self.format is not OutputFormat.TABLE:
+            rate = (job.tally.total - job.kept) / seconds
+            speed = "" if self.options.watch else f" ({seconds:.1f} s, {rate:,.0f} images/s)"
+            typer.echo(job.tally.sentence() + speed, err=True)
+        if job.kept:
+            tried = "" if self.options.watch else ", its errors tried again"
+            typer.echo(f"kept: {job.kept:,} rows of the interrupted run{tried}", err=True)
+        if job.changed:
+            typer.echo(
+                "the inputs have changed since: of its rows, those from the first difference on were not kept", err=True
+            )
+        if skipped := self.discovery.skipped:
+            files = "file" if skipped == 1 else "files"
+            typer.echo(f"skipped: {skipped:,} {files} in folders without an image suffix", err=True)
+        if not job.tally.total:
+            typer.echo("no images found", err=True)
+        if self.sorter is not None:
+            typer.echo(self.sorter.sentence(), err=True)
+        if self.evaluation is not None:
+            for line in (self.evaluation.sentence(), *self.evaluation.table(), *self.evaluation.notes()):
+                typer.echo(line, err=True)
+
+
+def _check(options: Options) -> None:
+    """Check that the options go together, before anything is loaded or overwritten."""
+    if not options.inputs and options.from_file is None and options.catalog is None:
+        raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
+    if options.catalog is not None and (
+        options.from_file is not None or len(options.inputs) > 1 or not all(map(os.path.isdir, options.inputs))
+    ):
+        raise UsageError("--catalog lists the inputs: beside it, at most a folder that its paths start from is named")
+    if options.catalog is None and options.id_column is not None:
+        raise UsageError("--id-column names a column of a --catalog")
+    if options.from_file is not None and not os.path.isfile(options.from_file):
+        raise UsageError(f"{options.from_file}: no such file; --from-file names a list of paths, one a line")
+    table = options.output_format is OutputFormat.TABLE
+    if options.resume and (options.force or options.output is None or table):
+        raise UsageError("--resume continues a result file, but no table: it needs --output, and goes without --force")
+    if options.link and options.sort_into is None:
+        raise UsageError("--link says how --sort-into sorts: name a folder with that")
+    if options.sort_into is not None:
+        for folder in filter(os.path.isdir, options.inputs):
+            if _is_below(options.sort_into, folder):
+                raise UsageError(f"{options.sort_into}: lies in {folder}, whose images it is to sort; choose another")
+    if options.watch:
+        _check_watch(options)
+
+
+def _check_watch(options: Options) -> None:
+    if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
+        raise UsageError("--watch watches folders: name nothing else")
+    if options.output is not None and choose_format(options.output_format, options.output, terminal=False) not in (
+        OutputFormat.CSV,
+        OutputFormat.JSONL,
+    ):
+        raise UsageError("--watch adds rows to a file as they come: that must be CSV or JSON Lines")
+
+
+def _is_below(path: str, folder: str) -> bool:
+    path, folder = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([path, folder]) == folder
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGTERM and SIGINT set, so that what is being done can be finished."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stdin_lines() -> Iterator[bytes]:
+    """Yield the lines of standard input as they come; nothing is touched before the first one is asked for."""
+    if sys.stdin is None:
+        raise UsageError("- reads paths from standard input, but that is closed")
+    yield from sys.stdin.buffer

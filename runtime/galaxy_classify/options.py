@@ -1,0 +1,71 @@
+"""What the command was asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from galaxy_classify.writers import OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command's options, by the names that they have on the command line.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Files, folders, patterns, and ``-`` for standard input.
+    from_file : str or None
+        List of paths.
+    recursive : bool
+        Whether folders within folders are searched.
+    catalog, path_column, id_column : str or None
+        Table that lists the inputs, and two of its columns.
+    output, output_format : str, OutputFormat or None
+        Where the rows go, and how they look.
+    threshold : float
+        Confidence below which a row is called uncertain.
+    top_k : int
+        How many of the most probable classes are named.
+    resume, force : bool
+        Whether an existing result is continued, or replaced.
+    report, labels, sort_into : str or None
+        HTML page, CSV file of labels, folder of class folders.
+    link : bool
+        Whether sorting makes links instead of copies.
+    watch : bool
+        Whether to go on with files that come later.
+    quiet : bool
+        Whether to be silent on stderr.
+    model, provider : str or None
+        Which model, and where it runs.
+    exact : bool
+        Whether JPEGs, too, are resized by Pillow.
+    threads, batch_size, max_pixels : int or None
+        How much at once, and how large an image may be.
+    """
+
+    inputs: tuple[str, ...]
+    from_file: str | None
+    recursive: bool
+    catalog: str | None
+    path_column: str
+    id_column: str | None
+    output: str | None
+    output_format: OutputFormat | None
+    threshold: float
+    top_k: int
+    resume: bool
+    force: bool
+    report: str | None
+    labels: str | None
+    sort_into: str | None
+    link: bool
+    watch: bool
+    quiet: bool
+    model: str | None
+    provider: str
+    exact: bool
+    threads: int | None
+    batch_size: int
+    max_pixels: int
