@@ -1,0 +1,119 @@
+"""Figures against labels: which label belongs to which input, and what is said of those that fit nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from galaxy_classify.errors import UsageError
+from galaxy_classify.evaluation import Evaluation
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.source import Source
+
+CLASSES = ("round", "spiral")
+COMMAND = [sys.executable, "-m", "galaxy_classify"]
+
+
+def evaluated(labels: Path, predicted: dict[str, str | None]) -> Evaluation:
+    """Return the evaluation of some predictions, None for a failure."""
+    evaluation = Evaluation(str(labels), CLASSES)
+    for path, label in predicted.items():
+        status = "error" if label is None else "ok"
+        evaluation.see(Source(path, ""), Prediction(path, status, "m@0", label))  # type: ignore[arg-type]
+    return evaluation
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Labels of five files, one of which is none of the model's."""
+    path = tmp_path / "labels.csv"
+    path.write_text("file,label\na.jpg,round\nb.jpg,round\nfield/c.jpg,spiral\nd.jpg,merger\ne.jpg,spiral\n")
+    return path
+
+
+def test_figures_count_what_has_a_label_and_a_class(labels: Path) -> None:
+    """Accuracy over images, recall over classes, rows of the matrix are labels."""
+    predicted = {"x/a.jpg": "round", "x/b.jpg": "spiral", "field/c.jpg": "spiral", "d.jpg": "round", "e.jpg": None}
+    figures = evaluated(labels, predicted).figures()
+    assert (figures["images"], figures["accuracy"], figures["macro_recall"]) == (3, 2 / 3, 0.75)
+    assert figures["confusion_matrix"] == [[1, 1], [0, 1]]
+    assert figures["recall"] == {"round": 0.5, "spiral": 1.0}
+    assert (figures["failed"], figures["unknown_labels"], figures["missing_files"]) == (1, {"merger": 1}, 0)
+
+
+def test_what_fits_nothing_is_named(labels: Path) -> None:
+    """Labels that are no class, labels without an input, inputs without a label, and labels that fit twice."""
+    notes = evaluated(labels, {"1/a.jpg": "round", "2/a.jpg": "round", "other.jpg": "round"}).notes()
+    assert notes == [
+        "labels that are no class of the model: 'merger' (1); it knows round, spiral",
+        "4 labels without an input: b.jpg, field/c.jpg, d.jpg, e.jpg",
+        "1 label with several inputs, all counted: a.jpg",
+        "1 input without a label",
+    ]
+
+
+def test_the_longest_name_fits_best(tmp_path: Path) -> None:
+    """Files of the same name in two fields have labels of their own."""
+    path = tmp_path / "labels.csv"
+    path.write_text("file,label\nf1/a.jpg,round\n./f2/a.jpg,spiral\n")
+    assert evaluated(path, {"/s/f1/a.jpg": "round", "/s/f2/a.jpg": "spiral"}).figures()["accuracy"] == 1.0
+
+
+def test_no_match_is_said(labels: Path) -> None:
+    """There is no accuracy of nothing."""
+    evaluation = evaluated(labels, {"z.jpg": "round"})
+    assert evaluation.figures()["accuracy"] is None
+    assert "none of" in evaluation.sentence()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,class\na,b\n", "has no columns file and label, it has name, class"),
+        ("file,label\na.jpg,round\na.jpg,spiral\n", "line 3 gives a.jpg a second label"),
+        ("file,label\na.jpg\n", "line 2 has no file or no label"),
+    ],
+)
+def test_bad_labels_are_usage_errors(tmp_path: Path, text: str, message: str) -> None:
+    """One line that names the file and the line."""
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=f"labels.csv: {message}"):
+        Evaluation(str(path), CLASSES)
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        Evaluation(str(tmp_path / "none.csv"), CLASSES)
+
+
+def test_the_command_says_the_figures_and_writes_them_down(drawn_images: Path, tmp_path: Path) -> None:
+    """On stderr, and in the sidecar, where they do not hinder that the result is continued."""
+    labels, output = tmp_path / "labels.csv", tmp_path / "out.csv"
+    names = sorted(path.stem for path in drawn_images.glob("*.jpg"))
+    labels.write_text("file,label\n" + "".join(f"{name}.jpg,{name}\n" for name in names))
+    command = [*COMMAND, str(drawn_images), "--labels", str(labels), "-o", str(output)]
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "labels: accuracy 1.0000, macro recall 1.0000 on 4 images" in first.stderr
+    figures = json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]
+    assert figures["confusion_matrix"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    labels.write_text(f"file,label\n{names[0]}.jpg,{names[1]}\n")
+    second = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
+    assert "labels: accuracy 0.0000" in second.stderr
+    assert "kept: 4 rows" in second.stderr
+    assert json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]["images"] == 1
+
+
+@pytest.mark.data
+def test_real_labels_give_the_figures_that_the_model_claims(galaxy_data: Path, tmp_path: Path) -> None:
+    """What the command says of the test set is what the model's metadata say."""
+    from galaxy_classify import GalaxyClassifier
+
+    folder = galaxy_data / "images" / "test"
+    output = tmp_path / "out.csv"
+    subprocess.run([*COMMAND, str(folder), "--labels", str(folder / "labels.csv"), "-o", str(output), "-q"], check=True)
+    found = json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]
+    claimed = GalaxyClassifier().model.description.training["test"]
+    for name in ("accuracy", "macro_recall"):
+        assert found[name] == pytest.approx(claimed[name], abs=0.01)

@@ -1,0 +1,207 @@
+"""A folder that is watched: each file gets one row soon after it is complete, whatever happens to the process."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "galaxy_classify"]
+#: Far more than the latency that is promised, one second: tests share their machine.
+PATIENCE = 60.0
+
+
+class Watched:
+    """A folder, a watch on it, and its result."""
+
+    def __init__(self, folder: Path, good: Path) -> None:
+        self.images = folder / "images"
+        self.images.mkdir()
+        self.output = folder / "out.csv"
+        self.good = good
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        """Start the command."""
+        self.process = subprocess.Popen(
+            [*COMMAND, str(self.images), "--watch", "-o", str(self.output), "--threads", "1", *options],
+            stderr=subprocess.PIPE,
+            # Tests that run as a background job inherit an ignored SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """End the command with a signal, and return its exit code and what it said."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=PATIENCE)
+        code = self.process.returncode
+        self.process = None
+        return code, errors.decode()
+
+    def rows(self) -> dict[str, str]:
+        """Return the status of each file that has a row; no file may have two."""
+        if not self.output.exists():
+            return {}
+        with self.output.open(newline="") as file:
+            found = [(os.path.relpath(row["path"], self.images), row["status"]) for row in csv.DictReader(file)]
+        assert len(dict(found)) == len(found), found
+        return dict(found)
+
+    def wait_for(self, *names: str) -> None:
+        """Wait until these files have their rows."""
+        deadline = time.monotonic() + PATIENCE
+        while not set(names) <= self.rows().keys():
+            assert time.monotonic() < deadline, (names, self.rows())
+            time.sleep(0.02)
+
+    def add(self, name: str) -> None:
+        """Put a good image into the folder."""
+        shutil.copy(self.good, self.images / name)
+
+
+@pytest.fixture
+def watched(tmp_path: Path, drawn_images: Path) -> Iterator[Watched]:
+    """Return an empty folder that can be watched."""
+    found = Watched(tmp_path, drawn_images / "smooth_round.jpg")
+    yield found
+    if found.process is not None:
+        found.process.kill()
+        found.process.communicate()
+
+
+def test_files_get_their_rows_as_they_come(watched: Watched) -> None:
+    """What was there, what is copied, what is renamed into place, and what comes in a new folder; other files do not."""
+    watched.add("there.jpg")
+    watched.start()
+    watched.wait_for("there.jpg")
+    watched.add("copied.jpg")
+    shutil.copy(watched.good, watched.images / ".upload")
+    (watched.images / ".upload").rename(watched.images / "renamed.jpg")
+    (watched.images / "notes.txt").write_text("no image")
+    (watched.images / "night" / "field").mkdir(parents=True)
+    watched.add("night/field/deep.jpg")
+    watched.wait_for("copied.jpg", "renamed.jpg", "night/field/deep.jpg")
+    code, said = watched.stop()
+    assert (code, "4 images: 4 classified" in said, "Traceback" in said) == (0, True, False)
+    assert set(watched.rows()) == {"there.jpg", "copied.jpg", "renamed.jpg", "night/field/deep.jpg"}
+    sidecar = json.loads(Path(f"{watched.output}.meta.json").read_text())
+    assert sidecar["package"] == "galaxy-classify"
+
+
+def test_a_file_that_is_written_slowly_is_waited_for(watched: Watched) -> None:
+    """Its writer pauses for longer than a file takes to settle; the row is that of the whole image."""
+    watched.start()
+    content = watched.good.read_bytes()
+    with (watched.images / "slow.jpg").open("wb", buffering=0) as file:
+        for part in (content[:5000], content[5000:9000], content[9000:]):
+            file.write(part)
+            time.sleep(0.7)
+    watched.wait_for("slow.jpg")
+    assert watched.rows() == {"slow.jpg": "ok"}
+
+
+def test_bad_files_are_survived(watched: Watched) -> None:
+    """They get a row that says why, once they have had time to become whole; the good ones need not wait for them."""
+    watched.start()
+    (watched.images / "bad.jpg").write_text("no image")
+    (watched.images / "empty.jpg").touch()
+    watched.add("good.jpg")
+    watched.wait_for("good.jpg")
+    assert set(watched.rows()) == {"good.jpg"}
+    watched.wait_for("bad.jpg", "empty.jpg")
+    assert watched.rows() == {"good.jpg": "ok", "bad.jpg": "error", "empty.jpg": "error"}
+    assert watched.stop(signal.SIGINT)[0] == 0
+
+
+@pytest.mark.slow
+def test_killed_and_restarted_it_misses_and_repeats_nothing(watched: Watched) -> None:
+    """Files come all the time while the process is killed and started again; each has one row in the end."""
+    chance = random.Random(5)
+    for number in range(40):
+        if number % 8 == 0:
+            if watched.process is not None:
+                time.sleep(chance.uniform(0, 1.2))
+                watched.stop(signal.SIGKILL)
+            watched.add(f"down{number}.jpg")
+            watched.start("--resume")
+        watched.add(f"{number}.jpg")
+        time.sleep(chance.uniform(0, 0.1))
+    expected = {f"{number}.jpg" for number in range(40)} | {f"down{number}.jpg" for number in range(0, 40, 8)}
+    watched.wait_for(*expected)
+    watched.stop()
+    assert set(watched.rows()) == expected
+
+
+def test_a_torn_row_is_cut_off_and_made_again(watched: Watched) -> None:
+    """Whatever a full disk or a crash has left."""
+    watched.add("a.jpg")
+    watched.start()
+    watched.wait_for("a.jpg")
+    watched.stop()
+    whole = watched.output.read_bytes()
+    watched.output.write_bytes(whole[:-20])
+    watched.start("--resume")
+    deadline = time.monotonic() + PATIENCE
+    while watched.output.read_bytes() != whole and time.monotonic() < deadline:
+        time.sleep(0.02)
+    watched.stop()
+    assert watched.output.read_bytes() == whole
+
+
+def test_an_interrupted_plain_run_is_continued(watched: Watched) -> None:
+    """Its rows move under the final name, and the watch goes on behind them."""
+    for number in range(3):
+        watched.add(f"{number}.jpg")
+    subprocess.run([*COMMAND, str(watched.images), "-o", str(watched.output), "-q"], check=True)
+    for suffix in ("", ".meta.json"):
+        os.rename(f"{watched.output}{suffix}", f"{watched.output}.partial{suffix}")
+    watched.add("later.jpg")
+    watched.start("--resume")
+    watched.wait_for("later.jpg")
+    code, said = watched.stop()
+    assert (code, "kept: 3 rows" in said) == (0, True)
+    assert list(watched.rows()) == ["0.jpg", "1.jpg", "2.jpg", "later.jpg"]
+    assert sorted(path.name for path in watched.output.parent.glob("out.csv*")) == ["out.csv", "out.csv.meta.json"]
+
+
+def test_rows_can_go_down_a_pipe(watched: Watched) -> None:
+    """A consumer gets each row when it is there, not when a buffer is full."""
+    command = [*COMMAND, str(watched.images), "--watch", "-f", "jsonl", "-q"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        watched.add("a.jpg")
+        assert json.loads(process.stdout.readline())["path"].endswith("a.jpg")
+        watched.add("b.jpg")
+        assert json.loads(process.stdout.readline())["path"].endswith("b.jpg")
+    finally:
+        process.terminate()
+        assert process.communicate(timeout=PATIENCE)[0] == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.jpg"],
+        ["-"],
+        [".", "-o", "out.parquet"],
+        [".", "--from-file", __file__],
+        [".", "-o", "out.txt", "-f", "table"],
+    ],
+)
+def test_what_cannot_be_watched_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
+    """Folders only, into files that grow row by row."""
+    result = subprocess.run([*COMMAND, *arguments, "--watch"], cwd=tmp_path, capture_output=True, check=False)
+    assert (result.returncode, b"Traceback" in result.stderr) == (2, False)
