@@ -9,6 +9,7 @@ import typer
 from galaxy_classify.about import show_card, show_models, show_self_test, show_version
 from galaxy_classify.commandline import run
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PATH_COLUMN, THRESHOLD
+from galaxy_classify.embedded import embedded_models
 from galaxy_classify.options import Options
 from galaxy_classify.writers import OutputFormat
 
@@ -99,6 +100,7 @@ def classify(
             metavar="NAME_OR_FILE",
             envvar="GALAXY_MODEL",
             help="Embedded model or ONNX file.",
+            autocompletion=lambda: list(embedded_models()),
             rich_help_panel=MODEL,
         ),
     ] = None,

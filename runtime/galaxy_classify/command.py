@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -17,7 +17,7 @@ import typer
 from galaxy_classify.allocator import keep_freed_memory
 from galaxy_classify.catalog import Catalog, open_catalog
 from galaxy_classify.classifier import GalaxyClassifier
-from galaxy_classify.commandline import EXIT_INTERRUPTED, require_extra
+from galaxy_classify.commandline import EXIT_INTERRUPTED, did_you_mean, require_extra
 from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.discovery import Discovery, from_list
 from galaxy_classify.errors import UsageError
@@ -26,6 +26,7 @@ from galaxy_classify.job import Job
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.options import Options
 from galaxy_classify.output import OutputFile
+from galaxy_classify.printable import printable
 from galaxy_classify.progress import progress
 from galaxy_classify.sorting import Sorter
 from galaxy_classify.source import Source
@@ -191,6 +192,9 @@ class Command:
             typer.echo(f"skipped: {skipped:,} {files} in folders without an image suffix", err=True)
         if not job.tally.total:
             typer.echo("no images found", err=True)
+        for name in self.options.inputs:
+            if name != "-" and not os.path.lexists(name) and (hint := _meant(name)):
+                typer.echo(f"{printable(name)}: no such file or folder, {hint}", err=True)
         if self.sorter is not None:
             typer.echo(self.sorter.sentence(), err=True)
         if self.evaluation is not None:
@@ -231,6 +235,14 @@ def _check_watch(options: Options) -> None:
         OutputFormat.JSONL,
     ):
         raise UsageError("--watch adds rows to a file as they come: that must be CSV or JSON Lines")
+
+
+def _meant(name: str) -> str:
+    """Return a question about a file or folder that is spelled much like one that is not there, or nothing."""
+    folder, wanted = os.path.split(name)
+    with suppress(OSError):
+        return did_you_mean(wanted, os.listdir(folder or os.curdir)).strip()
+    return ""
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -111,7 +111,7 @@ def test_fits_units_and_missing_values_are_kept(tmp_path: Path) -> None:
     """What a FITS table says about a column goes along; TNULL and NaN are nothing; names with umlauts are found."""
     table = Table(
         {
-            "file": ["a.jpg".encode(), "ü.jpg".encode()],
+            "file": [b"a.jpg", "ü.jpg".encode()],
             "ra": np.array([1.5, np.nan]),
             "n": MaskedColumn([1, 2], mask=[False, True]),
             "good": [True, False],

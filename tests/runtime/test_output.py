@@ -283,7 +283,8 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
     }  # fmt: skip
     assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "margin": 8, "size": [64, 64]}
     assert sidecar["options"] == {
-        "threshold": 0.6, "top_k": 1, "catalog_columns": [], "max_pixels": 89_478_485, "exact": False, "provider": "cpu",
+        "threshold": 0.6, "top_k": 1, "catalog_columns": [],
+        "max_pixels": 89_478_485, "exact": False, "provider": "cpu",
     }  # fmt: skip
     assert sidecar["package_version"]
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
@@ -401,7 +402,7 @@ def test_ten_thousand_files_killed_twenty_times(tmp_path: Path) -> None:
         whole = list(
             done_rows(f"{output}.partial", OutputFormat.CSV, RowLayout(GalaxyClassifier().model.description.classes))
         )
-        assert [row.path for row in whole] == listed[: len(whole)]
+        assert [row.prediction.path for row in whole] == listed[: len(whole)]
     assert command(output).wait(timeout=300) == 1
     assert output.read_bytes() == fresh.read_bytes()
     result = rows(output)

@@ -61,8 +61,8 @@ def test_importing_the_package_does_no_work() -> None:
 
 #: What may be loaded for ``--help`` beyond the standard library: typer, and what it is made of or looks for.
 HELP_MODULES = {
-    "annotated_doc", "attr", "annotated_types", "click", "colorama", "galaxy_classify", "markdown_it", "mdurl", "pydantic",
-    "pydantic_core", "pygments", "rich", "shellingham", "typer", "typing_extensions", "typing_inspection",
+    "annotated_doc", "annotated_types", "attr", "click", "colorama", "galaxy_classify", "markdown_it", "mdurl",
+    "pydantic", "pydantic_core", "pygments", "rich", "shellingham", "typer", "typing_extensions", "typing_inspection",
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def watched(tmp_path: Path, drawn_images: Path) -> Iterator[Watched]:
 
 
 def test_files_get_their_rows_as_they_come(watched: Watched) -> None:
-    """What was there, what is copied, what is renamed into place, and what comes in a new folder; other files do not."""
+    """What was there, what is copied, renamed into place, or comes in a new folder; files that are no images do not."""
     watched.add("there.jpg")
     watched.start()
     watched.wait_for("there.jpg")

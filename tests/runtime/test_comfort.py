@@ -1,0 +1,162 @@
+"""What makes the command pleasant to use: ways to name inputs, helpful errors, completion, colours."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from galaxy_classify.contract import GALAXY_MNIST_CLASSES
+
+COMMAND = [sys.executable, "-m", "galaxy_classify"]
+
+
+def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command and return what it did."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
+        check=False,
+    )
+
+
+def paths(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the paths of the rows."""
+    return [row["path"] for row in csv.DictReader(result.stdout.splitlines())]
+
+
+@pytest.fixture
+def nested(drawn_images: Path, tmp_path: Path) -> Path:
+    """Folder with images a.jpg, b[1].jpg and sub/c.jpg."""
+    (tmp_path / "images" / "sub").mkdir(parents=True)
+    for name in ("a.jpg", "b[1].jpg", "sub/c.jpg"):
+        os.link(drawn_images / "smooth_round.jpg", tmp_path / "images" / name)
+    return tmp_path
+
+
+def test_subfolders_can_be_left_out(nested: Path) -> None:
+    """--no-recursive takes the images of the folder itself."""
+    assert paths(run("images", cwd=nested)) == ["images/a.jpg", "images/b[1].jpg", "images/sub/c.jpg"]
+    assert paths(run("images", "--no-recursive", cwd=nested)) == ["images/a.jpg", "images/b[1].jpg"]
+
+
+def test_quoted_patterns_are_expanded(nested: Path) -> None:
+    """In sorted order; a file whose name looks like a pattern is that file; a pattern without a match is a row."""
+    assert paths(run("images/*.jpg", cwd=nested)) == ["images/a.jpg", "images/b[1].jpg"]
+    assert paths(run("images/**/c.jpg", cwd=nested)) == ["images/sub/c.jpg"]
+    assert paths(run("images/b[1].jpg", cwd=nested)) == ["images/b[1].jpg"]
+    result = run("images/*.png", cwd=nested)
+    assert (result.returncode, paths(result)) == (1, ["images/*.png"])
+
+
+def test_paths_from_a_file(nested: Path) -> None:
+    """A line each, before what else is named; a list that is missing is a usage error."""
+    (nested / "list.txt").write_text("images/sub/c.jpg\r\n\nimages/a.jpg\n")
+    assert paths(run("--from-file", "list.txt", cwd=nested)) == ["images/sub/c.jpg", "images/a.jpg"]
+    assert paths(run("images/a.jpg", "--from-file", "list.txt", cwd=nested))[-1] == "images/a.jpg"
+    result = run("--from-file", "none.txt", cwd=nested)
+    assert (result.returncode, "none.txt: no such file" in result.stderr) == (2, True)
+
+
+def test_the_next_classes_have_columns_of_their_own(drawn_images: Path, tmp_path: Path) -> None:
+    """--top-k names the most probable classes in order; a failure has none; there are no more than the model has."""
+    result = run(drawn_images / "smooth_round.jpg", tmp_path / "none.jpg", "--top-k", "3")
+    good, bad = csv.DictReader(result.stdout.splitlines())
+    likely = sorted(GALAXY_MNIST_CLASSES, key=lambda name: -float(good[f"prob_{name}"]))
+    assert [good["label"], good["label_2"], good["label_3"]] == likely[:3]
+    assert [good["confidence_2"], good["confidence_3"]] == [good[f"prob_{name}"] for name in likely[1:3]]
+    assert (bad["label_2"], bad["confidence_3"]) == ("", "")
+    table = run(drawn_images / "smooth_round.jpg", "--top-k", "2", "-f", "table").stdout.splitlines()
+    assert table[1].split()[1::2][:2] == likely[:2]
+    result = run(drawn_images, "--top-k", "5")
+    assert (result.returncode, "the model has 4 classes" in result.stderr) == (2, True)
+
+
+def test_a_result_with_more_classes_is_not_mixed_with_one_without(drawn_images: Path, tmp_path: Path) -> None:
+    """--resume with other columns is refused."""
+    run(drawn_images, "-o", tmp_path / "out.csv")
+    result = run(drawn_images, "-o", tmp_path / "out.csv", "--top-k", "2", "--resume")
+    assert (result.returncode, "options top_k was 1, now it is 2" in result.stderr) == (2, True)
+
+
+def test_misspelt_names_are_asked_about(nested: Path) -> None:
+    """Options, models, folders and columns."""
+    assert "--threads" in run("images", "--thread", "2", cwd=nested).stderr
+    assert "did you mean 'galaxy-cnn'?" in run("images", "-m", "galaxy-cn", cwd=nested).stderr
+    result = run("imagse", cwd=nested)
+    assert "imagse: no such file or folder, did you mean 'images'?" in result.stderr
+    assert paths(result) == ["imagse"]
+    (nested / "cat.csv").write_text("fiel\nimages/a.jpg\n")
+    assert "did you mean 'fiel'?" in run("--catalog", "cat.csv", cwd=nested).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--catalog", "cat.csv", "a.jpg"],
+        ["--catalog", "cat.csv", "images", "images"],
+        ["--catalog", "cat.csv", "--from-file", "cat.csv"],
+        ["images", "--id-column", "id"],
+        ["images", "--top-k", "0"],
+        ["images", "-f", "parquet"],
+        ["images", "-o", "/dev/null", "-f", "fits"],
+    ],
+)
+def test_options_that_make_no_sense_together(nested: Path, arguments: list[str]) -> None:
+    """One line, exit code 2, and nothing is done."""
+    (nested / "cat.csv").write_text("file,id\nimages/a.jpg,1\n")
+    result = run(*arguments, cwd=nested)
+    assert (result.returncode, result.stdout, "Traceback" in result.stderr) == (2, "", False)
+
+
+def test_catalogue_paths_start_at_a_folder_that_is_named(nested: Path) -> None:
+    """Else beside the catalogue."""
+    (nested / "lists").mkdir()
+    (nested / "lists" / "cat.csv").write_text("file,z\nsub/c.jpg,0.5\n")
+    result = run("images", "--catalog", "lists/cat.csv", cwd=nested)
+    assert (result.returncode, paths(result)) == (0, ["images/sub/c.jpg"])
+    assert run("--catalog", "lists/cat.csv", cwd=nested).returncode == 1
+
+
+def test_a_terminal_without_colours(nested: Path) -> None:
+    """NO_COLOR is heeded; without it the classes are coloured."""
+    for environment, coloured in (({"NO_COLOR": "1"}, False), ({}, True)):
+        controller, terminal = pty.openpty()
+        variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        process = subprocess.Popen(
+            [*COMMAND, "images"], cwd=nested, stdout=terminal, stderr=terminal, stdin=terminal,
+            env=variables | {"TERM": "xterm-256color"} | environment,
+        )  # fmt: skip
+        os.close(terminal)
+        shown = b""
+        try:
+            while part := os.read(controller, 4096):
+                shown += part
+        except OSError:
+            pass
+        os.close(controller)
+        assert process.wait(timeout=60) == 0
+        assert (b"\x1b[38;5;" in shown) == coloured
+
+
+def test_shell_completion() -> None:
+    """The shells ask for options and for the embedded models."""
+    environment = {"_GALAXY_CLASSIFY_COMPLETE": "complete_bash"}
+    code = "import sys; sys.argv[0] = 'galaxy-classify'; from galaxy_classify.cli import main; main()"
+    for words, expected in (("galaxy-classify --thre", "--threads"), ("galaxy-classify -m seed", "seed-mlp")):
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env=os.environ | environment | {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)},
+            check=False,
+        )
+        assert expected in result.stdout.split()
