@@ -39,6 +39,7 @@ def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterat
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
     from rich.text import Text
 
     class Images(ProgressColumn):
@@ -49,7 +50,7 @@ def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterat
     bar = Progress(
         SpinnerColumn(),
         BarColumn(),
-        Images(),
+        Images(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),
