@@ -163,12 +163,7 @@ class Job:
         return done_rows(path, self.output_format, self.classifier.model.description.classes)
 
     def _provenance(self) -> dict[str, Any]:
-        return provenance(
-            self.classifier.model,
-            threshold=self.threshold,
-            max_pixels=self.classifier.max_pixels,
-            exact=self.classifier.exact,
-        )
+        return provenance(self.classifier, threshold=self.threshold)
 
     def _writer(self, stream: RecordStream) -> Writer:
         classes = self.classifier.model.description.classes
