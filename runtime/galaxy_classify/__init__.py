@@ -18,6 +18,7 @@ from galaxy_classify.errors import (
     ParityError,
     UsageError,
 )
+from galaxy_classify.fits_options import FitsOptions
 from galaxy_classify.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataError",
+    "FitsOptions",
     "GalaxyClassifier",
     "GalaxyClassifyError",
     "ImageError",

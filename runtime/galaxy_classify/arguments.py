@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.fits_options import FitsOptions
 from galaxy_classify.imagefile import ModelInput, decode_model_input, load_within
 from galaxy_classify.preprocessing import model_pixels
 from galaxy_classify.resizing import Resizer
@@ -70,7 +71,7 @@ def as_images(images: Any) -> Iterable[Any]:
     return images
 
 
-def as_model_input(image: Any, resizer: Resizer, max_pixels: int) -> ModelInput:
+def as_model_input(image: Any, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> ModelInput:
     """Turn an image in memory into a model's input.
 
     Parameters
@@ -81,6 +82,8 @@ def as_model_input(image: Any, resizer: Resizer, max_pixels: int) -> ModelInput:
         Resizes to the size that the model wants.
     max_pixels : int
         Images with more pixels are not decoded.
+    fits : FitsOptions
+        How FITS content is read and coloured.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def as_model_input(image: Any, resizer: Resizer, max_pixels: int) -> ModelInput:
         If it is anything else, too large, damaged, has no finite values, or is no picture of anything.
     """
     if isinstance(image, bytes):
-        return decode_model_input(io.BytesIO(image), resizer, max_pixels)
+        return decode_model_input(io.BytesIO(image), resizer, max_pixels, fits)
     return ModelInput(model_pixels(_decoded(image, max_pixels), resizer))
 
 

@@ -10,12 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from galaxy_classify.arguments import ImageLike, NamedImage, PathLike, Where, as_images, as_input, as_model_input
+from galaxy_classify.contract import Preprocessing
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.embedded import ModelSource, find_model
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.imagefile import ModelInput, read_model_input
+from galaxy_classify.fits_options import AS_IN_HEADERS, FitsOptions
+from galaxy_classify.imagefile import ModelInput, read_model_input, read_picture
 from galaxy_classify.model import OnnxModel
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
@@ -43,6 +46,11 @@ class GalaxyClassifier:
     max_pixels : int, optional
         Images with more pixels are refused before they are decoded. Above twice the default, Pillow's own limit
         (``PIL.Image.MAX_IMAGE_PIXELS``) must be raised as well, which is a setting of the whole process.
+    crop : float, optional
+        Side of the central square that the model sees of an image, as a fraction of the shorter edge; by default what
+        the model was trained with. Images that have the model's size are seen whole in any case.
+    fits : FitsOptions, optional
+        How FITS files are read and coloured; by default as their headers say.
 
     Attributes
     ----------
@@ -54,7 +62,8 @@ class GalaxyClassifier:
     ModelError
         If the model is missing, damaged, or breaks the contract.
     UsageError
-        If `threads` or `max_pixels` is below 1, the provider is not there, or the classifier is used after `close`.
+        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], the provider is not there, or the classifier
+        is used after `close`.
 
     Notes
     -----
@@ -79,18 +88,24 @@ class GalaxyClassifier:
         *,
         exact: bool = False,
         provider: str = AUTO,
+        crop: float | None = None,
+        fits: FitsOptions | None = None,
     ) -> None:
         for name, value in (("threads", threads), ("max_pixels", max_pixels)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}, it must be at least 1")
+        if crop is not None and not 0.0 < crop <= 1.0:
+            raise UsageError(f"crop is {crop}, it must be above 0 and at most 1")
         self.threads = threads or available_threads()
         self.max_pixels = max_pixels
         self.exact = exact
+        self.crop = crop
+        self.fits = fits or AS_IN_HEADERS
         self._load(find_model(model), provider)
 
     def _load(self, source: ModelSource, provider: str) -> None:
         self._model: OnnxModel | None = OnnxModel(source, provider)
-        self._resizer = Resizer(self._model.input_size, self._model.description.preprocessing, fast=not self.exact)
+        self._resizer = Resizer(self._model.input_size, self.preprocessing, fast=not self.exact)
         self.classes_: NDArray[np.str_] = np.array(self._model.description.classes)
         LOGGER.info("loaded model %s from %s", self._model.identity, source.path)
 
@@ -100,6 +115,12 @@ class GalaxyClassifier:
         if self._model is None:
             raise UsageError("the classifier was closed")
         return self._model
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What happens to an image before the model sees it: as the model says, but for a `crop` that was given."""
+        trained = self.model.description.preprocessing
+        return trained if self.crop is None else replace(trained, crop_fraction=self.crop)
 
     def close(self) -> None:
         """Release the model; the classifier cannot be used any more."""
@@ -116,12 +137,14 @@ class GalaxyClassifier:
         source = self.model.source
         state = {"model": source.name or source.path, "sha256": self.model.sha256}
         options = {"threads": self.threads, "max_pixels": self.max_pixels, "exact": self.exact}
-        return state | options | {"provider": self.model.provider}
+        return state | options | {"provider": self.model.provider, "crop": self.crop, "fits": self.fits}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.threads = state["threads"]
         self.max_pixels = state["max_pixels"]
         self.exact = state["exact"]
+        self.crop = state["crop"]
+        self.fits = state["fits"]
         self._load(replace(find_model(state["model"]), sha256=state["sha256"]), state["provider"])
 
     def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
@@ -212,6 +235,27 @@ class GalaxyClassifier:
         results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
         return (prediction for batch in results for prediction in batch)
 
+    def picture(self, path: str) -> Image.Image:
+        """Return the part of an image file that the model sees, before the resize.
+
+        Parameters
+        ----------
+        path : str
+            Image file, as `classify` takes it.
+
+        Returns
+        -------
+        PIL.Image.Image
+            In mode RGB, upright: the central crop, or all of an image that has the model's size.
+
+        Raises
+        ------
+        ImageError
+            If the image cannot be decoded, or is too small.
+        """
+        picture = read_picture(path, self._resizer, self.max_pixels, self.fits)
+        return picture.rgb.crop(picture.box)
+
     def _classify_batch(
         self, model: OnnxModel, batch: list[tuple[str, ImageLike | Where]], threshold: float
     ) -> list[Prediction]:
@@ -220,9 +264,9 @@ class GalaxyClassifier:
         for path, image in batch:
             try:
                 inputs.append(
-                    read_model_input(path, self._resizer, self.max_pixels)
+                    read_model_input(path, self._resizer, self.max_pixels, self.fits)
                     if image is Where.IN_FILE
-                    else as_model_input(image, self._resizer, self.max_pixels)
+                    else as_model_input(image, self._resizer, self.max_pixels, self.fits)
                 )
             except ImageError as error:
                 inputs.append(str(error))
@@ -239,7 +283,7 @@ class GalaxyClassifier:
         pixels = []
         for number, image in numbered:
             try:
-                pixels.append(as_model_input(image, self._resizer, self.max_pixels).pixels)
+                pixels.append(as_model_input(image, self._resizer, self.max_pixels, self.fits).pixels)
             except ImageError as error:
                 raise ImageError(f"image {number}: {error}") from None
         return model.run(np.stack(pixels))

@@ -11,8 +11,9 @@ from typing import Final
 
 from galaxy_classify.source import Source
 
+FITS_SUFFIXES: Final = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fz")
 #: Suffixes by which a file in a folder is taken for an image. A file named outright needs none of them.
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", *FITS_SUFFIXES)
 
 
 @dataclass(slots=True)

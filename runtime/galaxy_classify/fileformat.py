@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Pillow registers more than 40 formats; these are the ones that galaxy images come in.
+#: Pillow registers more than 40 formats; these are the ones that pictures of galaxies come in.
 FORMATS: Final = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
+#: Formats that can be read, FITS with astropy.
+SUPPORTED: Final = (*FORMATS, "FITS")
+
+FITS_SIGNATURE: Final = b"SIMPLE  ="
+GZIP_SIGNATURE: Final = b"\x1f\x8b"
 
 #: Bytes that a file of each format has at an offset.
 SIGNATURES: Final = (
@@ -16,7 +21,7 @@ SIGNATURES: Final = (
     (8, b"WEBP", "WEBP"),
     (0, b"BM", "BMP"),
     (0, b"GIF8", "GIF"),
-    (0, b"SIMPLE  =", "FITS"),
+    (0, FITS_SIGNATURE, "FITS"),
     (0, b"\x89HDF\r\n\x1a\n", "HDF5"),
     (0, b"\x93NUMPY", "NumPy"),
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
@@ -28,7 +33,7 @@ SIGNATURES: Final = (
     (0, b"P5", "PGM"),
     (0, b"P6", "PPM"),
     (0, b"%PDF", "PDF"),
-    (0, b"\x1f\x8b", "gzip"),
+    (0, GZIP_SIGNATURE, "gzip"),
     (0, b"PK\3\4", "ZIP"),
 )
 SIGNATURE_BYTES: Final = max(offset + len(signature) for offset, signature, _ in SIGNATURES)
@@ -49,10 +54,10 @@ def why_not_an_image(head: bytes) -> str:
 
     Examples
     --------
-    >>> why_not_an_image(b"SIMPLE  =                    T")
-    'unsupported format: FITS (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)'
+    >>> why_not_an_image(b"%PDF-1.7")
+    'unsupported format: PDF (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF, FITS)'
     >>> why_not_an_image(b"<html>404 Not Found</html>")
-    'not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)'
+    'not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF, FITS)'
     """
     if not head:
         return "empty file"
@@ -60,5 +65,5 @@ def why_not_an_image(head: bytes) -> str:
         if head.startswith(signature, offset):
             if name in FORMATS:
                 return f"damaged or incomplete image: its {name} header cannot be read"
-            return f"unsupported format: {name} (supported: {', '.join(FORMATS)})"
-    return f"not an image (supported: {', '.join(FORMATS)})"
+            return f"unsupported format: {name} (supported: {', '.join(SUPPORTED)})"
+    return f"not an image (supported: {', '.join(SUPPORTED)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -13,10 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from galaxy_classify.band_files import BROAD_BANDS, band_file, is_joined
+from galaxy_classify.colour import choose_colouring, default_bands
 from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.errors import ImageError
 from galaxy_classify.fileformat import FORMATS, SIGNATURE_BYTES, why_not_an_image
-from galaxy_classify.preprocessing import model_pixels
+from galaxy_classify.fits_image import fits_content
+from galaxy_classify.fits_options import AS_IN_HEADERS, FitsOptions
+from galaxy_classify.fits_picture import band_files_picture, fits_picture
+from galaxy_classify.preprocessing import Picture, picture_of, pixels_of
 from galaxy_classify.resizing import Resizer
 
 FIRST_FRAME: Final = "first frame of several"
@@ -38,61 +43,115 @@ class ModelInput:
     note: str = ""
 
 
-def read_model_input(path: str, resizer: Resizer, max_pixels: int = MAX_PIXELS) -> ModelInput:
+def read_model_input(
+    path: str, resizer: Resizer, max_pixels: int = MAX_PIXELS, fits: FitsOptions = AS_IN_HEADERS
+) -> ModelInput:
     """Decode an image file in full and turn it into a model's input.
 
     Parameters
     ----------
     path : str
-        Image file.
+        Image file; or where `fits` has a pattern, a path with ``{band}`` for the FITS files of all bands.
     resizer : Resizer
         Resizes to the size that the model wants.
     max_pixels : int, optional
         Images with more pixels are not decoded.
+    fits : FitsOptions, optional
+        How FITS files are read and coloured.
 
     Returns
     -------
     ModelInput
-        Pixels, and a note if the file holds more than one picture.
+        Pixels, and a note if the file holds more than one picture or is FITS.
 
     Raises
     ------
     ImageError
-        If the file cannot be read, is not a whole image in one of `FORMATS`, or is no picture of
+        If the file cannot be read, is not a whole image in one of `SUPPORTED`, or is no picture of
         anything; the message is a short reason that does not repeat the path.
     """
-    with _open_regular_file(path) as file:
-        return decode_model_input(file, resizer, max_pixels)
+    return _model_input(read_picture(path, resizer, max_pixels, fits), resizer)
 
 
-def decode_model_input(file: BinaryIO, resizer: Resizer, max_pixels: int = MAX_PIXELS) -> ModelInput:
+def decode_model_input(
+    file: BinaryIO, resizer: Resizer, max_pixels: int = MAX_PIXELS, fits: FitsOptions = AS_IN_HEADERS
+) -> ModelInput:
     """Decode an image from an open file, as `read_model_input` does.
 
     Parameters
     ----------
     file : binary file
         Encoded image; it must be seekable.
-    resizer, max_pixels
+    resizer, max_pixels, fits
         As for `read_model_input`.
 
     Returns
     -------
     ModelInput
-        Pixels, and a note if the file holds more than one picture.
+        Pixels, and a note if the file holds more than one picture or is FITS.
 
     Raises
     ------
     ImageError
-        If it is not a whole image in one of `FORMATS`, or is no picture of anything.
+        If it is not a whole image in one of `SUPPORTED`, or is no picture of anything.
     """
+    return _model_input(_decode_picture(file, resizer, max_pixels, fits), resizer)
+
+
+def _model_input(picture: Picture, resizer: Resizer) -> ModelInput:
+    return ModelInput(pixels_of(picture, resizer), picture.note)
+
+
+def read_picture(path: str, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
+    """Decode an image file in full, before the resize.
+
+    Parameters
+    ----------
+    path, resizer, max_pixels, fits
+        As for `read_model_input`.
+
+    Returns
+    -------
+    Picture
+        At least the part that the model sees.
+
+    Raises
+    ------
+    ImageError
+        As `read_model_input` does, but a constant image passes.
+    """
+    if fits.pattern is not None and is_joined(path):
+        return _read_band_files(path, resizer, max_pixels, fits)
+    with _open_regular_file(path) as file:
+        return _decode_picture(file, resizer, max_pixels, fits)
+
+
+def _decode_picture(file: BinaryIO, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
+    with image_errors():
+        if content := fits_content(file, max_pixels):
+            return fits_picture(content, resizer, max_pixels, fits)
     try:
         with image_errors(), Image.open(file, formats=FORMATS) as image:
             note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
             load_within(image, max_pixels)
-            return ModelInput(model_pixels(image, resizer), note)
+            return picture_of(image, resizer, note)
     except UnidentifiedImageError:
         file.seek(0)
         raise ImageError(why_not_an_image(file.read(SIGNATURE_BYTES))) from None
+
+
+def _read_band_files(path: str, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
+    there = [band for band in BROAD_BANDS if os.path.exists(band_file(path, band))]
+    colouring = choose_colouring(fits.bands or default_bands(there, fits.recipe), fits.recipe)
+    with ExitStack() as stack:
+        files = {}
+        for band in colouring.bands:
+            name = band_file(path, band)
+            if not os.path.exists(name):
+                raise ImageError(f"no file for band {band}")
+            files[band] = stack.enter_context(_open_regular_file(name))
+        with image_errors():
+            return band_files_picture(files, colouring, resizer, max_pixels, fits)
 
 
 def load_within(image: Image.Image, max_pixels: int) -> None:
@@ -120,7 +179,7 @@ def load_within(image: Image.Image, max_pixels: int) -> None:
 
 @contextmanager
 def image_errors() -> Iterator[None]:
-    """Turn what Pillow raises on a bad image into an `ImageError`; a format that it does not know passes through.
+    """Turn what Pillow and astropy raise on a bad image into an `ImageError`, but for a format unknown to Pillow.
 
     Raises
     ------
@@ -134,7 +193,8 @@ def image_errors() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError("too many pixels: more than Pillow's own limit") from None
     except Exception as error:
-        # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
+        # On damaged files Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more, and so does
+        # astropy.
         raise ImageError(f"damaged or incomplete image: {_one_line(error)}") from error
 
 

@@ -66,13 +66,7 @@ class Job:
     @property
     def provenance(self) -> dict[str, Any]:
         """What the rows are made with."""
-        return provenance(
-            self.classifier.model,
-            self.layout,
-            threshold=self.threshold,
-            max_pixels=self.classifier.max_pixels,
-            exact=self.classifier.exact,
-        )
+        return provenance(self.classifier, self.layout, threshold=self.threshold)
 
     def to_standard_output(self, sources: Iterator[Source]) -> None:
         """Classify the inputs and write the rows to standard output."""

@@ -1,20 +1,44 @@
 """From a decoded image to the pixels that a model sees: RGB, central crop, resize.
 
 This is the only place where it is done: training from image folders, the parity gate and the
-runtime all call `model_pixels`, so that they cannot drift apart.
+runtime all go through it, so that they cannot drift apart.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from galaxy_classify.errors import ImageError
-from galaxy_classify.resizing import Resizer
+from galaxy_classify.resizing import Box, Resizer
 
 #: Images with a shorter edge than this hold no galaxy that could be told from noise.
 MIN_EDGE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image in colour, and the part of it that a model sees.
+
+    Parameters
+    ----------
+    rgb : PIL.Image.Image
+        In mode RGB, upright.
+    box : tuple of int
+        Left, upper, right and lower edge of the part, in pixels.
+    lossy : bool
+        Whether it was a JPEG, whose compression has changed the pixels by more than a fast resize does.
+    note : str
+        What should be known about the image although it could be used; empty as a rule.
+    """
+
+    rgb: Image.Image
+    box: Box
+    lossy: bool = False
+    note: str = ""
 
 
 def central_crop_box(width: int, height: int, crop_fraction: float) -> tuple[int, int, int, int]:
@@ -45,19 +69,101 @@ def central_crop_box(width: int, height: int, crop_fraction: float) -> tuple[int
     return left, top, left + crop, top + crop
 
 
-def model_pixels(image: Image.Image, resizer: Resizer) -> NDArray[np.uint8]:
-    """Turn a decoded image into a model's input.
+def seen_box(width: int, height: int, resizer: Resizer) -> Box:
+    """Return the part of an image that a model sees.
 
-    The crop is cut out before the resize, so that the filter does not see beyond it. An image that
-    already has the model's size is used as it is: it is taken to be cropped already, as GalaxyMNIST's are.
+    An image that already has the model's size is seen whole: it is taken to be cropped already, as GalaxyMNIST's are.
+
+    Parameters
+    ----------
+    width, height : int
+        Size of the image in pixels.
+    resizer : Resizer
+        Knows the model's size and its crop.
+
+    Returns
+    -------
+    tuple of int
+        Left, upper, right and lower edge in pixels.
+
+    Raises
+    ------
+    ImageError
+        If the image is too small.
+    """
+    if min(width, height) < MIN_EDGE:
+        raise ImageError(f"image too small: {width} x {height} pixels, at least {MIN_EDGE} are needed")
+    if (height, width) == resizer.size:
+        return 0, 0, width, height
+    return central_crop_box(width, height, resizer.preprocessing.crop_fraction)
+
+
+def picture_of(image: Image.Image, resizer: Resizer, note: str = "") -> Picture:
+    """Turn a decoded image into a picture of which the model sees a part.
 
     Parameters
     ----------
     image : PIL.Image.Image
         A decoded image of any size and mode; its EXIF orientation is applied.
     resizer : Resizer
-        Resizes to the size that the model wants. It may save time on JPEGs only, whose compression has changed the
-        pixels by more already.
+        Knows the model's size and its crop.
+    note : str, optional
+        What should be known about the image.
+
+    Raises
+    ------
+    ImageError
+        If the image is too small, or has pixels that cannot be scaled to 8 bit.
+    """
+    upright = ImageOps.exif_transpose(image)
+    box = seen_box(upright.width, upright.height, resizer)
+    return Picture(to_rgb(upright), box, lossy=image.format == "JPEG", note=note)
+
+
+def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
+    """Turn a picture into a model's input.
+
+    The part that the model sees is cut out before the resize, so that the filter does not see beyond it.
+
+    Parameters
+    ----------
+    picture : Picture
+        For this model.
+    resizer : Resizer
+        Resizes to the size that the model wants. It may save time on JPEGs only.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        RGB pixels.
+
+    Raises
+    ------
+    ImageError
+        If the image is constant.
+    """
+    height, width = resizer.size
+    if picture.rgb.size == (width, height):
+        pixels = np.asarray(picture.rgb)
+    else:
+        pixels = resizer(picture.rgb, picture.box, exact=not picture.lossy)
+    margin = resizer.preprocessing.margin
+    seen = pixels[margin : height - margin, margin : width - margin]
+    # The first row settles it for nearly every image.
+    if (seen[0] == seen[0, 0]).all() and (seen == seen[0, 0]).all():
+        raise ImageError("constant image: every pixel that the model would see is the same")
+    return pixels
+
+
+def model_pixels(image: Image.Image, resizer: Resizer) -> NDArray[np.uint8]:
+    """Turn a decoded image into a model's input.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        As for `picture_of`.
+    resizer : Resizer
+        Of the model.
 
     Returns
     -------
@@ -69,21 +175,7 @@ def model_pixels(image: Image.Image, resizer: Resizer) -> NDArray[np.uint8]:
     ImageError
         If the image is too small, is constant, or has pixels that cannot be scaled to 8 bit.
     """
-    if min(image.size) < MIN_EDGE:
-        raise ImageError(f"image too small: {image.width} x {image.height} pixels, at least {MIN_EDGE} are needed")
-    rgb = to_rgb(ImageOps.exif_transpose(image))
-    height, width = resizer.size
-    if rgb.size == (width, height):
-        pixels = np.asarray(rgb)
-    else:
-        box = central_crop_box(rgb.width, rgb.height, resizer.preprocessing.crop_fraction)
-        pixels = resizer(rgb, box, exact=image.format != "JPEG")
-    margin = resizer.preprocessing.margin
-    seen = pixels[margin : height - margin, margin : width - margin]
-    # The first row settles it for nearly every image.
-    if (seen[0] == seen[0, 0]).all() and (seen == seen[0, 0]).all():
-        raise ImageError("constant image: every pixel that the model would see is the same")
-    return pixels
+    return pixels_of(picture_of(image, resizer), resizer)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from galaxy_classify import __version__
 from galaxy_classify.contract import CONTRACT_VERSION
 from galaxy_classify.layout import RowLayout
-from galaxy_classify.model import OnnxModel
+
+if TYPE_CHECKING:
+    from galaxy_classify.classifier import GalaxyClassifier
 
 
-def provenance(
-    model: OnnxModel, layout: RowLayout, *, threshold: float, max_pixels: int, exact: bool
-) -> dict[str, Any]:
+def provenance(classifier: GalaxyClassifier, layout: RowLayout, *, threshold: float) -> dict[str, Any]:
     """Describe everything that the rows of a result depend on besides their inputs.
 
     Parameters
     ----------
-    model : OnnxModel
-        The model in use.
+    classifier : GalaxyClassifier
+        With its model and options.
     layout : RowLayout
         The columns of the result.
     threshold : float
         Confidence below which a row is called uncertain.
-    max_pixels : int
-        Images with more pixels are refused.
-    exact : bool
-        Whether JPEGs, too, are resized by Pillow.
 
     Returns
     -------
     dict
         Package and its version, the exact model, preprocessing and options, ready for JSON.
     """
+    model, fits = classifier.model, classifier.fits
     description = model.description
     return {
         "package": "galaxy-classify",
@@ -44,13 +41,14 @@ def provenance(
             "sha256": model.sha256,
             "contract": CONTRACT_VERSION,
         },
-        "preprocessing": asdict(description.preprocessing) | {"size": list(model.input_size)},
+        "preprocessing": asdict(classifier.preprocessing) | {"size": list(model.input_size)},
         "options": {
             "threshold": threshold,
             "top_k": layout.top,
             "catalog_columns": [column.name for column in layout.carried],
-            "max_pixels": max_pixels,
-            "exact": exact,
+            "max_pixels": classifier.max_pixels,
+            "exact": classifier.exact,
             "provider": model.provider,
+            "fits": asdict(fits) | {"bands": None if fits.bands is None else list(fits.bands)},
         },
     }

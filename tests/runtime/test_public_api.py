@@ -14,6 +14,7 @@ def test_the_public_names_are_locked() -> None:
     """A name that disappears breaks pipelines."""
     assert galaxy_classify.__all__ == [
         "DataError",
+        "FitsOptions",
         "GalaxyClassifier",
         "GalaxyClassifyError",
         "ImageError",

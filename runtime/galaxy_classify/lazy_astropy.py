@@ -1,0 +1,37 @@
+"""Astropy, which only FITS files need, and only where there are some."""
+
+from __future__ import annotations
+
+import threading
+from importlib import import_module
+from typing import Any, Final
+
+from galaxy_classify.errors import ImageError
+
+# Two threads that begin to import a package with circular imports may each see the other's half.
+_IMPORTING: Final = threading.Lock()
+
+
+def astropy_module(name: str) -> Any:
+    """Import a module of astropy's.
+
+    Parameters
+    ----------
+    name : str
+        Below ``astropy``, for example ``io.fits``.
+
+    Returns
+    -------
+    module
+        The module.
+
+    Raises
+    ------
+    ImageError
+        If astropy is not installed.
+    """
+    with _IMPORTING:
+        try:
+            return import_module(f"astropy.{name}")
+        except ImportError:
+            raise ImageError("FITS needs astropy: pip install 'galaxy-classify[fits]'") from None
