@@ -16,9 +16,12 @@ from galaxy_classify.writers import OutputFormat
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 INPUT: Final = "Input"
+FITS: Final = "FITS"
 OUTPUT: Final = "Output"
 MODEL: Final = "Model and machine"
 ABOUT: Final = "About"
+#: What the help shows as the value of an option that takes none.
+FLAG: Final = " "
 
 
 @app.command(
@@ -26,19 +29,17 @@ ABOUT: Final = "About"
     "3 model unusable, 130 interrupted.",
 )
 def classify(
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="INPUT...", help="Image files, folders, - for paths on stdin.", show_default=False),
-    ] = None,
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT...", hidden=True)] = None,
     from_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Take paths from a list, one a line.", rich_help_panel=INPUT)
+        str | None, typer.Option(metavar="FILE", help="Paths from a list, one a line.", rich_help_panel=INPUT)
     ] = None,
     no_recursive: Annotated[
-        bool, typer.Option("--no-recursive", help="Leave folders within folders out.", rich_help_panel=INPUT)
+        bool,
+        typer.Option("--no-recursive", metavar=FLAG, help="Leave folders within folders out.", rich_help_panel=INPUT),
     ] = False,
     catalog: Annotated[
         str | None,
-        typer.Option(metavar="TABLE", help="Take paths from a CSV, Parquet or FITS table.", rich_help_panel=INPUT),
+        typer.Option(metavar="TABLE", help="Paths from a CSV, Parquet or FITS table.", rich_help_panel=INPUT),
     ] = None,
     path_column: Annotated[
         str, typer.Option(metavar="NAME", help="Its column of paths.", rich_help_panel=INPUT)
@@ -47,12 +48,31 @@ def classify(
         str | None,
         typer.Option(metavar="NAME", help="Its column that comes first in the result.", rich_help_panel=INPUT),
     ] = None,
+    crop: Annotated[
+        float | None,
+        typer.Option(metavar="FRACTION", help="Part of the shorter edge that is looked at.", rich_help_panel=INPUT),
+    ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on with files that come into the folders.", rich_help_panel=INPUT)
+        bool,
+        typer.Option(
+            "--watch", metavar=FLAG, help="Go on with files that come into the folders.", rich_help_panel=INPUT
+        ),
     ] = False,
     max_pixels: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Refuse images with more pixels.", rich_help_panel=INPUT)
+        int, typer.Option(metavar="N", help="Refuse images with more pixels.", hidden=True, rich_help_panel=INPUT)
     ] = MAX_PIXELS,
+    bands: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Planes in order, as in grz.", rich_help_panel=FITS)
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Colours: galaxy-zoo-decals, lupton.", rich_help_panel=FITS)
+    ] = None,
+    hdu: Annotated[
+        str | None, typer.Option(metavar="HDU", help="Number or name of the image's HDU.", rich_help_panel=FITS)
+    ] = None,
+    fits_pattern: Annotated[
+        str | None, typer.Option(metavar="NAME", help='A file a band: "{id}-{band}.fits".', rich_help_panel=FITS)
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, not to stdout.", rich_help_panel=OUTPUT),
@@ -63,21 +83,26 @@ def classify(
             "--format",
             "-f",
             metavar="NAME",
-            help="Default: FILE's suffix; a table on a terminal, else CSV.",
+            help="Default: by suffix; on a terminal a table.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
     threshold: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, metavar="P", help="Below this confidence: uncertain.", rich_help_panel=OUTPUT),
+        typer.Option(metavar="P", help="Below this confidence: uncertain.", rich_help_panel=OUTPUT),
     ] = THRESHOLD,
     top_k: Annotated[
-        int, typer.Option(min=1, metavar="K", help="Name the K most probable classes.", rich_help_panel=OUTPUT)
+        int, typer.Option(metavar="K", help="Name the K most probable classes.", rich_help_panel=OUTPUT)
     ] = 1,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue FILE where an interrupted run stopped.", rich_help_panel=OUTPUT)
+        bool,
+        typer.Option(
+            "--resume", metavar=FLAG, help="Continue FILE where an interrupted run stopped.", rich_help_panel=OUTPUT
+        ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.", rich_help_panel=OUTPUT)] = False,
+    force: Annotated[
+        bool, typer.Option("--force", metavar=FLAG, help="Replace FILE if it exists.", rich_help_panel=OUTPUT)
+    ] = False,
     report: Annotated[
         str | None,
         typer.Option(metavar="HTML", help="Write a page with pictures and a summary.", rich_help_panel=OUTPUT),
@@ -88,48 +113,64 @@ def classify(
     sort_into: Annotated[
         str | None, typer.Option(metavar="DIR", help="Copy images into class folders.", rich_help_panel=OUTPUT)
     ] = None,
-    link: Annotated[bool, typer.Option("--link", help="Link them instead.", rich_help_panel=OUTPUT)] = False,
+    link: Annotated[
+        bool, typer.Option("--link", metavar=FLAG, help="Link them instead.", rich_help_panel=OUTPUT)
+    ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress, no summary on stderr.", rich_help_panel=OUTPUT)
+        bool,
+        typer.Option("--quiet", "-q", metavar=FLAG, help="No progress, no summary on stderr.", rich_help_panel=OUTPUT),
     ] = False,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             "-m",
-            metavar="NAME_OR_FILE",
+            metavar="NAME",
             envvar="GALAXY_MODEL",
-            help="Embedded model or ONNX file.",
+            help="Embedded, or ONNX file.",
             autocompletion=lambda: list(embedded_models()),
             rich_help_panel=MODEL,
         ),
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="JPEGs bit for bit as in training: slower.", rich_help_panel=MODEL)
+        bool,
+        typer.Option("--exact", metavar=FLAG, help="JPEGs bit for bit as in training: slower.", rich_help_panel=MODEL),
     ] = False,
     provider: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, openvino, coreml, …", rich_help_panel=MODEL)
+        str,
+        typer.Option(
+            metavar="NAME", help="auto, cpu, cuda, openvino, coreml, …", show_default=False, rich_help_panel=MODEL
+        ),
     ] = AUTO,
     threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Default: what this process may use.", rich_help_panel=MODEL)
+        int | None, typer.Option(metavar="N", help="Default: what this process may use.", rich_help_panel=MODEL)
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Images that a worker takes at once.", rich_help_panel=MODEL)
+        int, typer.Option(metavar="N", help="Images a worker takes at once.", hidden=True, rich_help_panel=MODEL)
     ] = BATCH_SIZE,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Check decoding and inference: exit code 0 or 3.", rich_help_panel=ABOUT)
+        bool,
+        typer.Option(
+            "--self-test", metavar=FLAG, help="Check decoding and inference: exit code 0 or 3.", rich_help_panel=ABOUT
+        ),
     ] = False,
     list_models: Annotated[
-        bool, typer.Option("--list-models", help="Embedded models, the default first.", rich_help_panel=ABOUT)
+        bool,
+        typer.Option("--list-models", metavar=FLAG, help="Embedded models, the default first.", rich_help_panel=ABOUT),
     ] = False,
     model_card: Annotated[
-        bool, typer.Option("--model-card", help="The model's data, figures and limits.", rich_help_panel=ABOUT)
+        bool,
+        typer.Option("--model-card", metavar=FLAG, help="The model's data, figures and limits.", rich_help_panel=ABOUT),
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="The package's and the model's version.", rich_help_panel=ABOUT)
+        bool,
+        typer.Option("--version", metavar=FLAG, help="The package's and the model's version.", rich_help_panel=ABOUT),
     ] = False,
 ) -> None:
-    """Classify galaxy images: one row for each input, in order, failures included."""
+    """Classify galaxy images: one row for each input, in order, failures included.
+
+    INPUT: image files, folders, quoted patterns, and - for paths on stdin.
+    """
     if version:
         show_version(model)
         return
@@ -165,6 +206,11 @@ def classify(
         quiet=quiet,
         model=model,
         provider=provider,
+        bands=bands,
+        recipe=recipe,
+        hdu=hdu,
+        fits_pattern=fits_pattern,
+        crop=crop,
         exact=exact,
         threads=threads,
         batch_size=batch_size,
@@ -175,4 +221,11 @@ def classify(
 
 def main() -> None:
     """Run ``galaxy-classify``."""
-    run(app)
+    command = typer.main.get_command(app)
+    for option in command.params:
+        # One line of two is enough for a screen that is full already.
+        if option.name == "install_completion":
+            option.help, option.metavar, option.rich_help_panel = "Completion for this shell.", FLAG, ABOUT  # type: ignore[attr-defined]
+        elif option.name == "show_completion":
+            option.hidden = True  # type: ignore[attr-defined]
+    run(command)

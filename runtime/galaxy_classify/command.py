@@ -15,13 +15,15 @@ from typing import Any
 import typer
 
 from galaxy_classify.allocator import keep_freed_memory
+from galaxy_classify.band_files import BROAD_BANDS, BandPattern, existing_files, is_joined
 from galaxy_classify.catalog import Catalog, open_catalog
 from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.commandline import EXIT_INTERRUPTED, did_you_mean, require_extra
 from galaxy_classify.defaults import MAX_PIXELS
-from galaxy_classify.discovery import Discovery, from_list
+from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import UsageError
 from galaxy_classify.evaluation import Evaluation
+from galaxy_classify.fits_options import FitsOptions, parse_bands, parse_hdu
 from galaxy_classify.job import Job
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.options import Options
@@ -57,7 +59,13 @@ class Command:
         if options.watch:
             require_extra("watch", ("watchfiles",))
         self.output = self._output()
-        self.discovery = Discovery(options.recursive)
+        self.fits = FitsOptions(
+            None if options.bands is None else parse_bands(options.bands),
+            options.recipe,
+            None if options.hdu is None else parse_hdu(options.hdu),
+            options.fits_pattern,
+        )
+        self.discovery = self._discovery()
 
     def run(self) -> int:
         """Classify all inputs, and return the exit code."""
@@ -71,7 +79,7 @@ class Command:
             classes, options.top_k, *((self.catalog.columns, self.catalog.first) if self.catalog else ())
         )
         self.evaluation = Evaluation(options.labels, classes) if options.labels else None
-        self.sorter = Sorter(options.sort_into, link=options.link) if options.sort_into else None
+        self.sorter = Sorter(options.sort_into, link=options.link, files=self._files) if options.sort_into else None
         observers = [part.see for part in (self.evaluation, self.sorter) if part is not None]
         self.job = Job(classifier, self.format, layout, options.threshold, options.batch_size, observers)
         started = time.monotonic()
@@ -89,6 +97,16 @@ class Command:
             return 0
         return 1 if self.job.tally.failed or (self.sorter is not None and self.sorter.failed) else 0
 
+    def _discovery(self) -> Discovery:
+        pattern = self.options.fits_pattern
+        return Discovery(self.options.recursive, None if pattern is None else BandPattern(pattern))
+
+    def _files(self, path: str) -> list[str]:
+        """Return the files of an input: one, or one for each band."""
+        if self.options.fits_pattern is None or not is_joined(path):
+            return [path]
+        return existing_files(path, self.fits.bands or BROAD_BANDS)
+
     def _output(self) -> OutputFile | None:
         if self.options.output is None:
             return None
@@ -105,11 +123,17 @@ class Command:
 
         options = self.options
         keep_freed_memory()
-        # What Pillow warns of, a row says; and its own limit must not undercut the one that was asked for.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+        # What Pillow and Astropy warn of, a row says; and Pillow's own limit must not undercut the one asked for.
+        warnings.filterwarnings("ignore", module=r"(PIL|astropy)\.")
         Image.MAX_IMAGE_PIXELS = max(options.max_pixels, MAX_PIXELS)
         return GalaxyClassifier(
-            options.model, options.threads, options.max_pixels, exact=options.exact, provider=options.provider
+            options.model,
+            options.threads,
+            options.max_pixels,
+            exact=options.exact,
+            provider=options.provider,
+            crop=options.crop,
+            fits=self.fits,
         )
 
     def _catalog(self, layout: RowLayout) -> Catalog | None:
@@ -133,7 +157,7 @@ class Command:
             return
         if options.from_file is not None:
             with open(options.from_file, "rb") as lines:
-                yield from from_list(lines)
+                yield from discovery.listed(lines)
         yield from discovery.sources(options.inputs, stdin_lines())
 
     def _classify_all(self) -> None:
@@ -143,7 +167,7 @@ class Command:
         if self.catalog is not None:
             counted = range(len(self.catalog))
         elif "-" not in options.inputs:  # standard input cannot be read twice
-            counted = self._sources(Discovery(options.recursive))
+            counted = self._sources(self._discovery())
         with progress(enabled=not options.quiet and not rows_on_terminal, inputs=counted) as advance:
             self.job.observers = [*self.job.observers, lambda _source, _prediction: advance()]
             sources = self._sources(self.discovery)
@@ -204,6 +228,12 @@ class Command:
 
 def _check(options: Options) -> None:
     """Check that the options go together, before anything is loaded or overwritten."""
+    for name in ("top_k", "threads", "batch_size", "max_pixels"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
+    if not 0.0 <= options.threshold <= 1.0:
+        raise UsageError(f"--threshold is {options.threshold}, it must be between 0 and 1")
     if not options.inputs and options.from_file is None and options.catalog is None:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     if options.catalog is not None and (
@@ -230,6 +260,8 @@ def _check(options: Options) -> None:
 def _check_watch(options: Options) -> None:
     if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
         raise UsageError("--watch watches folders: name nothing else")
+    if options.fits_pattern is not None:
+        raise UsageError("--watch looks at each file alone: it cannot wait for those of all bands (--fits-pattern)")
     if options.output is not None and choose_format(options.output_format, options.output, terminal=False) not in (
         OutputFormat.CSV,
         OutputFormat.JSONL,

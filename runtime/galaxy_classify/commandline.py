@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
-
-import typer
 
 from galaxy_classify.errors import GalaxyClassifyError, MissingExtraError
 
@@ -46,12 +44,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
-def run(app: typer.Typer, extra: str | None = None, modules: tuple[str, ...] = ()) -> None:
+def run(app: Callable[[], object], extra: str | None = None, modules: tuple[str, ...] = ()) -> None:
     """Run a command to its end and leave the process with its exit code.
 
     Parameters
     ----------
-    app : typer.Typer
+    app : callable
         The command.
     extra : str, optional
         Extra that the command needs.

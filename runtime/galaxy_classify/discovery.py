@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from galaxy_classify.band_files import BandPattern
 from galaxy_classify.source import Source
 
 FITS_SUFFIXES: Final = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fz")
@@ -24,11 +25,14 @@ class Discovery:
     ----------
     recursive : bool, optional
         Whether folders within folders are searched as well.
+    pattern : BandPattern, optional
+        Names of files that hold one band each: those of one image are one input.
     skipped : int
         Files in folders that have no image suffix, so far.
     """
 
     recursive: bool = True
+    pattern: BandPattern | None = None
     skipped: int = 0
 
     def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
@@ -55,15 +59,43 @@ class Discovery:
         names = [name for given in inputs for name in _expand(given)]
         # Below several folders a sorted copy keeps its folder's name, so that two runs do not meet.
         several = sum(map(os.path.isdir, names)) > 1
+        files: set[str] = set()
         for name in names:
             if name == "-":
-                yield from from_list(stdin)
+                yield from self.listed(stdin)
             elif os.path.isdir(name):
                 prefix = os.path.basename(os.path.abspath(name)) if several else ""
                 for path in self._walk(name, ()):
                     yield Source(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
-            else:
-                yield Source(name, os.path.basename(name))
+            elif (joined := self._joined(name, files)) is not None:
+                yield Source(joined, os.path.basename(joined))
+
+    def listed(self, lines: Iterable[bytes]) -> Iterator[Source]:
+        r"""Yield the images of a list: a path a line, in bytes that need not be UTF-8; empty lines do not count.
+
+        Examples
+        --------
+        >>> [source.path for source in Discovery().listed([b"a.jpg\n", b"\n", b"b.jpg"])]
+        ['a.jpg', 'b.jpg']
+        """
+        files: set[str] = set()
+        for line in lines:
+            if stripped := line.rstrip(b"\r\n"):
+                path = self._joined(os.fsdecode(stripped), files)
+                if path is not None:
+                    yield Source(path, place_below(path))
+
+    def _joined(self, path: str, before: set[str]) -> str | None:
+        """Return the path that the files of all bands go by; None if it was among those before."""
+        folder, name = os.path.split(path)
+        joined = None if self.pattern is None else self.pattern.joined(name)
+        if joined is None:
+            return path
+        path = os.path.join(folder, joined)
+        if path in before:
+            return None
+        before.add(path)
+        return path
 
     def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
         # Names alone are kept of what may be millions of entries, and of files that are passed over not even those.
@@ -88,12 +120,13 @@ class Discovery:
             yield folder
             return
         names.sort()
+        files: set[str] = set()
         for name in names:
             path = os.path.join(folder, name)
             if name in folders:
                 yield from self._walk(path, (*parents, identity))
-            else:
-                yield path
+            elif (joined := self._joined(path, files)) is not None:
+                yield joined
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -106,20 +139,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def is_image_name(name: str) -> bool:
     """Tell whether a file in a folder is taken for an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)
-
-
-def from_list(lines: Iterable[bytes]) -> Iterator[Source]:
-    r"""Yield the images of a list: a path a line, in bytes that need not be UTF-8; empty lines do not count.
-
-    Examples
-    --------
-    >>> [source.path for source in from_list([b"a.jpg\n", b"\n", b"b.jpg"])]
-    ['a.jpg', 'b.jpg']
-    """
-    for line in lines:
-        if stripped := line.rstrip(b"\r\n"):
-            path = os.fsdecode(stripped)
-            yield Source(path, place_below(path))
 
 
 def place_below(path: str) -> str:

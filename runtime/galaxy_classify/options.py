@@ -39,6 +39,10 @@ class Options:
         Whether to be silent on stderr.
     model, provider : str or None
         Which model, and where it runs.
+    bands, recipe, hdu, fits_pattern : str or None
+        What is to be known about FITS files.
+    crop : float or None
+        Part of the shorter edge that the model sees.
     exact : bool
         Whether JPEGs, too, are resized by Pillow.
     threads, batch_size, max_pixels : int or None
@@ -65,6 +69,11 @@ class Options:
     quiet: bool
     model: str | None
     provider: str
+    bands: str | None
+    recipe: str | None
+    hdu: str | None
+    fits_pattern: str | None
+    crop: float | None
     exact: bool
     threads: int | None
     batch_size: int
