@@ -22,7 +22,7 @@ def test_the_notebook_runs_from_top_to_bottom(
     shutil.copytree(repository / "examples", tmp_path / "examples")
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    notebook: Any = nbformat.read(tmp_path / "examples" / "embedding.ipynb", as_version=4)
+    notebook: Any = nbformat.read(tmp_path / "examples" / "embedding.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     assert not any(cell.get("outputs") for cell in notebook.cells), "kept without outputs, so that it stays small"
     resources = {"metadata": {"path": str(tmp_path / "examples")}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()

@@ -30,6 +30,7 @@ from galaxy_classify.options import Options
 from galaxy_classify.output import OutputFile
 from galaxy_classify.printable import printable
 from galaxy_classify.progress import progress
+from galaxy_classify.report import Report
 from galaxy_classify.sorting import Sorter
 from galaxy_classify.source import Source
 from galaxy_classify.typed_output import require_format
@@ -59,6 +60,7 @@ class Command:
         if options.watch:
             require_extra("watch", ("watchfiles",))
         self.output = self._output()
+        self._check_report()
         self.fits = FitsOptions(
             None if options.bands is None else parse_bands(options.bands),
             options.recipe,
@@ -80,7 +82,10 @@ class Command:
         )
         self.evaluation = Evaluation(options.labels, classes) if options.labels else None
         self.sorter = Sorter(options.sort_into, link=options.link, files=self._files) if options.sort_into else None
-        observers = [part.see for part in (self.evaluation, self.sorter) if part is not None]
+        report = Report(classes, options.threshold) if options.report else None
+        observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter) if part is not None]
+        if report is not None:
+            observers.append(lambda source, prediction: report.add(prediction))
         self.job = Job(classifier, self.format, layout, options.threshold, options.batch_size, observers)
         started = time.monotonic()
         try:
@@ -88,11 +93,14 @@ class Command:
                 self._watch()
             else:
                 self._classify_all()
+            seconds = time.monotonic() - started
+            if report is not None:
+                self._write_report(report)
         except KeyboardInterrupt:
             typer.echo(f"interrupted after {self.job.tally.total:,} rows{self._what_is_kept()}", err=True)
             return EXIT_INTERRUPTED
         if not options.quiet:
-            self._say_what_was_done(time.monotonic() - started)
+            self._say_what_was_done(seconds)
         if options.watch:
             return 0
         return 1 if self.job.tally.failed or (self.sorter is not None and self.sorter.failed) else 0
@@ -116,6 +124,16 @@ class Command:
         if not (self.options.resume or self.options.force or output.is_special):
             output.refuse_to_overwrite()
         return output
+
+    def _check_report(self) -> None:
+        """Check that the page can be written, before hours go by."""
+        page = self.options.report
+        if page is None:
+            return
+        if not os.path.isdir(os.path.dirname(page) or os.curdir):
+            raise UsageError(f"{page}: cannot be written: its folder is not there")
+        if os.path.isfile(page) and not (self.options.resume or self.options.force):
+            raise UsageError(f"{page}: exists already; --force replaces it, or choose another --report")
 
     def _classifier(self) -> GalaxyClassifier:
         """Load the model, in a process that belongs to the command and may be set up for it."""
@@ -169,7 +187,7 @@ class Command:
         elif "-" not in options.inputs:  # standard input cannot be read twice
             counted = self._sources(self._discovery())
         with progress(enabled=not options.quiet and not rows_on_terminal, inputs=counted) as advance:
-            self.job.observers = [*self.job.observers, lambda _source, _prediction: advance()]
+            self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
             sources = self._sources(self.discovery)
             if self.output is None:
                 self.job.to_standard_output(sources)
@@ -186,6 +204,17 @@ class Command:
                 watch.to_standard_output()
             else:
                 watch.to_file(self.output, resume=options.resume, evaluate=self._figures)
+
+    def _write_report(self, report: Report) -> None:
+        with progress(enabled=not self.options.quiet) as advance:
+            report.write(
+                str(self.options.report),
+                provenance=self.job.provenance,
+                picture=self.job.classifier.picture,
+                threads=self.job.classifier.threads,
+                evaluation=self._figures(),
+                advance=advance,
+            )
 
     def _figures(self) -> dict[str, Any] | None:
         return None if self.evaluation is None else self.evaluation.figures()
