@@ -24,7 +24,7 @@ from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import UsageError
 from galaxy_classify.evaluation import Evaluation
 from galaxy_classify.fits_options import FitsOptions, parse_bands, parse_hdu
-from galaxy_classify.job import Job
+from galaxy_classify.job import Job, Observer
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.options import Options
 from galaxy_classify.output import OutputFile
