@@ -1,4 +1,4 @@
-"""What the command says about itself and its models."""
+"""What the command says about itself, its models, and results that it has left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from galaxy_classify import __version__
+from galaxy_classify.commandline import require_extra
 from galaxy_classify.embedded import embedded_models, find_model
 from galaxy_classify.errors import ModelError
 
@@ -86,6 +87,19 @@ def show_self_test(model: str | None) -> int:
         return 0
     typer.echo("self-test failed: do not trust results of this installation")
     return ModelError.exit_code
+
+
+def show_shards(folder: str) -> int:
+    """Print whether the shards in a folder are one whole result, and return the exit code."""
+    require_extra("parquet", ("pyarrow",))
+    from galaxy_classify.shards import check_shards
+
+    result = check_shards(folder)
+    typer.echo(f"{result.shards:,} of {result.count:,} shards, {result.rows:,} rows, {result.failed:,} of them failed")
+    for fault in result.faults:
+        typer.echo(fault)
+    typer.echo("not whole: do not use it yet" if result.faults else "whole")
+    return 1 if result.faults else 0
 
 
 def _images(training: dict[str, Any]) -> str:

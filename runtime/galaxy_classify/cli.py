@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from galaxy_classify.about import show_card, show_models, show_self_test, show_version
+from galaxy_classify.about import show_card, show_models, show_self_test, show_shards, show_version
 from galaxy_classify.commandline import run
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PATH_COLUMN, THRESHOLD
 from galaxy_classify.embedded import embedded_models
@@ -19,6 +19,7 @@ INPUT: Final = "Input"
 FITS: Final = "FITS"
 OUTPUT: Final = "Output"
 MODEL: Final = "Model and machine"
+CLUSTER: Final = "Cluster"
 ABOUT: Final = "About"
 #: What the help shows as the value of an option that takes none.
 FLAG: Final = " "
@@ -148,6 +149,14 @@ def classify(
     batch_size: Annotated[
         int, typer.Option(metavar="N", help="Images a worker takes at once.", hidden=True, rich_help_panel=MODEL)
     ] = BATCH_SIZE,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Classify the I-th of N parts of the inputs.", rich_help_panel=CLUSTER),
+    ] = None,
+    check_shards: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Check that all parts are there: code 0 or 1.", rich_help_panel=CLUSTER),
+    ] = None,
     self_test: Annotated[
         bool,
         typer.Option(
@@ -182,6 +191,8 @@ def classify(
         return
     if self_test:
         raise typer.Exit(show_self_test(model))
+    if check_shards is not None:
+        raise typer.Exit(show_shards(check_shards))
 
     from galaxy_classify.command import Command
 
@@ -203,6 +214,7 @@ def classify(
         sort_into=sort_into,
         link=link,
         watch=watch,
+        shard=shard,
         quiet=quiet,
         model=model,
         provider=provider,

@@ -31,6 +31,7 @@ from galaxy_classify.output import OutputFile
 from galaxy_classify.printable import printable
 from galaxy_classify.progress import progress
 from galaxy_classify.report import Report
+from galaxy_classify.shards import parse_shard
 from galaxy_classify.sorting import Sorter
 from galaxy_classify.source import Source
 from galaxy_classify.typed_output import require_format
@@ -55,7 +56,9 @@ class Command:
     def __init__(self, options: Options) -> None:
         _check(options)
         self.options = options
-        self.format = choose_format(options.output_format, options.output, terminal=sys.stdout.isatty())
+        self.shard = None if options.shard is None else parse_shard(options.shard)
+        self.output_path = self._output_path()
+        self.format = choose_format(options.output_format, self.output_path, terminal=sys.stdout.isatty())
         require_format(self.format)
         if options.watch:
             require_extra("watch", ("watchfiles",))
@@ -87,6 +90,7 @@ class Command:
         if report is not None:
             observers.append(lambda source, prediction: report.add(prediction))
         self.job = Job(classifier, self.format, layout, options.threshold, options.batch_size, observers)
+        self.job.shard = None if self.shard is None else str(self.shard)
         started = time.monotonic()
         try:
             if options.watch:
@@ -115,10 +119,21 @@ class Command:
             return [path]
         return existing_files(path, self.fits.bands or BROAD_BANDS)
 
+    def _output_path(self) -> str | None:
+        """Return where the rows go: in a folder that the shards of a run share, each has a file of its own."""
+        path = self.options.output
+        if path is None or self.shard is None or not (path.endswith(os.sep) or os.path.isdir(path)):
+            return path
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be made: {error.strerror}") from None
+        return os.path.join(path, self.shard.file_name)
+
     def _output(self) -> OutputFile | None:
-        if self.options.output is None:
+        if self.output_path is None:
             return None
-        output = OutputFile(self.options.output)
+        output = OutputFile(self.output_path, in_dataset=self.output_path != self.options.output)
         if output.is_special and (self.format.is_typed or self.options.watch):
             raise UsageError(f"{output.path}: is no regular file, which --watch and --format {self.format} need")
         if not (self.options.resume or self.options.force or output.is_special):
@@ -169,6 +184,10 @@ class Command:
         )
 
     def _sources(self, discovery: Discovery) -> Iterator[Source]:
+        """Yield the inputs, or those of them that belong to the shard."""
+        return (source for source in self._all_sources(discovery) if self.shard is None or self.shard.holds(source))
+
+    def _all_sources(self, discovery: Discovery) -> Iterator[Source]:
         options = self.options
         if self.catalog is not None:
             yield from self.catalog.sources()
@@ -182,7 +201,7 @@ class Command:
         options = self.options
         rows_on_terminal = self.output is None and sys.stdout.isatty()
         counted: Iterable[object] | None = None
-        if self.catalog is not None:
+        if self.catalog is not None and self.shard is None:
             counted = range(len(self.catalog))
         elif "-" not in options.inputs:  # standard input cannot be read twice
             counted = self._sources(self._discovery())
@@ -289,6 +308,8 @@ def _check(options: Options) -> None:
 def _check_watch(options: Options) -> None:
     if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
         raise UsageError("--watch watches folders: name nothing else")
+    if options.shard is not None:
+        raise UsageError("--watch sees files as they come: it cannot share them among shards")
     if options.fits_pattern is not None:
         raise UsageError("--watch looks at each file alone: it cannot wait for those of all bands (--fits-pattern)")
     if options.output is not None and choose_format(options.output_format, options.output, terminal=False) not in (

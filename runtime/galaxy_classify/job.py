@@ -45,6 +45,8 @@ class Job:
         Images that a worker classifies together.
     observers : sequence of callable
         Called with each input and what is said of it, in order; on a resumed run, with the rows that were kept first.
+    shard : str, optional
+        Which part of the inputs these are, as in ``3/100``.
     tally : Tally
         Counts of the rows so far.
     kept : int
@@ -59,6 +61,7 @@ class Job:
     threshold: float
     batch_size: int
     observers: Sequence[Observer] = ()
+    shard: str | None = None
     tally: Tally = field(default_factory=Tally)
     kept: int = 0
     changed: bool = False
@@ -66,7 +69,7 @@ class Job:
     @property
     def provenance(self) -> dict[str, Any]:
         """What the rows are made with."""
-        return provenance(self.classifier, self.layout, threshold=self.threshold)
+        return provenance(self.classifier, self.layout, threshold=self.threshold, shard=self.shard)
 
     def to_standard_output(self, sources: Iterator[Source]) -> None:
         """Classify the inputs and write the rows to standard output."""

@@ -35,6 +35,8 @@ class Options:
         Whether sorting makes links instead of copies.
     watch : bool
         Whether to go on with files that come later.
+    shard : str or None
+        Which part of the inputs is to be classified.
     quiet : bool
         Whether to be silent on stderr.
     model, provider : str or None
@@ -66,6 +68,7 @@ class Options:
     sort_into: str | None
     link: bool
     watch: bool
+    shard: str | None
     quiet: bool
     model: str | None
     provider: str

@@ -16,6 +16,7 @@ from galaxy_classify.errors import GalaxyClassifyError, UsageError
 #: Rows that are written together: what a killed process loses at most, besides the batches in flight.
 FLUSH_RECORDS: Final = 64
 SIDECAR_SUFFIX: Final = ".meta.json"
+PARTIAL_SUFFIX: Final = ".partial"
 #: Under this name a sidecar says how well the rows agree with labels, besides what they were made with.
 EVALUATION: Final = "evaluation"
 
@@ -88,14 +89,18 @@ class OutputFile:
     ----------
     path : str
         The file's final name.
+    in_dataset : bool
+        Whether it is one of several files in a folder that are read as one. Readers of Parquet pass over names that
+        begin with an underscore, so that those of the sidecars do.
     """
 
     path: str
+    in_dataset: bool = False
 
     @property
     def partial(self) -> str:
         """Name of the unfinished form."""
-        return f"{self.path}.partial"
+        return self.path + PARTIAL_SUFFIX
 
     @property
     def retried(self) -> str:
@@ -106,6 +111,11 @@ class OutputFile:
     def converted(self) -> str:
         """Name of a file of typed columns while it is made from the rows."""
         return f"{self.path}.converted"
+
+    def sidecar(self, path: str) -> str:
+        """Name of what says how a form of the file was made."""
+        folder, name = os.path.split(path)
+        return os.path.join(folder, f"{'_' if self.in_dataset else ''}{name}{SIDECAR_SUFFIX}")
 
     @property
     def is_special(self) -> bool:
@@ -154,12 +164,12 @@ class OutputFile:
         before = self._read_sidecar(existing) or self._read_sidecar(self.partial)
         if before is None:
             raise UsageError(
-                f"{existing}{SIDECAR_SUFFIX}: missing or damaged, so it is not known what the rows were made with; "
+                f"{self.sidecar(existing)}: missing or damaged, so it is not known what the rows were made with; "
                 "--force starts anew"
             )
         before.pop(EVALUATION, None)
-        if differences := list(_differences(before, provenance)):
-            raise UsageError(f"{existing}: cannot be continued: {'; '.join(differences)}; --force starts anew")
+        if found := list(differences(before, provenance)):
+            raise UsageError(f"{existing}: cannot be continued: {'; '.join(found)}; --force starts anew")
         return existing
 
     def adopt(self, existing: str, provenance: dict[str, Any]) -> None:
@@ -188,7 +198,7 @@ class OutputFile:
         elif existing is None:
             _remove(self.path)
         self._write_sidecar(self.path, provenance)
-        for left_over in (self.partial, self.partial + SIDECAR_SUFFIX):
+        for left_over in (self.partial, self.sidecar(self.partial)):
             _remove(left_over)
 
     def add_evaluation(self, evaluation: dict[str, Any] | None, *, in_place: bool = False) -> None:
@@ -198,7 +208,7 @@ class OutputFile:
             self._write_sidecar(path, (self._read_sidecar(path) or {}) | {EVALUATION: evaluation})
 
     def _write_sidecar(self, path: str, content: dict[str, Any]) -> None:
-        with RecordFile(path + SIDECAR_SUFFIX) as file:
+        with RecordFile(self.sidecar(path)) as file:
             file.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
     def complete(self, *, converted: bool = False) -> None:
@@ -210,15 +220,15 @@ class OutputFile:
             Whether the file of that name is to be kept, instead of the rows that it was made from.
         """
         # In this order a crash in between never leaves rows beside a sidecar that is not theirs.
-        _remove(self.path + SIDECAR_SUFFIX)
+        _remove(self.sidecar(self.path))
         os.replace(self.converted if converted else self.partial, self.path)
         _remove(self.partial)
-        os.replace(self.partial + SIDECAR_SUFFIX, self.path + SIDECAR_SUFFIX)
+        os.replace(self.sidecar(self.partial), self.sidecar(self.path))
         _remove(self.retried)
 
     def _read_sidecar(self, path: str) -> dict[str, Any] | None:
         try:
-            with open(path + SIDECAR_SUFFIX, encoding="utf-8") as file:
+            with open(self.sidecar(path), encoding="utf-8") as file:
                 content = json.load(file)
         except (OSError, ValueError):
             return None
@@ -265,11 +275,17 @@ def _remove(path: str) -> None:
         os.remove(path)
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield what two nested descriptions disagree on, in words."""
+def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield what two nested descriptions disagree on, in words.
+
+    Examples
+    --------
+    >>> list(differences({"model": {"name": "a"}}, {"model": {"name": "b"}}))
+    ['model name was a, now it is b']
+    """
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{prefix}{key} ")
+            yield from differences(old, new, f"{prefix}{key} ")
         elif old != new:
             yield f"{prefix}{key} was {old}, now it is {new}"

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
 
 
-def provenance(classifier: GalaxyClassifier, layout: RowLayout, *, threshold: float) -> dict[str, Any]:
+def provenance(
+    classifier: GalaxyClassifier, layout: RowLayout, *, threshold: float, shard: str | None = None
+) -> dict[str, Any]:
     """Describe everything that the rows of a result depend on besides their inputs.
 
     Parameters
@@ -24,6 +26,8 @@ def provenance(classifier: GalaxyClassifier, layout: RowLayout, *, threshold: fl
         The columns of the result.
     threshold : float
         Confidence below which a row is called uncertain.
+    shard : str, optional
+        Which part of the inputs the rows are of, as in ``3/100``.
 
     Returns
     -------
@@ -45,6 +49,7 @@ def provenance(classifier: GalaxyClassifier, layout: RowLayout, *, threshold: fl
         "options": {
             "threshold": threshold,
             "top_k": layout.top,
+            "shard": shard,
             "catalog_columns": [column.name for column in layout.carried],
             "max_pixels": classifier.max_pixels,
             "exact": classifier.exact,
