@@ -169,12 +169,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prediction
             image = paint(kind, seed=seed, size=96)
             image.save(folder / f"{kind}_{seed}.png")
             if seed < 2:
-                Image.blend(image, paint(other, seed=seed, size=96), 0.5).save(folder / f"{kind}_blend_{seed}.png")
+                Image.blend(image, paint(other, seed=seed, size=96), 0.5).save(folder / f"{kind}_{seed + 10}.png")
     (folder / "text.png").write_text("no picture")
     classifier = GalaxyClassifier(threads=2)
     classes = classifier.classes_.tolist()
     report = Report(classes, THRESHOLD)
-    rows = list(classifier.classify([*sorted(folder.iterdir()), folder / "gone.png"], threshold=THRESHOLD))
+    rows = list(
+        classifier.classify([*sorted(folder.iterdir(), reverse=True), folder / "gone.png"], threshold=THRESHOLD)
+    )
     for row in rows:
         report.add(row)
     assert {row.status for row in rows} == {"ok", "uncertain", "error"}
@@ -264,7 +266,8 @@ def test_every_order(show: Callable[[Path], Page], run: Shown, order: str, group
     keys: dict[str, Callable[[Prediction], Any]] = {
         "most": lambda row: -confidence(row),
         "least": confidence,
-        "name": lambda row: os.path.basename(row.path),
+        # As people count: 2 before 10.
+        "name": lambda row: (row.path.rpartition("_")[0], int(row.path.rpartition("_")[2].removesuffix(".png"))),
         "input": lambda row: 0,
     }
     expected = sorted(done(rows), key=keys[order])
@@ -422,6 +425,15 @@ def test_cards_are_made_as_one_scrolls(
     page.wait(scrolled_to_the_end)
     assert page.names() == sorted(page.names())
     assert page.find("#end").text == ""
+
+
+def test_a_tall_window_is_filled(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Where the first cards leave room, the next ones come without scrolling."""
+    synthetic_report(tmp_path / "r.html", [round_row(f"{number:05}.png") for number in range(300)])
+    page = show(tmp_path / "r.html")
+    metrics = {"width": 1440, "height": 16000, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.wait(lambda: len(page.names()) == 300)
 
 
 def test_arrows_go_beyond_the_cards_that_exist(show: Callable[[Path], Page], tmp_path: Path) -> None:
