@@ -143,7 +143,7 @@ class Report:
             "labels": [self._tally.labels[name] for name in self._classes],
             "uncertain": [self._uncertain[name] for name in self._classes],
             "histograms": [self._histograms[name] for name in self._classes],
-            "reasons": self._reasons.most_common(),
+            "reasons": [(printable(reason), count) for reason, count in self._reasons.most_common()],
             "failures": [(printable(row.path), printable(row.message)) for row in self._failures.items()],
         }
 

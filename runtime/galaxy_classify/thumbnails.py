@@ -65,7 +65,7 @@ def make_thumbnail(image: Image.Image, edge: int) -> Thumbnail:
         The picture, without any metadata.
     """
     small = image.copy()
-    small.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+    small.thumbnail((edge, edge))
     content = io.BytesIO()
     small.save(content, "WEBP", quality=QUALITY, method=METHOD, exif=b"", icc_profile=b"", xmp=b"")
     return Thumbnail(webp=base64.b64encode(content.getvalue()).decode("ascii"))

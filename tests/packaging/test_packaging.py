@@ -107,7 +107,8 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
             "models/manifest.json", "models/seed-mlp.MODEL_CARD.md", "models/seed-mlp.golden.json",
             "models/seed-mlp.onnx", "onnxfile.py",
             "output.py", "parallel.py", "prediction.py", "preprocessing.py", "progress.py", "provenance.py", "py.typed",
-            "resizing.py", "resume.py", "session.py", "table.py", "tally.py", "writers.py",
+            "report.html", "report.py", "reportpage.py", "resizing.py", "resume.py", "sampling.py", "session.py",
+            "table.py", "tally.py", "thumbnails.py", "writers.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",

@@ -1,0 +1,495 @@
+"""The report in a browser: what it shows, how it filters and sorts, that it works by keyboard and on a phone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
+
+from galaxy_classify import GalaxyClassifier
+from galaxy_classify.errors import ImageError
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.provenance import provenance
+from galaxy_classify.report import Report
+from galaxy_painter import KINDS, paint
+
+THRESHOLD = 0.9
+SWITCHES = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1440,900",
+)  # fmt: skip
+HOSTILE = (
+    "<img src=x onerror=alert(1)>.png",
+    '"><script>window.hacked=1<\\script>.png',
+    "</script><script>window.hacked=1</script>",
+    "javascript:window.hacked=1",
+    "${window.hacked=1}",
+    f"{'long_name_' * 30}.png",
+    f"{'folder/' * 60}deep.png",
+    "line\nbreak.png",
+    "\u202egnp.exe",
+    os.fsdecode(b"caf\xe9.png"),
+    "\u0645\u062c\u0631\u0629.png",
+)
+CLASSES = ("round", "spiral")
+EVALUATION: dict[str, Any] = {
+    "labels_file": "<b>labels</b>.csv",
+    "images": 8,
+    "accuracy": 0.875,
+    "macro_recall": 0.9,
+    "recall": {"round": 0.8, "spiral": 1.0},
+    "classes": ["round", "spiral"],
+    "confusion_matrix": [[4, 1], [0, 3]],
+    "failed": 1,
+    "unknown_labels": {"merger": 2},
+    "notes": ["2 images have no label"],
+}
+
+
+class Page:
+    """An open report.
+
+    Parameters
+    ----------
+    browser : webdriver.Chrome
+        The browser that shows it.
+    """
+
+    def __init__(self, browser: webdriver.Chrome) -> None:
+        self.browser = browser
+
+    def find(self, selector: str) -> WebElement:
+        """Return the first element that a CSS selector finds."""
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def find_all(self, selector: str) -> list[WebElement]:
+        """Return all elements that a CSS selector finds."""
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of elements, be they in sight or not."""
+        found = self.run("return [...document.querySelectorAll(arguments[0])].map(it => it.textContent)", selector)
+        return cast("list[str]", found)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Run a script and return its result."""
+        return self.browser.execute_script(script, *arguments)
+
+    def names(self) -> list[str]:
+        """Return the file names on the cards, in the order shown."""
+        return self.texts(".card .file")
+
+    def choose(self, field: str, value: str) -> None:
+        """Choose an option of a list."""
+        Select(self.find(f"#{field}")).select_by_value(value)
+
+    def enter(self, field: str, text: str) -> None:
+        """Type into a field, instead of what is in it."""
+        element = self.find(f"#{field}")
+        element.send_keys(Keys.CONTROL, "a")
+        element.send_keys(text or Keys.DELETE)
+
+    def press(self, key: str) -> None:
+        """Press a key, wherever the focus is."""
+        webdriver.ActionChains(self.browser).send_keys(key).perform()
+
+    def focused(self) -> str:
+        """Return the id of the element with the focus, or of a card its name."""
+        return str(self.run("const it = document.activeElement; return it.id || it.title"))
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Wait for something to come true."""
+        WebDriverWait(self.browser, 10).until(lambda _: condition())
+
+
+def executable(*names: str) -> str:
+    """Return the path of a program; without it a test is skipped, but on the CI machines it fails."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    message = f"the browser tests need one of {', '.join(names)}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Chromium without a window, with a profile of its own."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = executable("chromium", "chromium-browser", "google-chrome")
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, Service(executable("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def show(browser: webdriver.Chrome) -> Iterator[Callable[[Path], Page]]:
+    """Open a report; at the end of the test nothing may have been complained about or asked of the network."""
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page = Page(browser)
+
+    def open_report(path: Path) -> Page:
+        browser.get(path.as_uri())
+        return page
+
+    yield open_report
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    loaded = page.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [address for address in loaded if not address.startswith("data:")] == []
+
+
+def as_phone(page: Page) -> None:
+    """Give the page a phone's screen."""
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 3, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prediction], list[str]]:
+    """Report of painted galaxies, of blends that are hard to tell, and of two failures; its rows, and the classes."""
+    folder = tmp_path_factory.mktemp("run")
+    for kind, other in zip(KINDS, (*KINDS[1:], KINDS[0]), strict=True):
+        for seed in range(3):
+            image = paint(kind, seed=seed, size=96)
+            image.save(folder / f"{kind}_{seed}.png")
+            if seed < 2:
+                Image.blend(image, paint(other, seed=seed, size=96), 0.5).save(folder / f"{kind}_{seed + 10}.png")
+    (folder / "text.png").write_text("no picture")
+    classifier = GalaxyClassifier(threads=2)
+    classes = classifier.classes_.tolist()
+    report = Report(classes, THRESHOLD)
+    rows = list(
+        classifier.classify([*sorted(folder.iterdir(), reverse=True), folder / "gone.png"], threshold=THRESHOLD)
+    )
+    for row in rows:
+        report.add(row)
+    assert {row.status for row in rows} == {"ok", "uncertain", "error"}
+
+    def picture(path: str) -> Image.Image:
+        if path.endswith("edge_on_disk_0.png"):
+            raise ImageError("no such file")
+        with Image.open(path) as image:
+            return image.convert("RGB")
+
+    made_with = provenance(classifier.model, threshold=THRESHOLD, max_pixels=classifier.max_pixels, exact=False)
+    report.write(str(folder / "report.html"), provenance=made_with, picture=picture, threads=2)
+    return folder / "report.html", rows, classes
+
+
+def synthetic_report(path: Path, rows: list[Prediction], evaluation: dict[str, Any] | None = None) -> None:
+    """Write a report of rows that no classifier has made."""
+    report = Report(CLASSES, 0.6)
+    for row in rows:
+        report.add(row)
+    image = paint("unbarred_spiral", seed=1, size=64)
+    made_with = {"package": "galaxy-classify", "package_version": "0", "model": {"name": "tiny", "sha256": "0" * 64}}
+    report.write(str(path), provenance=made_with, picture=lambda _: image, threads=1, evaluation=evaluation)
+
+
+def round_row(path: str, confidence: float = 0.9) -> Prediction:
+    """Return a row of the class round."""
+    probabilities = {"round": confidence, "spiral": 1 - confidence}
+    return Prediction(path, "ok" if confidence >= 0.6 else "uncertain", "tiny@0", "round", confidence, probabilities)
+
+
+Shown = tuple[Path, list[Prediction], list[str]]
+
+
+def done(rows: list[Prediction]) -> list[Prediction]:
+    """Return the rows that have a class."""
+    return [row for row in rows if row.label is not None]
+
+
+def confidence(row: Prediction) -> float:
+    """Return a row's confidence as the page has it."""
+    return round(cast("float", row.confidence), 6)
+
+
+def names(rows: list[Prediction]) -> list[str]:
+    """Return the names of the rows' files."""
+    return [os.path.basename(row.path) for row in rows]
+
+
+def test_the_summary_is_that_of_the_rows(show: Callable[[Path], Page], run: Shown) -> None:
+    """Totals, bars, histogram, failures and provenance say what the rows say."""
+    path, rows, classes = run
+    page = show(path)
+    classified = done(rows)
+    uncertain = sum(row.status == "uncertain" for row in rows)
+    assert page.find("h1").text == f"{len(rows)} images"
+    assert page.texts("#totals dd") == [str(len(classified)), str(uncertain), "2"]
+    counts = [sum(row.label == name for row in rows) for name in classes]
+    assert page.texts("#classes .count") == page.texts(".chip span:last-child") == [str(count) for count in counts]
+    told = str(page.find("#histogram").get_attribute("aria-label"))
+    assert f"threshold {THRESHOLD}" in told
+    for low in (0.9, 0.95):
+        assert f"from {low:.2f}: {sum(low <= confidence(row) < low + 0.05 for row in classified)}" in told
+    assert page.texts("#failed-files td") == [
+        f"{path.parent}/text.png", "not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)",
+        f"{path.parent}/gone.png", "no such file",
+    ]  # fmt: skip
+    assert page.texts("#reasons li") == ["1not an image", "1no such file"]
+    facts = dict(zip(page.texts("#provenance th"), page.texts("#provenance td"), strict=True))
+    assert facts["model: sha256"].startswith(rows[0].model.partition("@")[2])
+    assert facts["preprocessing: size"] == "64 x 64"
+    assert len(page.find_all(".card img")) == len(classified) - 1
+    assert page.texts(".card .missing") == ["no picture: no such file"]
+    assert len(page.find_all(".card .badge")) == uncertain
+    page.wait(lambda: page.run("return [...document.images].every(image => image.complete && image.naturalWidth)"))
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+@pytest.mark.parametrize("order", ["most", "least", "name", "input"])
+def test_every_order(show: Callable[[Path], Page], run: Shown, order: str, grouped: bool) -> None:
+    """The cards stand in the order that was chosen, by class or all together."""
+    path, rows, classes = run
+    page = show(path)
+    page.choose("sort", order)
+    if not grouped:
+        page.find("#grouped").click()
+    keys: dict[str, Callable[[Prediction], Any]] = {
+        "most": lambda row: -confidence(row),
+        "least": confidence,
+        # As people count: 2 before 10.
+        "name": lambda row: (row.path.rpartition("_")[0], int(row.path.rpartition("_")[2].removesuffix(".png"))),
+        "input": lambda row: 0,
+    }
+    expected = sorted(done(rows), key=keys[order])
+    if grouped:
+        expected.sort(key=lambda row: classes.index(str(row.label)))
+        assert page.texts(".group h3 .soft") == page.texts("#classes .count")
+    assert page.names() == names(expected)
+    assert bool(page.find_all(".group h3")) == grouped
+
+
+def test_every_filter(show: Callable[[Path], Page], run: Shown) -> None:
+    """Class, status, name and confidence narrow the gallery down, together too, and the number is said."""
+    path, rows, classes = run
+    page = show(path)
+    page.find("#grouped").click()
+    page.choose("sort", "input")
+    everything = done(rows)
+
+    def expect(wanted: Callable[[Prediction], bool]) -> None:
+        matching = [row for row in everything if wanted(row)]
+        assert page.names() == names(matching)
+        assert page.find("#said").text == f"{len(matching)} of {len(everything)} images"
+
+    page.find_all(".chip")[1].click()
+    expect(lambda row: row.label == classes[1])
+    page.find_all(".chip")[3].click()
+    expect(lambda row: row.label in (classes[1], classes[3]))
+    page.enter("search", "_1.PNG")
+    expect(lambda row: row.label in (classes[1], classes[3]) and "_1.png" in row.path)
+    page.find("#reset").click()
+    expect(lambda row: True)
+    for status, wanted in (("certain", "ok"), ("uncertain", "uncertain")):
+        page.choose("status", status)
+        expect(lambda row, wanted=wanted: row.status == wanted)  # type: ignore[misc]
+    page.find("#reset").click()
+    page.enter("lowest", "0.6")
+    expect(lambda row: confidence(row) >= 0.6)
+    page.enter("highest", "0.95")
+    expect(lambda row: 0.6 <= confidence(row) <= 0.95)
+    page.enter("lowest", "")
+    expect(lambda row: confidence(row) <= 0.95)
+    page.enter("search", "no such name")
+    expect(lambda row: False)
+    assert page.find(".empty").text == "No image matches."
+
+
+def test_the_dialog_works_by_keyboard(show: Callable[[Path], Page], run: Shown) -> None:
+    """Enter opens an image, arrows go on and back within what is shown, Escape closes and leads back."""
+    path, rows, _ = run
+    page = show(path)
+    page.find("#grouped").click()
+    page.choose("sort", "least")
+    page.find("#highest").send_keys("")
+    expected = sorted(done(rows), key=confidence)
+    for _ in range(4):  # the sort, the box, the button, the first card
+        page.press(Keys.TAB)
+        if page.focused() == names(expected)[0]:
+            break
+    assert page.focused() == names(expected)[0]
+    page.press(Keys.ENTER)
+    assert page.find("#dialog").get_property("open")
+
+    def is_shown(place: int) -> None:
+        row = expected[place]
+        assert page.find("#detail-facts code").text == row.path
+        assert page.find("#detail-place").text == f"{place + 1} of {len(expected)}"
+        assert page.find("#detail-title").text == row.label
+        assert page.texts("#detail-classes .count") == [f"{value:.4f}" for value in row.probabilities.values()]
+        assert ("uncertain" in page.find("#detail-verdict").text) == (row.status == "uncertain")
+
+    is_shown(0)
+    page.press(Keys.ARROW_LEFT)
+    is_shown(0)
+    for place in range(1, len(expected)):
+        page.press(Keys.ARROW_RIGHT)
+        is_shown(place)
+    page.press(Keys.ARROW_RIGHT)
+    page.press(Keys.ARROW_LEFT)
+    is_shown(len(expected) - 2)
+    assert page.run("return getComputedStyle(document.getElementById('detail-facts').lastChild).userSelect") == "text"
+    page.press(Keys.ESCAPE)
+    assert not page.find("#dialog").get_property("open")
+    page.wait(lambda: page.focused() == names(expected)[-2])
+
+
+def test_hostile_names_are_texts(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Markup in a name, a message or a label is shown, never obeyed."""
+    rows = [round_row(name) for name in HOSTILE]
+    rows += [Prediction(name, "error", "tiny@0", message=f"unsupported format: {name}") for name in HOSTILE]
+    synthetic_report(tmp_path / "r.html", rows, EVALUATION)
+    page = show(tmp_path / "r.html")
+    page.choose("sort", "input")
+    shown = [
+        *HOSTILE[:7],
+        r"line\nbreak.png", r"\u202egnp.exe", r"caf\udce9.png", HOSTILE[10],
+    ]  # fmt: skip
+    assert page.texts("#failed-files td:first-child") == shown
+    for place, card in enumerate(page.find_all(".card")):
+        card.click()
+        assert page.texts("#detail-facts code") == [shown[place]]
+        page.press(Keys.ESCAPE)
+    page.enter("search", "<IMG")
+    assert page.names() == [HOSTILE[0]]
+    assert page.find("#evaluation-note").text == "8 images with a label in <b>labels</b>.csv"
+    assert page.run("return [typeof window.hacked, document.querySelectorAll('script').length]") == ["undefined", 2]
+
+
+def test_the_policy_holds(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Even if markup were let in, the browser would not run it, style it, or load anything for it."""
+    synthetic_report(tmp_path / "r.html", [round_row("a.png")])
+    browser.get((tmp_path / "r.html").as_uri())
+    page = Page(browser)
+    page.run(
+        "document.body.insertAdjacentHTML('beforeend', "
+        '\'<img id=bad src=https://127.0.0.1:9/x.png onerror="window.hacked=1" style="color:red">\');'
+        "const script = document.createElement('script'); script.textContent = 'window.hacked=2';"
+        "document.body.append(script)"
+    )
+    assert page.run("return [typeof window.hacked, document.getElementById('bad').style.color]") == ["undefined", ""]
+    complaints = [entry["message"] for entry in browser.get_log("browser")]  # type: ignore[no-untyped-call]
+    assert any("img-src" in complaint for complaint in complaints)
+    assert any("script-src" in complaint for complaint in complaints)
+
+
+def test_agreement_with_labels_is_shown(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Accuracy, macro recall, the confusion matrix with each class's recall, and what was not counted."""
+    synthetic_report(tmp_path / "r.html", [round_row("a.png")], EVALUATION)
+    page = show(tmp_path / "r.html")
+    assert page.texts("#evaluation .figures dd") == ["87.5 %", "90.0 %"]
+    assert page.texts(".matrix tbody tr") == ["round4180.0 %", "spiral03100.0 %"]
+    assert page.texts(".notes li") == [
+        "1 labelled image could not be classified",
+        "Labels that are no class of the model: merger (2)",
+        "2 images have no label",
+    ]
+
+
+def test_cards_are_made_as_one_scrolls(
+    show: Callable[[Path], Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of very many images opens with a few cards, says that it shows a sample, and yet reaches every image."""
+    monkeypatch.setattr("galaxy_classify.report.CAP", 700)
+    synthetic_report(tmp_path / "r.html", [round_row(f"{number:05}.png", 0.7) for number in range(1500)])
+    page = show(tmp_path / "r.html")
+    assert (
+        page.find("#sampled").text == "700 of 1,500 images are shown, an even sample; counts and histograms are of all."
+    )
+    assert page.texts("#totals dd") == ["1,500", "0", "0"]
+    assert 0 < len(page.names()) < 400
+
+    def scrolled_to_the_end() -> bool:
+        page.run("window.scrollTo(0, document.body.scrollHeight)")
+        return len(page.names()) == 700
+
+    page.wait(scrolled_to_the_end)
+    assert page.names() == sorted(page.names())
+    assert page.find("#end").text == ""
+
+
+def test_a_tall_window_is_filled(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Where the first cards leave room, the next ones come without scrolling."""
+    synthetic_report(tmp_path / "r.html", [round_row(f"{number:05}.png") for number in range(300)])
+    page = show(tmp_path / "r.html")
+    metrics = {"width": 1440, "height": 16000, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.wait(lambda: len(page.names()) == 300)
+
+
+def test_arrows_go_beyond_the_cards_that_exist(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """The dialog knows all images, and closing it leads to the card even if there was none yet."""
+    synthetic_report(tmp_path / "r.html", [round_row(f"{number:05}.png", 0.7) for number in range(500)])
+    page = show(tmp_path / "r.html")
+    page.find(".card").click()
+    page.run("for (let i = 0; i < 400; i++) document.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}))")
+    assert page.find("#detail-place").text == "401 of 500"
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: page.focused() == "00400.png")
+
+
+@pytest.mark.parametrize("hostile", [False, True])
+def test_a_phone_shows_all_without_scrolling_sideways(
+    show: Callable[[Path], Page], run: Shown, tmp_path: Path, hostile: bool
+) -> None:
+    """Nothing is wider than the screen, be it the gallery, the controls, the failures or an open image."""
+    path = run[0]
+    if hostile:
+        path = tmp_path / "r.html"
+        rows = [round_row(name) for name in HOSTILE]
+        rows += [Prediction(name, "error", "tiny@0", message=name) for name in HOSTILE]
+        synthetic_report(path, rows, EVALUATION)
+    page = show(path)
+    as_phone(page)
+    page.browser.refresh()
+
+    def fits() -> None:
+        assert page.run("return [innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+
+    fits()
+    for summary in page.find_all("details[id] > summary, details:not([id]) > summary"):
+        summary.click()
+        fits()
+    page.find("#unfold").click()
+    assert page.find("#unfold").get_attribute("aria-expanded") == "true"
+    assert page.find("#search").is_displayed()
+    fits()
+    page.find("#unfold").click()
+    page.find(".card").click()
+    fits()
+    box = page.find("#dialog").rect
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert page.run("const about = document.querySelector('.about'); return about.scrollWidth <= about.clientWidth")
+
+
+def test_without_javascript_the_totals_are_there(browser: webdriver.Chrome, run: Shown) -> None:
+    """Whoever blocks scripts still learns what was done."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(run[0].as_uri())
+        text = browser.find_element(By.TAG_NAME, "body").text
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert "22 images" in text
+    assert "22 images: 20 classified (" in text
+    assert "Filter and sort" not in text
