@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,8 @@ from pathlib import Path
 
 #: JPEG decoders and processors may differ in the last digits; an int8 model turns one into a level now and then.
 TOLERANCE = 1e-2
+#: Nothing of this may come with the runtime.
+HEAVY = ("tensorflow", "keras", "onnx", "tf2onnx", "h5py", "matplotlib", "astropy", "pyarrow", "pandas", "watchfiles")
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
@@ -33,7 +36,7 @@ def check_environment() -> None:
     spec = find_spec("galaxy_classify")
     if spec is None or spec.origin is None or not Path(spec.origin).is_relative_to(sysconfig.get_path("purelib")):
         sys.exit(f"galaxy_classify is not the installed wheel: {spec}")
-    heavy = [name for name in ("tensorflow", "keras", "onnx", "tf2onnx", "h5py", "matplotlib") if find_spec(name)]
+    heavy = [name for name in HEAVY if find_spec(name)]
     if heavy:
         sys.exit(f"the runtime brings {heavy} along")
 
@@ -45,6 +48,24 @@ def check_missing_extras() -> None:
         remedy = f"pip install 'galaxy-classify[{extra}]'"
         if result.returncode != 1 or remedy not in result.stderr or result.stderr.count("\n") != 1 or result.stdout:
             sys.exit(f"{command} without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")
+
+
+def check_missing_formats(images: Path) -> None:
+    """Check that without its extra FITS is a row that names the remedy, a typed result an error, and a page no problem."""
+    fits = Path("cutout.fits")
+    fits.write_bytes(b"SIMPLE  =                    T".ljust(2880))
+    result = subprocess.run([SCRIPTS / "galaxy-classify", fits], capture_output=True, text=True, check=False)
+    if result.returncode != 1 or "pip install 'galaxy-classify[fits]'" not in result.stdout:
+        sys.exit(f"FITS without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")
+    for suffix, extra in ((".parquet", "parquet"), (".fits", "fits")):
+        command = [SCRIPTS / "galaxy-classify", images, "-o", f"out{suffix}"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 1 or f"pip install 'galaxy-classify[{extra}]'" not in result.stderr:
+            sys.exit(f"{suffix} without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")
+    classify(images, "--report", "report.html", "--force")
+    if not re.search('"webp":"[A-Za-z0-9+/]{100}', Path("report.html").read_text(encoding="utf-8")):
+        sys.exit("report.html: has no pictures")
+    print("without the extras: remedies named, and a page written")
 
 
 def check_golden(golden: Path, images: Path) -> None:
@@ -85,6 +106,7 @@ def check_real_galaxies(folder: Path) -> None:
 if __name__ == "__main__":
     check_environment()
     check_missing_extras()
+    check_missing_formats(Path(sys.argv[2]))
     check_golden(Path(sys.argv[1]), Path(sys.argv[2]))
     if len(sys.argv) > 3:
         check_real_galaxies(Path(sys.argv[3]))
