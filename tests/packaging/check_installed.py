@@ -51,14 +51,14 @@ def check_missing_extras() -> None:
 
 
 def check_missing_formats(images: Path) -> None:
-    """Check that without its extra FITS is a row that names the remedy, a typed result an error, and a page no problem."""
+    """Check that without their extras formats name the remedy, and that a page needs none."""
     fits = Path("cutout.fits")
     fits.write_bytes(b"SIMPLE  =                    T".ljust(2880))
     result = subprocess.run([SCRIPTS / "galaxy-classify", fits], capture_output=True, text=True, check=False)
     if result.returncode != 1 or "pip install 'galaxy-classify[fits]'" not in result.stdout:
         sys.exit(f"FITS without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")
     for suffix, extra in ((".parquet", "parquet"), (".fits", "fits")):
-        command = [SCRIPTS / "galaxy-classify", images, "-o", f"out{suffix}"]
+        command: list[str | Path] = [SCRIPTS / "galaxy-classify", images, "-o", f"out{suffix}"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 1 or f"pip install 'galaxy-classify[{extra}]'" not in result.stderr:
             sys.exit(f"{suffix} without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")

@@ -20,6 +20,7 @@ from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, ImageError, UsageError
+from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction, Status
 from galaxy_classify.provenance import provenance
 from galaxy_classify.report import BINS, CAP, Report
@@ -121,12 +122,12 @@ def test_counts_and_histograms_are_those_of_the_csv(tmp_path: Path) -> None:
     classifier = GalaxyClassifier(threads=2)
     classes = classifier.classes_.tolist()
     report, stream = Report(classes, 0.9), io.StringIO()
-    writer = CsvWriter(stream, classes)
+    writer = CsvWriter(stream, RowLayout(classes))
     writer.start()
     for found in classifier.classify(sorted(tmp_path.iterdir()), threshold=0.9):
         report.add(found)
         writer.write(found)
-    made_with = provenance(classifier.model, threshold=0.9, max_pixels=classifier.max_pixels, exact=False)
+    made_with = provenance(classifier, RowLayout(classifier.classes_.tolist()), threshold=0.9)
     data = data_of(write(report, tmp_path / "report.html", provenance=made_with))
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
     done = [row for row in rows if row["status"] != "error"]

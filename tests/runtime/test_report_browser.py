@@ -20,6 +20,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError
+from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.provenance import provenance
 from galaxy_classify.report import Report
@@ -187,7 +188,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prediction
         with Image.open(path) as image:
             return image.convert("RGB")
 
-    made_with = provenance(classifier.model, threshold=THRESHOLD, max_pixels=classifier.max_pixels, exact=False)
+    made_with = provenance(classifier, RowLayout(classifier.classes_.tolist()), threshold=THRESHOLD)
     report.write(str(folder / "report.html"), provenance=made_with, picture=picture, threads=2)
     return folder / "report.html", rows, classes
 
@@ -241,7 +242,7 @@ def test_the_summary_is_that_of_the_rows(show: Callable[[Path], Page], run: Show
     for low in (0.9, 0.95):
         assert f"from {low:.2f}: {sum(low <= confidence(row) < low + 0.05 for row in classified)}" in told
     assert page.texts("#failed-files td") == [
-        f"{path.parent}/text.png", "not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)",
+        f"{path.parent}/text.png", "not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF, FITS)",
         f"{path.parent}/gone.png", "no such file",
     ]  # fmt: skip
     assert page.texts("#reasons li") == ["1not an image", "1no such file"]
