@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -30,13 +30,15 @@ from galaxy_classify.options import Options
 from galaxy_classify.output import OutputFile
 from galaxy_classify.printable import printable
 from galaxy_classify.progress import progress
-from galaxy_classify.report import Report
 from galaxy_classify.shards import parse_shard
 from galaxy_classify.sorting import Sorter
 from galaxy_classify.source import Source
 from galaxy_classify.typed_output import require_format
 from galaxy_classify.watch import Watch
 from galaxy_classify.writers import OutputFormat, choose_format
+
+if TYPE_CHECKING:
+    from galaxy_classify.report import Report
 
 
 class Command:
@@ -85,7 +87,7 @@ class Command:
         )
         self.evaluation = Evaluation(options.labels, classes) if options.labels else None
         self.sorter = Sorter(options.sort_into, link=options.link, files=self._files) if options.sort_into else None
-        report = Report(classes, options.threshold) if options.report else None
+        report = self._report(classes)
         observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter) if part is not None]
         if report is not None:
             observers.append(lambda source, prediction: report.add(prediction))
@@ -139,6 +141,13 @@ class Command:
         if not (self.options.resume or self.options.force or output.is_special):
             output.refuse_to_overwrite()
         return output
+
+    def _report(self, classes: Sequence[str]) -> Report | None:
+        if self.options.report is None:
+            return None
+        from galaxy_classify.report import Report  # brings rich along
+
+        return Report(classes, self.options.threshold)
 
     def _check_report(self) -> None:
         """Check that the page can be written, before hours go by."""
