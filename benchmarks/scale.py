@@ -1,0 +1,142 @@
+"""What a survey costs: more processes, shards against one plain run, and the bill for a billion galaxies.
+
+Run ``python benchmarks/scale.py`` (about five minutes on two cores). All ways take turns on one folder of drawn JPEGs;
+the medians of several turns count. Processes that run side by side have one thread each and a shard each. The bill is
+computed from what was measured: processor seconds and bytes an image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from folder import COMMAND, make_folder
+
+#: Processes that run side by side.
+PROCESSES = (1, 2, 4)
+SURVEYS = (10_000_000, 1_000_000_000)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some processes took together.
+
+    Attributes
+    ----------
+    seconds : float
+        Until the last one had ended.
+    processor_seconds : float
+        Of all of them.
+    megabytes : float
+        The most memory that one of them held.
+    """
+
+    seconds: float
+    processor_seconds: float
+    megabytes: float
+
+
+def together(commands: list[list[str]]) -> Cost:
+    """Run commands side by side."""
+    started = time.perf_counter()
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+    used = memory = 0.0
+    for process in processes:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{process.args!r} ended with {process.returncode}")
+        used += usage.ru_utime + usage.ru_stime
+        memory = max(memory, usage.ru_maxrss / 1024)
+    return Cost(time.perf_counter() - started, used, memory)
+
+
+def one_by_one(commands: list[list[str]]) -> Cost:
+    """Run commands one after the other."""
+    costs = [together([command]) for command in commands]
+    return Cost(
+        sum(cost.seconds for cost in costs),
+        sum(cost.processor_seconds for cost in costs),
+        max(cost.megabytes for cost in costs),
+    )
+
+
+def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int) -> dict[str, Cost]:
+    """Let all ways take turns, and return the median cost of each."""
+    ours = [*COMMAND, str(folder), "-q", "--force", "--threads", "1"]
+
+    def shards(count: int) -> list[list[str]]:
+        return [
+            [*ours, "--shard", f"{index}/{count}", "-o", f"{scratch}/shards-{count}/"] for index in range(1, count + 1)
+        ]
+
+    costs: dict[str, list[Cost]] = {}
+    for turn in range(turns):
+        found = {f"{count} processes": together(shards(count)) for count in PROCESSES}
+        found["plain"] = together([[*ours, "-o", f"{scratch}/plain.parquet"]])
+        found["shards, one by one"] = one_by_one(shards(files // shard_size))
+        for name, cost in found.items():
+            costs.setdefault(name, []).append(cost)
+            print(f"turn {turn + 1}: {name}: {files / cost.seconds:,.0f} images/s", file=sys.stderr)
+    return {
+        name: Cost(*(statistics.median(getattr(cost, field) for cost in all_turns) for field in Cost.__annotations__))
+        for name, all_turns in costs.items()
+    }
+
+
+def report(costs: dict[str, Cost], files: int, shard_size: int, image_bytes: float, row_bytes: float) -> dict[str, Any]:
+    """Print tables, and return what they say."""
+    print("\n| processes of one thread | images/s | against one | MB each |\n| --- | ---: | ---: | ---: |")
+    one = costs[f"{PROCESSES[0]} processes"].seconds
+    for count in PROCESSES:
+        cost = costs[f"{count} processes"]
+        print(f"| {count} | {files / cost.seconds:,.0f} | {one / cost.seconds:.2f} | {cost.megabytes:.0f} |")
+    overhead = costs["shards, one by one"].seconds / costs["plain"].seconds - 1
+    print(f"\nshards of {shard_size:,} images, one by one, take {overhead:+.1%} of the time of a plain run")
+    per_image = costs["plain"].processor_seconds / files
+    print(
+        f"an image: {per_image * 1e3:.2f} ms of a core, {image_bytes / 1e3:.1f} kB of JPEG, {row_bytes:.0f} B of Parquet"
+    )
+    print("\n| galaxies | core hours | images, TB | results, GB |\n| ---: | ---: | ---: | ---: |")
+    bill = []
+    for galaxies in SURVEYS:
+        hours, terabytes = galaxies * per_image / 3600, galaxies * image_bytes / 1e12
+        gigabytes = galaxies * row_bytes / 1e9
+        bill.append({"galaxies": galaxies, "core_hours": hours, "images_tb": terabytes, "results_gb": gigabytes})
+        print(f"| {galaxies:,} | {hours:,.0f} | {terabytes:,.1f} | {gigabytes:,.1f} |")
+    return {"costs": {name: vars(cost) for name, cost in costs.items()}, "overhead": overhead, "bill": bill}
+
+
+def main() -> None:
+    """Measure, print the tables, and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=8000)
+    parser.add_argument("--shard-size", type=int, default=1000)
+    parser.add_argument("--size", type=int, default=424, help="edge of the drawn images in pixels")
+    parser.add_argument("--images", type=Path, help="folder of JPEGs to take instead of drawn ones")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        folder = scratch / "images"
+        make_folder(folder, arguments.files, arguments.size, arguments.images)
+        costs = measure(folder, scratch, arguments.shard_size, arguments.files, arguments.turns)
+        image_bytes = statistics.mean(path.stat().st_size for path in folder.rglob("*.jpg"))
+        row_bytes = (scratch / "plain.parquet").stat().st_size / arguments.files
+        results = report(costs, arguments.files, arguments.shard_size, image_bytes, row_bytes)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
