@@ -103,9 +103,8 @@ def report(costs: dict[str, Cost], files: int, shard_size: int, image_bytes: flo
     overhead = costs["shards, one by one"].seconds / costs["plain"].seconds - 1
     print(f"\nshards of {shard_size:,} images, one by one, take {overhead:+.1%} of the time of a plain run")
     per_image = costs["plain"].processor_seconds / files
-    print(
-        f"an image: {per_image * 1e3:.2f} ms of a core, {image_bytes / 1e3:.1f} kB of JPEG, {row_bytes:.0f} B of Parquet"
-    )
+    size = f"{image_bytes / 1e3:.1f} kB, {row_bytes:.0f} B of Parquet"
+    print(f"an image: {per_image * 1e3:.2f} ms of a core, {size}")
     print("\n| galaxies | core hours | images, TB | results, GB |\n| ---: | ---: | ---: | ---: |")
     bill = []
     for galaxies in SURVEYS:

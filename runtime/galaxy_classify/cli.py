@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import os
+import sys
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -21,6 +23,9 @@ OUTPUT: Final = "Output"
 MODEL: Final = "Model and machine"
 CLUSTER: Final = "Cluster"
 ABOUT: Final = "About"
+#: Options of these groups, and these options, are shown by --help-all only: the others fill a screen.
+SELDOM_GROUPS: Final = (FITS, CLUSTER)
+SELDOM: Final = ("max_pixels", "batch_size", "provider", "exact", "show_completion")
 #: What the help shows as the value of an option that takes none.
 FLAG: Final = " "
 
@@ -30,6 +35,7 @@ FLAG: Final = " "
     "3 model unusable, 130 interrupted.",
 )
 def classify(
+    context: typer.Context,
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT...", hidden=True)] = None,
     from_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Paths from a list, one a line.", rich_help_panel=INPUT)
@@ -60,7 +66,7 @@ def classify(
         ),
     ] = False,
     max_pixels: Annotated[
-        int, typer.Option(metavar="N", help="Refuse images with more pixels.", hidden=True, rich_help_panel=INPUT)
+        int, typer.Option(metavar="N", help="Refuse images with more pixels.", rich_help_panel=INPUT)
     ] = MAX_PIXELS,
     bands: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Planes in order, as in grz.", rich_help_panel=FITS)
@@ -147,7 +153,7 @@ def classify(
         int | None, typer.Option(metavar="N", help="Default: what this process may use.", rich_help_panel=MODEL)
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(metavar="N", help="Images a worker takes at once.", hidden=True, rich_help_panel=MODEL)
+        int, typer.Option(metavar="N", help="Images a worker takes at once.", rich_help_panel=MODEL)
     ] = BATCH_SIZE,
     shard: Annotated[
         str | None,
@@ -160,7 +166,7 @@ def classify(
     self_test: Annotated[
         bool,
         typer.Option(
-            "--self-test", metavar=FLAG, help="Check decoding and inference: exit code 0 or 3.", rich_help_panel=ABOUT
+            "--self-test", metavar=FLAG, help="Check this installation: exit code 0 or 3.", rich_help_panel=ABOUT
         ),
     ] = False,
     list_models: Annotated[
@@ -171,6 +177,12 @@ def classify(
         bool,
         typer.Option("--model-card", metavar=FLAG, help="The model's data, figures and limits.", rich_help_panel=ABOUT),
     ] = False,
+    help_all: Annotated[
+        bool,
+        typer.Option(
+            "--help-all", metavar=FLAG, help="All options: FITS, clusters and tuning, too.", rich_help_panel=ABOUT
+        ),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", metavar=FLAG, help="The package's and the model's version.", rich_help_panel=ABOUT),
@@ -180,6 +192,9 @@ def classify(
 
     INPUT: image files, folders, quoted patterns, and - for paths on stdin.
     """
+    if help_all:
+        typer.echo(context.get_help())
+        return
     if version:
         show_version(model)
         return
@@ -233,11 +248,16 @@ def classify(
 
 def main() -> None:
     """Run ``galaxy-classify``."""
-    command = typer.main.get_command(app)
+    completing = "_GALAXY_CLASSIFY_COMPLETE" in os.environ
+    run(prepared_command(everything=completing or "--help-all" in sys.argv))
+
+
+def prepared_command(*, everything: bool) -> Any:
+    """Return the command with a help text of one screen, or of everything."""
+    command: Any = typer.main.get_command(app)
     for option in command.params:
-        # One line of two is enough for a screen that is full already.
         if option.name == "install_completion":
-            option.help, option.metavar, option.rich_help_panel = "Completion for this shell.", FLAG, ABOUT  # type: ignore[attr-defined]
-        elif option.name == "show_completion":
-            option.hidden = True  # type: ignore[attr-defined]
-    run(command)
+            option.help, option.metavar, option.rich_help_panel = "Completion for this shell.", FLAG, ABOUT
+        seldom = option.name in SELDOM or option.rich_help_panel in SELDOM_GROUPS
+        option.hidden = option.hidden or (seldom and not everything)
+    return command

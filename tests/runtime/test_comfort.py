@@ -151,7 +151,11 @@ def test_shell_completion() -> None:
     """The shells ask for options and for the embedded models."""
     environment = {"_GALAXY_CLASSIFY_COMPLETE": "complete_bash"}
     code = "import sys; sys.argv[0] = 'galaxy-classify'; from galaxy_classify.cli import main; main()"
-    for words, expected in (("galaxy-classify --thre", "--threads"), ("galaxy-classify -m seed", "seed-mlp")):
+    for words, expected in (
+        ("galaxy-classify --thre", "--threads"),
+        ("galaxy-classify --ban", "--bands"),
+        ("galaxy-classify -m seed", "seed-mlp"),
+    ):
         result = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
