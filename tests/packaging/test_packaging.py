@@ -12,8 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from galaxy_classify import GalaxyClassifier
+from galaxy_classify.cli import app
 from galaxy_classify.commandline import require_extra
 from galaxy_classify.errors import MissingExtraError
 from galaxy_painter import KINDS
@@ -142,6 +144,14 @@ def test_the_readme_names_real_options(repository: Path) -> None:
         for option in {option for line in lines for option in re.findall(r"(?<=\s)--[a-z0-9-]+", line)}:
             name = option.removeprefix("--").replace("-", "_")
             assert f'"{option}"' in source or re.search(rf"^\s+{name}: ", source, re.MULTILINE), f"{command} {option}"
+
+
+def test_every_option_is_documented(repository: Path) -> None:
+    """In the README or in docs/, where a reader who looks for it finds an example."""
+    pages = [repository / "README.md", *sorted((repository / "docs").glob("*.md"))]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    options = {option for parameter in get_command(app).params for option in parameter.opts if option.startswith("--")}
+    assert [option for option in sorted(options) if not re.search(rf"{option}\b", text)] == []
 
 
 def test_example_images_classify_as_recorded(repository: Path) -> None:
