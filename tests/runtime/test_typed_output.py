@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from astropy.io.votable import parse
 from astropy.io.votable.ucd import parse_ucd
 from astropy.table import Table
 
+from galaxy_classify import GalaxyClassifier
+from galaxy_classify.job import Job
 from galaxy_classify.layout import Column, RowLayout
+from galaxy_classify.output import OutputFile
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.source import Source
 from galaxy_classify.tables import open_table
 from galaxy_classify.typed_output import ROW_GROUP, write_typed
 from galaxy_classify.writers import OutputFormat
@@ -212,3 +217,39 @@ def test_without_the_extra_the_remedy_is_named_before_anything_is_done(tmp_path:
     assert result.returncode == 1
     assert "pip install 'galaxy-classify[parquet]'" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("output_format", TYPED)
+def test_an_unfinished_result_is_continued(run_folder: Path, tmp_path: Path, output_format: OutputFormat) -> None:
+    """Until a typed file is made its rows lie in a file of text, and a torn one is made again."""
+    classifier = GalaxyClassifier(threads=1)
+    layout = RowLayout(tuple(classifier.classes_.tolist()), carried=[Column("n", "int")])
+    images = [str(run_folder / "images" / f"{number % 2}.png") for number in range(6)] + ["none.png"]
+    sources = [Source(path, "", (number,)) for number, path in enumerate(images)]
+    output = OutputFile(str(tmp_path / f"out.{output_format}"))
+
+    def rows() -> list[Any]:
+        table = open_table(output.path, typed=True)
+        return [tuple(map(nothing, row)) for row in table.rows()]
+
+    def interrupted() -> Iterator[Source]:
+        yield from sources
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Job(classifier, output_format, layout, 0.5, 1).to_file(interrupted(), output, resume=False)
+    whole, sidecar = Path(output.partial).read_bytes(), Path(f"{output.partial}.meta.json").read_bytes()
+    assert whole.count(b"\n") == 7
+    Job(classifier, output_format, layout, 0.5, 4).to_file(iter(sources), output, resume=False)
+    expected = rows()
+    assert [row[-1] for row in expected] == list(range(7))
+    for cut in (0, 1, len(whole) // 3, len(whole) // 2, len(whole) - 1, len(whole)):
+        for path in tmp_path.iterdir():
+            path.unlink()
+        Path(output.partial).write_bytes(whole[:cut])
+        Path(f"{output.partial}.meta.json").write_bytes(sidecar)
+        Job(classifier, output_format, layout, 0.5, 4).to_file(iter(sources), output, resume=True)
+        assert rows() == expected, cut
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            f"out.{output_format}", f"out.{output_format}.meta.json",
+        ]  # fmt: skip
