@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
 
 
-def provenance(classifier: GalaxyClassifier, layout: RowLayout, *, threshold: float) -> dict[str, Any]:
+def provenance(
+    classifier: GalaxyClassifier, layout: RowLayout, *, threshold: float, image_column: str | None = None
+) -> dict[str, Any]:
     """Describe everything that the rows of a result depend on besides their inputs.
 
     Parameters
@@ -24,6 +26,8 @@ def provenance(classifier: GalaxyClassifier, layout: RowLayout, *, threshold: fl
         The columns of the result.
     threshold : float
         Confidence below which a row is called uncertain.
+    image_column : str, optional
+        Column of Parquet files in which the images were looked for; not described if it was not chosen.
 
     Returns
     -------
@@ -46,6 +50,7 @@ def provenance(classifier: GalaxyClassifier, layout: RowLayout, *, threshold: fl
             "threshold": threshold,
             "top_k": layout.top,
             "catalog_columns": [column.name for column in layout.carried],
+            **({} if image_column is None else {"image_column": image_column}),
             "max_pixels": classifier.max_pixels,
             "exact": classifier.exact,
             "provider": model.provider,
