@@ -279,7 +279,7 @@ class Command:
             )
         if skipped := self.discovery.skipped:
             files = "file" if skipped == 1 else "files"
-            typer.echo(f"skipped: {skipped:,} {files} in folders and archives without an image suffix", err=True)
+            typer.echo(f"skipped: {skipped:,} {files} in folders or archives without an image suffix", err=True)
         if empty := self.discovery.empty:
             typer.echo(f"without an image: {empty:,} archive{'' if empty == 1 else 's'}", err=True)
         if not job.tally.total:
