@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -20,7 +20,7 @@ from galaxy_classify.resizing import Resizer
 
 PathLike = str | os.PathLike[str]
 ImageLike = Image.Image | NDArray[np.uint8] | bytes
-NamedImage = tuple[PathLike, ImageLike]
+NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
 
 
 class Where(Enum):
@@ -29,7 +29,11 @@ class Where(Enum):
     IN_FILE = "in the file of that name"
 
 
-def as_input(item: Any) -> tuple[str, ImageLike | Where]:
+#: What `classify` works on: an input may have been read or even decoded already.
+Given = ImageLike | Callable[[], bytes] | Where | ModelInput
+
+
+def as_input(item: Any) -> tuple[str, Given]:
     """Return an input of `classify` as a name and an image, or where to find one.
 
     Parameters

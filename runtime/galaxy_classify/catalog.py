@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from galaxy_classify.commandline import did_you_mean
-from galaxy_classify.discovery import place_below
-from galaxy_classify.errors import UsageError
+from galaxy_classify.defaults import PATH_COLUMN
+from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.filenames import is_parquet_name, place_below
 from galaxy_classify.layout import Column
+from galaxy_classify.parquet_images import ParquetImages
 from galaxy_classify.source import Source
 from galaxy_classify.tables import Table, open_table, table_errors
 
@@ -26,8 +28,8 @@ class Catalog:
     ----------
     table : Table
         The table.
-    path_index : int
-        Place of the column of paths.
+    path_index : int or None
+        Place of the column of paths; None if the images are in the table itself.
     kept : sequence of int
         Places of the columns that are carried through.
     columns : sequence of Column
@@ -36,24 +38,34 @@ class Catalog:
         The one of these that comes first in the result.
     root : str
         Folder that relative paths start from.
+    images : ParquetImages, optional
+        The images, if they are in the table itself.
     """
 
     table: Table
-    path_index: int
+    path_index: int | None
     kept: Sequence[int]
     columns: Sequence[Column]
     first: str | None
     root: str
+    images: ParquetImages | None = None
 
     def __len__(self) -> int:
         return len(self.table)
 
     def sources(self) -> Iterator[Source]:
         """Yield an input for each row, in order."""
-        for row in self.table.rows():
-            name = str(row[self.path_index] or "")
-            path = os.path.join(self.root, name) if name else ""
-            yield Source(path, place_below(name), tuple(row[index] for index in self.kept))
+        for row, source in self._rows():
+            yield replace(source, carried=tuple(row[index] for index in self.kept))
+
+    def _rows(self) -> Iterator[tuple[Sequence[Any], Source]]:
+        if self.images is not None:
+            yield from zip(self.table.rows(), self.images.sources(), strict=True)
+        elif self.path_index is not None:
+            for row in self.table.rows():
+                name = str(row[self.path_index] or "")
+                path = os.path.join(self.root, name) if name else ""
+                yield row, Source(path, place_below(name))
 
 
 def open_catalog(
@@ -64,6 +76,7 @@ def open_catalog(
     root: str | None,
     reserved: Sequence[str],
     typed: bool,
+    image_column: str | None = None,
 ) -> Catalog:
     """Open a catalogue and choose its columns; rows are read later.
 
@@ -82,6 +95,9 @@ def open_catalog(
     typed : bool
         Whether columns of a CSV file that hold nothing but numbers become numbers. Its text is carried as it is
         otherwise.
+    image_column : str, optional
+        Column of a Parquet file that holds the images themselves. Then there need be no column of paths; if there is,
+        it tells the images' names.
 
     Raises
     ------
@@ -93,7 +109,12 @@ def open_catalog(
     with table_errors(path):
         table = open_table(path, typed=typed)
         names = [column.name for column in table.columns]
-        path_index = _find_column(path, names, path_column)
+        images = None
+        path_index = None
+        if image_column is None or (path_column != PATH_COLUMN and path_column not in names):
+            path_index = _find_column(path, names, path_column)
+        if image_column is not None:
+            images = _open_images(path, image_column, path_column if path_column in names else None)
         taken = {name.lower() for name in reserved}  # FITS does not tell upper case from lower
         kept = [index for index in range(len(names)) if index != path_index]
         columns = []
@@ -109,7 +130,16 @@ def open_catalog(
             if id_index == path_index:
                 raise UsageError(f"--id-column and --path-column are both {id_column!r}")
             first = columns[kept.index(id_index)].name
-    return Catalog(table, path_index, kept, columns, first, os.path.dirname(path) if root is None else root)
+    return Catalog(table, path_index, kept, columns, first, os.path.dirname(path) if root is None else root, images)
+
+
+def _open_images(path: str, image_column: str, name_column: str | None) -> ParquetImages:
+    if not is_parquet_name(path):
+        raise UsageError(f"{path}: --image-column names a column of a Parquet file")
+    try:
+        return ParquetImages(path, image_column, name_column)
+    except (ImageError, UsageError) as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def _find_column(path: str, names: Sequence[str], wanted: str) -> int:

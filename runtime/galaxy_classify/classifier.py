@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_classify.arguments import ImageLike, NamedImage, PathLike, Where, as_images, as_input, as_model_input
+from galaxy_classify.arguments import (
+    Given,
+    ImageLike,
+    NamedImage,
+    PathLike,
+    Where,
+    as_images,
+    as_input,
+    as_model_input,
+)
 from galaxy_classify.contract import Preprocessing
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.embedded import ModelSource, find_model
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.fits_options import AS_IN_HEADERS, FitsOptions
-from galaxy_classify.imagefile import ModelInput, read_model_input, read_picture
+from galaxy_classify.imagefile import ModelInput, decode_picture, read_model_input, read_picture
 from galaxy_classify.model import OnnxModel
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.resizing import Resizer
+from galaxy_classify.source import MEMBER, InOrder, Unreadable
+
+#: Encoded images with more bytes than this do not wait for a worker: many of them together would take much memory.
+WAITING_BYTES: Final = 1 << 20
 
 LOGGER = logging.getLogger("galaxy_classify")
 
@@ -206,7 +220,9 @@ class GalaxyClassifier:
         ----------
         inputs : path, or iterable of paths and of tuples (name, image)
             Image files, and images in memory as `predict_proba` takes them, each with a name that becomes the
-            prediction's path. The iterable is read a few batches ahead, never to its end at once.
+            prediction's path. In place of an image there may be a function that returns its bytes, or raises
+            `ImageError`: it is called in a worker thread, when its turn comes. The iterable is read a few batches
+            ahead, never to its end at once.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``.
         batch_size : int, optional
@@ -230,18 +246,19 @@ class GalaxyClassifier:
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
         given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-        batches = batched(map(as_input, given), batch_size)
+        batches = batched((self._in_hand(*as_input(item)) for item in given), batch_size)
         model = self.model
         results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
         return (prediction for batch in results for prediction in batch)
 
-    def picture(self, path: str) -> Image.Image:
-        """Return the part of an image file that the model sees, before the resize.
+    def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
+        """Return the part of an image that the model sees, before the resize.
 
         Parameters
         ----------
-        path : str
-            Image file, as `classify` takes it.
+        image : path, or tuple of a name and bytes
+            Image file or encoded image, as `classify` takes it; or the path of an image in a container, such as
+            ``cutouts.tar::m51.jpg``. To find that one the container is searched from its beginning.
 
         Returns
         -------
@@ -253,21 +270,42 @@ class GalaxyClassifier:
         ImageError
             If the image cannot be decoded, or is too small.
         """
-        picture = read_picture(path, self._resizer, self.max_pixels, self.fits)
+        path, content = as_input(image)
+        if content is Where.IN_FILE and MEMBER in path and not os.path.lexists(path):
+            from galaxy_classify.containers import read_member  # brings along what few programs need
+
+            content = read_member(path)
+        picture = (
+            decode_picture(io.BytesIO(content), self._resizer, self.max_pixels, self.fits)
+            if isinstance(content, bytes)
+            else read_picture(path, self._resizer, self.max_pixels, self.fits)
+        )
         return picture.rgb.crop(picture.box)
 
-    def _classify_batch(
-        self, model: OnnxModel, batch: list[tuple[str, ImageLike | Where]], threshold: float
-    ) -> list[Prediction]:
+    def _in_hand(self, name: str, image: Given) -> tuple[str, Given]:
+        """Read an image for which it would be too late once the next one is asked for; a large one is decoded, too."""
+        if not isinstance(image, InOrder):
+            return name, image
+        try:
+            content = image()
+            return name, self._model_input(name, content) if len(content) > WAITING_BYTES else content
+        except ImageError as error:
+            return name, Unreadable(str(error))
+
+    def _model_input(self, path: str, image: Given) -> ModelInput:
+        if isinstance(image, ModelInput):
+            return image
+        if image is Where.IN_FILE:
+            return read_model_input(path, self._resizer, self.max_pixels, self.fits)
+        found = image() if callable(image) else image
+        return as_model_input(found, self._resizer, self.max_pixels, self.fits)
+
+    def _classify_batch(self, model: OnnxModel, batch: list[tuple[str, Given]], threshold: float) -> list[Prediction]:
         # Reasons, not exceptions: those would hold this frame, and with it the whole batch, until the next collection.
         inputs: list[ModelInput | str] = []
         for path, image in batch:
             try:
-                inputs.append(
-                    read_model_input(path, self._resizer, self.max_pixels, self.fits)
-                    if image is Where.IN_FILE
-                    else as_model_input(image, self._resizer, self.max_pixels, self.fits)
-                )
+                inputs.append(self._model_input(path, image))
             except ImageError as error:
                 inputs.append(str(error))
         pixels = [found.pixels for found in inputs if isinstance(found, ModelInput)]

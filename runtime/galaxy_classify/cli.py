@@ -55,6 +55,9 @@ def classify(
         str | None,
         typer.Option(metavar="NAME", help="Its column that comes first in the result.", rich_help_panel=INPUT),
     ] = None,
+    image_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A Parquet file's column of images.", rich_help_panel=INPUT)
+    ] = None,
     crop: Annotated[
         float | None,
         typer.Option(metavar="FRACTION", help="Part of the shorter edge that is looked at.", rich_help_panel=INPUT),
@@ -190,7 +193,7 @@ def classify(
 ) -> None:
     """Classify galaxy images: one row for each input, in order, failures included.
 
-    INPUT: image files, folders, quoted patterns, and - for paths on stdin.
+    INPUT: images, archives, folders, quoted patterns, and - for paths on stdin.
     """
     if help_all:
         typer.echo(context.get_help())
@@ -218,6 +221,7 @@ def classify(
         catalog=catalog,
         path_column=path_column,
         id_column=id_column,
+        image_column=image_column,
         output=output,
         output_format=output_format,
         threshold=threshold,

@@ -21,16 +21,20 @@ from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.commandline import EXIT_INTERRUPTED, did_you_mean, require_extra
 from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.discovery import Discovery
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.evaluation import Evaluation
+from galaxy_classify.filenames import is_parquet_name
 from galaxy_classify.fits_options import FitsOptions, parse_bands, parse_hdu
 from galaxy_classify.job import Job, Observer
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.options import Options
 from galaxy_classify.output import OutputFile
+from galaxy_classify.parquet_images import ParquetImages
 from galaxy_classify.printable import printable
 from galaxy_classify.progress import progress
+from galaxy_classify.sampling import CAP
 from galaxy_classify.shards import parse_shard
+from galaxy_classify.shown_content import ShownContent
 from galaxy_classify.sorting import Sorter
 from galaxy_classify.source import Source
 from galaxy_classify.typed_output import require_format
@@ -38,6 +42,8 @@ from galaxy_classify.watch import Watch
 from galaxy_classify.writers import OutputFormat, choose_format
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from galaxy_classify.report import Report
 
 
@@ -73,6 +79,7 @@ class Command:
             options.fits_pattern,
         )
         self.discovery = self._discovery()
+        self._check_parquet_inputs()
 
     def run(self) -> int:
         """Classify all inputs, and return the exit code."""
@@ -88,11 +95,20 @@ class Command:
         self.evaluation = Evaluation(options.labels, classes) if options.labels else None
         self.sorter = Sorter(options.sort_into, link=options.link, files=self._files) if options.sort_into else None
         report = self._report(classes)
+        self.shown = ShownContent(CAP)
         observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter) if part is not None]
         if report is not None:
-            observers.append(lambda source, prediction: report.add(prediction))
-        self.job = Job(classifier, self.format, layout, options.threshold, options.batch_size, observers)
-        self.job.shard = None if self.shard is None else str(self.shard)
+            observers += [lambda source, prediction: report.add(prediction), self.shown.see]
+        self.job = Job(
+            classifier,
+            self.format,
+            layout,
+            options.threshold,
+            options.batch_size,
+            observers,
+            shard=None if self.shard is None else str(self.shard),
+            image_column=options.image_column,
+        )
         started = time.monotonic()
         try:
             if options.watch:
@@ -111,9 +127,25 @@ class Command:
             return 0
         return 1 if self.job.tally.failed or (self.sorter is not None and self.sorter.failed) else 0
 
-    def _discovery(self) -> Discovery:
-        pattern = self.options.fits_pattern
-        return Discovery(self.options.recursive, None if pattern is None else BandPattern(pattern))
+    def _discovery(self, *, counting: bool = False) -> Discovery:
+        options = self.options
+        return Discovery(
+            options.recursive,
+            None if options.fits_pattern is None else BandPattern(options.fits_pattern),
+            containers=True,
+            image_column=options.image_column,
+            counting=counting,
+        )
+
+    def _check_parquet_inputs(self) -> None:
+        """Check that they hold images; one that is damaged gets a row that says so."""
+        for name in filter(is_parquet_name, self.options.inputs):
+            try:
+                ParquetImages(name, self.options.image_column)
+            except UsageError as error:
+                raise UsageError(f"{name}: {error}") from None
+            except ImageError:
+                continue
 
     def _files(self, path: str) -> list[str]:
         """Return the files of an input: one, or one for each band."""
@@ -190,6 +222,7 @@ class Command:
             reserved=layout.names,
             # CSV carries the text of a CSV file as it is; all other formats tell numbers from text.
             typed=self.format not in (OutputFormat.CSV, OutputFormat.TABLE),
+            image_column=options.image_column,
         )
 
     def _sources(self, discovery: Discovery) -> Iterator[Source]:
@@ -213,7 +246,7 @@ class Command:
         if self.catalog is not None and self.shard is None:
             counted = range(len(self.catalog))
         elif "-" not in options.inputs:  # standard input cannot be read twice
-            counted = self._sources(self._discovery())
+            counted = self._sources(self._discovery(counting=True))
         with progress(enabled=not options.quiet and not rows_on_terminal, inputs=counted) as advance:
             self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
             sources = self._sources(self.discovery)
@@ -238,11 +271,15 @@ class Command:
             report.write(
                 str(self.options.report),
                 provenance=self.job.provenance,
-                picture=self.job.classifier.picture,
+                picture=self._picture,
                 threads=self.job.classifier.threads,
                 evaluation=self._figures(),
                 advance=advance,
             )
+
+    def _picture(self, path: str) -> Image.Image:
+        content = self.shown.read(path)
+        return self.job.classifier.picture(path if content is None else (path, content))
 
     def _figures(self) -> dict[str, Any] | None:
         return None if self.evaluation is None else self.evaluation.figures()
@@ -270,7 +307,9 @@ class Command:
             )
         if skipped := self.discovery.skipped:
             files = "file" if skipped == 1 else "files"
-            typer.echo(f"skipped: {skipped:,} {files} in folders without an image suffix", err=True)
+            typer.echo(f"skipped: {skipped:,} {files} in folders or archives without an image suffix", err=True)
+        if empty := self.discovery.empty:
+            typer.echo(f"without an image: {empty:,} archive{'' if empty == 1 else 's'}", err=True)
         if not job.tally.total:
             typer.echo("no images found", err=True)
         for name in self.options.inputs:
@@ -299,6 +338,8 @@ def _check(options: Options) -> None:
         raise UsageError("--catalog lists the inputs: beside it, at most a folder that its paths start from is named")
     if options.catalog is None and options.id_column is not None:
         raise UsageError("--id-column names a column of a --catalog")
+    if options.image_column is not None:
+        _check_image_column(options)
     if options.from_file is not None and not os.path.isfile(options.from_file):
         raise UsageError(f"{options.from_file}: no such file; --from-file names a list of paths, one a line")
     table = options.output_format is OutputFormat.TABLE
@@ -312,6 +353,14 @@ def _check(options: Options) -> None:
                 raise UsageError(f"{options.sort_into}: lies in {folder}, whose images it is to sort; choose another")
     if options.watch:
         _check_watch(options)
+
+
+def _check_image_column(options: Options) -> None:
+    if options.catalog is not None and options.inputs:
+        raise UsageError("--image-column says that the images are in the --catalog: no folder is named beside it")
+    listed = options.from_file is not None or "-" in options.inputs
+    if options.catalog is None and not listed and not any(map(is_parquet_name, options.inputs)):
+        raise UsageError("--image-column names a column of a Parquet file: name one as INPUT or --catalog")
 
 
 def _check_watch(options: Options) -> None:

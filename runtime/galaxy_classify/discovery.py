@@ -7,14 +7,17 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from galaxy_classify.band_files import BandPattern
+from galaxy_classify.errors import UsageError
+from galaxy_classify.filenames import (
+    COMPRESSED_TAR_SUFFIXES,
+    is_archive_name,
+    is_image_name,
+    is_parquet_name,
+    place_below,
+)
 from galaxy_classify.source import Source
-
-FITS_SUFFIXES: Final = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fz")
-#: Suffixes by which a file in a folder is taken for an image. A file named outright needs none of them.
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", *FITS_SUFFIXES)
 
 
 @dataclass(slots=True)
@@ -28,12 +31,25 @@ class Discovery:
     pattern : BandPattern, optional
         Names of files that hold one band each: those of one image are one input.
     skipped : int
-        Files in folders that have no image suffix, so far.
+        Files in folders and archives that have no image suffix, so far.
+    containers : bool, optional
+        Whether archives, and Parquet files that are named outright, stand for the images in them.
+    image_column : str, optional
+        Column of images of the Parquet files.
+    counting : bool, optional
+        Whether the inputs are only to be counted: a compressed tar, which would have to be unpacked for that, raises
+        `UsageError`.
+    empty : int
+        Containers without an image, so far.
     """
 
     recursive: bool = True
     pattern: BandPattern | None = None
     skipped: int = 0
+    containers: bool = False
+    image_column: str | None = None
+    counting: bool = False
+    empty: int = 0
 
     def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
         """Yield the path of each image, as `sources` finds them."""
@@ -66,9 +82,9 @@ class Discovery:
             elif os.path.isdir(name):
                 prefix = os.path.basename(os.path.abspath(name)) if several else ""
                 for path in self._walk(name, ()):
-                    yield Source(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
+                    yield from self._inputs_of(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
             elif (joined := self._joined(name, files)) is not None:
-                yield Source(joined, os.path.basename(joined))
+                yield from self._inputs_of(joined, os.path.basename(joined), outright=True)
 
     def listed(self, lines: Iterable[bytes]) -> Iterator[Source]:
         r"""Yield the images of a list: a path a line, in bytes that need not be UTF-8; empty lines do not count.
@@ -83,7 +99,25 @@ class Discovery:
             if stripped := line.rstrip(b"\r\n"):
                 path = self._joined(os.fsdecode(stripped), files)
                 if path is not None:
-                    yield Source(path, place_below(path))
+                    yield from self._inputs_of(path, place_below(path), outright=True)
+
+    def _inputs_of(self, path: str, place: str, *, outright: bool = False) -> Iterator[Source]:
+        """Yield a file, or the images in it if it is a container; tables in folders may be results, and are none."""
+        if not self.containers or not (is_archive_name(path) or (outright and is_parquet_name(path))):
+            yield Source(path, place)
+            return
+        if self.counting and path.lower().endswith(COMPRESSED_TAR_SUFFIXES):
+            raise UsageError(f"{path}: cannot be counted without unpacking it")
+        from galaxy_classify.containers import container_sources  # brings along what few runs need
+
+        found = False
+        for source in container_sources(path, place=place, image_column=self.image_column, skip=self._skip):
+            found = True
+            yield source
+        self.empty += not found
+
+    def _skip(self) -> None:
+        self.skipped += 1
 
     def _joined(self, path: str, before: set[str]) -> str | None:
         """Return the path that the files of all bands go by; None if it was among those before."""
@@ -111,7 +145,7 @@ class Discovery:
                         if not self.recursive:
                             continue
                         folders.add(entry.name)
-                    elif not is_image_name(entry.name):
+                    elif not (is_image_name(entry.name) or (self.containers and is_archive_name(entry.name))):
                         self.skipped += 1
                         continue
                     names.append(entry.name)
@@ -134,23 +168,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
     except OSError:  # a link that leads nowhere
         return False
-
-
-def is_image_name(name: str) -> bool:
-    """Tell whether a file in a folder is taken for an image."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
-
-
-def place_below(path: str) -> str:
-    """Return a path as one below another folder: without its root, and without leading steps upwards.
-
-    Examples
-    --------
-    >>> place_below("/survey/field_1/../m51.jpg"), place_below("../m51.jpg")
-    ('survey/m51.jpg', 'm51.jpg')
-    """
-    parts = os.path.splitdrive(os.path.normpath(path))[1].split(os.sep)
-    return os.path.join("", *(part for part in parts if part not in ("", os.pardir)))
 
 
 def _expand(name: str) -> list[str]:

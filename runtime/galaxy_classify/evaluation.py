@@ -11,7 +11,7 @@ from typing import Any, Final
 from galaxy_classify.errors import UsageError
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.printable import printable
-from galaxy_classify.source import Source
+from galaxy_classify.source import MEMBER, Source
 
 #: How many names a message lists before it says how many more there are.
 NAMED: Final = 5
@@ -47,6 +47,8 @@ class Evaluation:
     def see(self, source: Source, prediction: Prediction) -> None:
         """Compare one prediction with its label, if there is one."""
         file = self._label_file(source.path)
+        if file is None and source.content is not None:
+            file = self._label_file(source.path.partition(MEMBER)[2])
         if file is None:
             self._without_label += 1
             return

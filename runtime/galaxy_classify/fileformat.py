@@ -39,6 +39,30 @@ SIGNATURES: Final = (
 SIGNATURE_BYTES: Final = max(offset + len(signature) for offset, signature, _ in SIGNATURES)
 
 
+#: Suffixes of the formats that can be read.
+SUFFIXES: Final = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "TIFF": ".tif",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "GIF": ".gif",
+    "FITS": ".fits",
+}
+
+
+def suffix_of(head: bytes) -> str:
+    r"""Return the suffix that a file of this beginning should have, or nothing.
+
+    Examples
+    --------
+    >>> suffix_of(b"\x89PNG\r\n\x1a\n"), suffix_of(b"")
+    ('.png', '')
+    """
+    names = (name for offset, signature, name in SIGNATURES if head.startswith(signature, offset))
+    return SUFFIXES.get(next(names, ""), "")
+
+
 def why_not_an_image(head: bytes) -> str:
     """Say why Pillow did not recognise a file.
 

@@ -95,7 +95,7 @@ def decode_model_input(
     ImageError
         If it is not a whole image in one of `SUPPORTED`, or is no picture of anything.
     """
-    return _model_input(_decode_picture(file, resizer, max_pixels, fits), resizer)
+    return _model_input(decode_picture(file, resizer, max_pixels, fits), resizer)
 
 
 def _model_input(picture: Picture, resizer: Resizer) -> ModelInput:
@@ -122,11 +122,30 @@ def read_picture(path: str, resizer: Resizer, max_pixels: int, fits: FitsOptions
     """
     if fits.pattern is not None and is_joined(path):
         return _read_band_files(path, resizer, max_pixels, fits)
-    with _open_regular_file(path) as file:
-        return _decode_picture(file, resizer, max_pixels, fits)
+    with open_regular_file(path) as file:
+        return decode_picture(file, resizer, max_pixels, fits)
 
 
-def _decode_picture(file: BinaryIO, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
+def decode_picture(file: BinaryIO, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
+    """Decode an image from an open file in full, before the resize.
+
+    Parameters
+    ----------
+    file : binary file
+        Encoded image; it must be seekable.
+    resizer, max_pixels, fits
+        As for `read_model_input`.
+
+    Returns
+    -------
+    Picture
+        At least the part that the model sees.
+
+    Raises
+    ------
+    ImageError
+        As `decode_model_input` does, but a constant image passes.
+    """
     with image_errors():
         if content := fits_content(file, max_pixels):
             return fits_picture(content, resizer, max_pixels, fits)
@@ -149,7 +168,7 @@ def _read_band_files(path: str, resizer: Resizer, max_pixels: int, fits: FitsOpt
             name = band_file(path, band)
             if not os.path.exists(name):
                 raise ImageError(f"no file for band {band}")
-            files[band] = stack.enter_context(_open_regular_file(name))
+            files[band] = stack.enter_context(open_regular_file(name))
         with image_errors():
             return band_files_picture(files, colouring, resizer, max_pixels, fits)
 
@@ -195,11 +214,22 @@ def image_errors() -> Iterator[None]:
     except Exception as error:
         # On damaged files Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more, and so does
         # astropy.
-        raise ImageError(f"damaged or incomplete image: {_one_line(error)}") from error
+        raise ImageError(f"damaged or incomplete image: {one_line(error)}") from error
 
 
-def _open_regular_file(path: str) -> BinaryIO:
-    """Look before opening: a pipe would block for ever and a device may never end."""
+def open_regular_file(path: str) -> BinaryIO:
+    """Open a file, but look before: a pipe would block for ever and a device may never end.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Raises
+    ------
+    ImageError
+        If it is no regular file, is empty or cannot be opened; with a short reason.
+    """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
@@ -216,8 +246,15 @@ def _open_regular_file(path: str) -> BinaryIO:
         raise ImageError("permission denied") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        raise ImageError(f"cannot be opened: {reason or _one_line(error)}") from None
+        raise ImageError(f"cannot be opened: {reason or one_line(error)}") from None
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    r"""Return what an error says as one line.
+
+    Examples
+    --------
+    >>> one_line(ValueError("bad\nheader")), one_line(EOFError())
+    ('bad header', 'EOFError')
+    """
     return " ".join(str(error).split()) or type(error).__name__

@@ -18,7 +18,7 @@ from galaxy_classify.output import OutputFile, RecordFile, standard_output, writ
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.provenance import provenance
 from galaxy_classify.resume import DoneRow, done_rows, keep_matching
-from galaxy_classify.source import Source
+from galaxy_classify.source import Content, Source
 from galaxy_classify.tables import open_table, table_errors
 from galaxy_classify.tally import Tally
 from galaxy_classify.typed_output import write_typed
@@ -47,6 +47,8 @@ class Job:
         Called with each input and what is said of it, in order; on a resumed run, with the rows that were kept first.
     shard : str, optional
         Which part of the inputs these are, as in ``3/100``.
+    image_column : str, optional
+        Column of Parquet files in which the images were looked for.
     tally : Tally
         Counts of the rows so far.
     kept : int
@@ -62,6 +64,7 @@ class Job:
     batch_size: int
     observers: Sequence[Observer] = ()
     shard: str | None = None
+    image_column: str | None = None
     tally: Tally = field(default_factory=Tally)
     kept: int = 0
     changed: bool = False
@@ -69,7 +72,13 @@ class Job:
     @property
     def provenance(self) -> dict[str, Any]:
         """What the rows are made with."""
-        return provenance(self.classifier, self.layout, threshold=self.threshold, shard=self.shard)
+        return provenance(
+            self.classifier,
+            self.layout,
+            threshold=self.threshold,
+            shard=self.shard,
+            image_column=self.image_column,
+        )
 
     def to_standard_output(self, sources: Iterator[Source]) -> None:
         """Classify the inputs and write the rows to standard output."""
@@ -206,12 +215,12 @@ class Job:
         """Classify inputs lazily, and yield each of them, in order, with what is said of it."""
         in_flight: deque[Source] = deque()
 
-        def paths() -> Iterator[str]:
+        def inputs() -> Iterator[str | tuple[str, Content]]:
             for source in sources:
                 in_flight.append(source)
-                yield source.path
+                yield source.path if source.content is None else (source.path, source.content)
 
-        for prediction in self.classifier.classify(paths(), threshold=self.threshold, batch_size=self.batch_size):
+        for prediction in self.classifier.classify(inputs(), threshold=self.threshold, batch_size=self.batch_size):
             yield in_flight.popleft(), prediction
 
     def count(self, source: Source, prediction: Prediction) -> None:

@@ -21,6 +21,8 @@ class Options:
         Whether folders within folders are searched.
     catalog, path_column, id_column : str or None
         Table that lists the inputs, and two of its columns.
+    image_column : str or None
+        Column of a Parquet file that holds images.
     output, output_format : str, OutputFormat or None
         Where the rows go, and how they look.
     threshold : float
@@ -57,6 +59,7 @@ class Options:
     catalog: str | None
     path_column: str
     id_column: str | None
+    image_column: str | None
     output: str | None
     output_format: OutputFormat | None
     threshold: float

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 
+from galaxy_classify.errors import GalaxyClassifyError
+
 
 @contextmanager
 def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterator[Callable[[], None]]:
@@ -18,7 +20,8 @@ def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterat
     enabled : bool
         Whether to show anything; nothing is shown either if stderr is no terminal.
     inputs : iterable, optional
-        The inputs, found once more: they are counted while the first ones are classified.
+        The inputs, found once more: they are counted while the first ones are classified. If that raises a
+        `GalaxyClassifyError`, no total is shown.
 
     Yields
     ------
@@ -62,7 +65,10 @@ def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterat
     task = bar.add_task("", total=None)
 
     def count() -> None:
-        total = sum(1 for _ in takewhile(lambda _: not done.is_set(), inputs or ()))
+        try:
+            total = sum(1 for _ in takewhile(lambda _: not done.is_set(), inputs or ()))
+        except GalaxyClassifyError:  # that which cannot be counted has no total
+            return
         if not done.is_set():
             bar.update(task, total=total)
 

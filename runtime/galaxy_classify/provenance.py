@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def provenance(
-    classifier: GalaxyClassifier, layout: RowLayout, *, threshold: float, shard: str | None = None
+    classifier: GalaxyClassifier,
+    layout: RowLayout,
+    *,
+    threshold: float,
+    shard: str | None = None,
+    image_column: str | None = None,
 ) -> dict[str, Any]:
     """Describe everything that the rows of a result depend on besides their inputs.
 
@@ -28,6 +33,8 @@ def provenance(
         Confidence below which a row is called uncertain.
     shard : str, optional
         Which part of the inputs the rows are of, as in ``3/100``.
+    image_column : str, optional
+        Column of Parquet files in which the images were looked for.
 
     Returns
     -------
@@ -51,6 +58,7 @@ def provenance(
             "top_k": layout.top,
             "shard": shard,
             "catalog_columns": [column.name for column in layout.carried],
+            "image_column": image_column,
             "max_pixels": classifier.max_pixels,
             "exact": classifier.exact,
             "provider": model.provider,

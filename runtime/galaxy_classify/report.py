@@ -17,7 +17,7 @@ from galaxy_classify.output import OutputFile, RecordFile
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.printable import printable
 from galaxy_classify.reportpage import json_in_page, page_around_data
-from galaxy_classify.sampling import EvenSample
+from galaxy_classify.sampling import CAP, EvenSample
 from galaxy_classify.table import CLASS_COLOURS
 from galaxy_classify.tally import Tally
 from galaxy_classify.thumbnails import Thumbnail, edge_for, make_thumbnails

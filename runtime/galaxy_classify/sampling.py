@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from heapq import heappush, heappushpop
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+#: Images that a report shows at most: a browser still opens their page within a second or two.
+CAP: Final = 10_000
 
 
 class EvenSample(Generic[T]):

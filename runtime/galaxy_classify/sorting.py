@@ -7,11 +7,16 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from pathlib import Path
+from typing import Final, TypeVar
 
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.fileformat import suffix_of
+from galaxy_classify.filenames import is_image_name
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.source import Source
+from galaxy_classify.source import Content, Source
+
+T = TypeVar("T")
 
 #: How many failures are told one by one.
 NAMED: Final = 5
@@ -19,6 +24,8 @@ NAMED: Final = 5
 
 class Sorter:
     """Copy or link each classified image to ``FOLDER/CLASS/PLACE``; nothing is ever overwritten.
+
+    An image in a container becomes a file of its own; if its name has no suffix there, it gets that of its format.
 
     Parameters
     ----------
@@ -59,26 +66,49 @@ class Sorter:
         if prediction.label is None:
             return
         place = os.path.join(self._folder, prediction.label, os.path.dirname(source.place))
+        if source.content is not None:
+            target = os.path.join(place, os.path.basename(source.place))
+            self._try(self._put_content, source.content, target)
+            return
         for file in self._files(source.path):
-            target = os.path.join(place, os.path.basename(file))
-            try:
-                os.makedirs(place, exist_ok=True)
-                self._put(file, target)
-            except OSError as error:
-                self._fail(f"{target}: {error.strerror or error}")
+            self._try(self._put_file, file, os.path.join(place, os.path.basename(file)))
 
-    def _put(self, file: str, target: str) -> None:
+    def _try(self, put: Callable[[T, str], None], image: T, target: str) -> None:
+        try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            put(image, target)
+        except OSError as error:
+            self._fail(f"{target}: {error.strerror or error}")
+        except ImageError as error:
+            self._fail(f"{target}: {error}")
+
+    def _put_file(self, file: str, target: str) -> None:
         if os.path.lexists(target):
-            if _same(file, target):
-                self.there += 1
-            else:
-                self._fail(f"{target}: another file of that name is there")
+            self._leave(target, same=_same(file, target))
             return
         if self._link:
             os.symlink(os.path.abspath(file), target)
         else:
-            _copy(file, target)
+            _copy(lambda partial: shutil.copy2(file, partial), target)
         self.done += 1
+
+    def _put_content(self, read: Content, target: str) -> None:
+        if self._link:
+            raise ImageError("lies in a container, to which no link can lead")
+        content = read()
+        if not is_image_name(target):
+            target += suffix_of(content)
+        if os.path.lexists(target):
+            self._leave(target, same=os.path.isfile(target) and Path(target).read_bytes() == content)
+            return
+        _copy(lambda partial: Path(partial).write_bytes(content), target)
+        self.done += 1
+
+    def _leave(self, target: str, *, same: bool) -> None:
+        if same:
+            self.there += 1
+        else:
+            self._fail(f"{target}: another file of that name is there")
 
     def _fail(self, reason: str) -> None:
         self.failed += 1
@@ -97,11 +127,11 @@ def _same(file: str, target: str) -> bool:
     return os.path.isfile(target) and (os.path.samefile(file, target) or filecmp.cmp(file, target, shallow=False))
 
 
-def _copy(file: str, target: str) -> None:
-    """Copy a file so that a killed process leaves no half one under the final name."""
+def _copy(write: Callable[[str], object], target: str) -> None:
+    """Write a file so that a killed process leaves no half one under the final name."""
     partial = f"{target}.partial"
     try:
-        shutil.copy2(file, partial)
+        write(partial)
         try:
             os.link(partial, target)  # unlike a rename it refuses to replace what came meanwhile
         except FileExistsError:

@@ -149,7 +149,7 @@ def _from_text(cell: str, kind: Kind) -> Any:
 
 
 class ParquetTable:
-    """A Parquet file; binary columns are left out, and nested ones become JSON text.
+    """A Parquet file; columns of bytes are left out, and nested ones become JSON text.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ class ParquetTable:
         self._path = path
         with pyarrow.parquet.ParquetFile(path) as file:
             self._length = int(file.metadata.num_rows)
-            fields = [field for field in file.schema_arrow if not _is_binary(field.type)]
+            fields = [field for field in file.schema_arrow if not _holds_bytes(field.type)]
         self.columns = [_arrow_column(field) for field in fields]
 
     def __len__(self) -> int:
@@ -183,11 +183,20 @@ class ParquetTable:
                 yield from zip(*values, strict=True)
 
 
-def _is_binary(arrow_type: Any) -> bool:
+def is_binary(arrow_type: Any) -> bool:
+    """Tell whether a column of this type, PyArrow's, holds bytes."""
     import pyarrow.types as types
 
     tests = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
     return any(test(arrow_type) for test in tests)
+
+
+def _holds_bytes(arrow_type: Any) -> bool:
+    """Tell whether values are bytes or structs with bytes in them, as Hugging Face's images are."""
+    import pyarrow.types as types
+
+    inside = arrow_type if types.is_struct(arrow_type) else ()
+    return is_binary(arrow_type) or any(is_binary(field.type) for field in inside)
 
 
 def _arrow_column(field: Any) -> Column:

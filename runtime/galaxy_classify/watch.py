@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Final
 
-from galaxy_classify.discovery import Discovery, is_image_name
+from galaxy_classify.discovery import Discovery
 from galaxy_classify.filelock import only_writer
+from galaxy_classify.filenames import is_image_name
 from galaxy_classify.job import Job
 from galaxy_classify.output import OutputFile, RecordFile, standard_output, write_errors
 from galaxy_classify.prediction import Prediction

@@ -100,7 +100,7 @@ def test_files_in_folders_without_an_image_suffix_are_counted(drawn_images: Path
     result = run(tmp_path)
     assert result.returncode == 0
     assert len(rows(result.stdout)) == 1
-    assert "skipped: 1 file in folders without an image suffix" in result.stderr
+    assert "skipped: 1 file in folders or archives without an image suffix" in result.stderr
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:

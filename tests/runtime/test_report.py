@@ -25,9 +25,9 @@ from galaxy_classify.errors import GalaxyClassifyError, ImageError, UsageError
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction, Status
 from galaxy_classify.provenance import provenance
-from galaxy_classify.report import BINS, CAP, Report
+from galaxy_classify.report import BINS, Report
 from galaxy_classify.reportpage import TEMPLATE_FILE, json_in_page
-from galaxy_classify.sampling import EvenSample
+from galaxy_classify.sampling import CAP, EvenSample
 from galaxy_classify.table import CLASS_COLOURS
 from galaxy_classify.thumbnails import make_thumbnail
 from galaxy_classify.writers import CsvWriter
