@@ -283,8 +283,9 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
     }  # fmt: skip
     assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "margin": 8, "size": [64, 64]}
     assert sidecar["options"] == {
-        "threshold": 0.6, "top_k": 1, "shard": None, "catalog_columns": [], "image_column": None, "max_pixels": 89_478_485, "exact": False,
-        "provider": "cpu", "fits": {"bands": None, "recipe": None, "hdu": None, "pattern": None},
+        "threshold": 0.6, "top_k": 1, "shard": None, "catalog_columns": [], "image_column": None,
+        "max_pixels": 89_478_485, "exact": False, "provider": "cpu",
+        "fits": {"bands": None, "recipe": None, "hdu": None, "pattern": None},
     }  # fmt: skip
     assert sidecar["package_version"]
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
