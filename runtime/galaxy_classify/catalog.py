@@ -94,15 +94,10 @@ def open_catalog(
         table = open_table(path, typed=typed)
         names = [column.name for column in table.columns]
         path_index = _find_column(path, names, path_column)
-        taken = {name.lower() for name in reserved}  # FITS does not tell upper case from lower
         kept = [index for index in range(len(names)) if index != path_index]
-        columns = []
-        for index in kept:
-            column = table.columns[index]
-            while column.name.lower() in taken:
-                column = replace(column, name=PREFIX + column.name)
-            taken.add(column.name.lower())
-            columns.append(column)
+        carried = [table.columns[index] for index in kept]
+        free = free_names([column.name for column in carried], reserved)
+        columns = [replace(column, name=name) for column, name in zip(carried, free, strict=True)]
         first = None
         if id_column is not None:
             id_index = _find_column(path, names, id_column)
@@ -110,6 +105,31 @@ def open_catalog(
                 raise UsageError(f"--id-column and --path-column are both {id_column!r}")
             first = columns[kept.index(id_index)].name
     return Catalog(table, path_index, kept, columns, first, os.path.dirname(path) if root is None else root)
+
+
+def free_names(names: Sequence[str], reserved: Sequence[str]) -> list[str]:
+    """Return names for columns that stand beside those of a result, each its own.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the columns are called.
+    reserved : sequence of str
+        Names of the result's own columns.
+
+    Examples
+    --------
+    >>> free_names(["ra", "Label"], ["path", "label"])
+    ['ra', 'catalog_Label']
+    """
+    taken = {name.lower() for name in reserved}  # FITS does not tell upper case from lower
+    free = []
+    for name in names:
+        while name.lower() in taken:
+            name = PREFIX + name
+        taken.add(name.lower())
+        free.append(name)
+    return free
 
 
 def _find_column(path: str, names: Sequence[str], wanted: str) -> int:

@@ -158,8 +158,8 @@ class OutputFile:
                 "--force starts anew"
             )
         before.pop(EVALUATION, None)
-        if differences := list(_differences(before, provenance)):
-            raise UsageError(f"{existing}: cannot be continued: {'; '.join(differences)}; --force starts anew")
+        if found := list(differences(before, provenance)):
+            raise UsageError(f"{existing}: cannot be continued: {'; '.join(found)}; --force starts anew")
         return existing
 
     def adopt(self, existing: str, provenance: dict[str, Any]) -> None:
@@ -265,11 +265,17 @@ def _remove(path: str) -> None:
         os.remove(path)
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield what two nested descriptions disagree on, in words."""
+def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield what two nested descriptions disagree on, in words.
+
+    Examples
+    --------
+    >>> list(differences({"options": {"threshold": 0.6}}, {"options": {"threshold": 0.7}}))
+    ['options threshold was 0.6, now it is 0.7']
+    """
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{prefix}{key} ")
+            yield from differences(old, new, f"{prefix}{key} ")
         elif old != new:
             yield f"{prefix}{key} was {old}, now it is {new}"
