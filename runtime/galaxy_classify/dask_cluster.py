@@ -45,7 +45,8 @@ def connected(address: str, processes: int | None) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     # What a lost worker or scheduler means for the run, the run says itself.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # Dask's own configuration sets the level of each
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         # A model of a user's may be large; it is sent once.
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}))

@@ -92,7 +92,7 @@ class PartFolder:
         """
         if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise UsageError(f"{self.path}: is a file; --dask writes a folder of Parquet files")
-        if os.path.exists(self.sidecar) or any(self._numbers()):
+        if os.path.exists(self.sidecar) or self._numbers():
             raise UsageError(
                 f"{self.path}: holds a result already; --resume completes it, --force replaces it, or choose another "
                 "--output"
@@ -168,7 +168,7 @@ class PartFolder:
                 before = json.load(file)
         except FileNotFoundError:
             before = None
-            if not any(self._numbers()):
+            if not self._numbers():
                 return
         except ValueError:
             before = None
@@ -181,14 +181,16 @@ class PartFolder:
         if found := list(differences(made_with, provenance)):
             raise UsageError(f"{self.path}: cannot be continued: {'; '.join(found)}; --force starts anew")
 
-    def _numbers(self) -> Iterator[int]:
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.path) as entries:
-            for entry in entries:
-                if match := _PART.fullmatch(entry.name):
-                    yield int(match[1])
+    def _numbers(self) -> list[int]:
+        """Return the numbers of all parts that are there."""
+        try:
+            names = os.listdir(self.path)
+        except FileNotFoundError:
+            return []
+        return [int(match[1]) for match in map(_PART.fullmatch, names) if match]
 
     def _remove_parts(self, *, from_number: int) -> None:
-        for number in list(self._numbers()):
+        for number in self._numbers():
             if number >= from_number:
                 os.remove(self.part(number))
 
