@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.errors import (
+    ClusterError,
     DataError,
     GalaxyClassifyError,
     ImageError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
 
 __all__ = [
+    "ClusterError",
     "DataError",
     "FitsOptions",
     "GalaxyClassifier",

@@ -115,15 +115,10 @@ def open_catalog(
             path_index = _find_column(path, names, path_column)
         if image_column is not None:
             images = _open_images(path, image_column, path_column if path_column in names else None)
-        taken = {name.lower() for name in reserved}  # FITS does not tell upper case from lower
         kept = [index for index in range(len(names)) if index != path_index]
-        columns = []
-        for index in kept:
-            column = table.columns[index]
-            while column.name.lower() in taken:
-                column = replace(column, name=PREFIX + column.name)
-            taken.add(column.name.lower())
-            columns.append(column)
+        carried = [table.columns[index] for index in kept]
+        free = free_names([column.name for column in carried], reserved)
+        columns = [replace(column, name=name) for column, name in zip(carried, free, strict=True)]
         first = None
         if id_column is not None:
             id_index = _find_column(path, names, id_column)
@@ -140,6 +135,31 @@ def _open_images(path: str, image_column: str, name_column: str | None) -> Parqu
         return ParquetImages(path, image_column, name_column)
     except (ImageError, UsageError) as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def free_names(names: Sequence[str], reserved: Sequence[str]) -> list[str]:
+    """Return names for columns that stand beside those of a result, each its own.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the columns are called.
+    reserved : sequence of str
+        Names of the result's own columns.
+
+    Examples
+    --------
+    >>> free_names(["ra", "Label"], ["path", "label"])
+    ['ra', 'catalog_Label']
+    """
+    taken = {name.lower() for name in reserved}  # FITS does not tell upper case from lower
+    free = []
+    for name in names:
+        while name.lower() in taken:
+            name = PREFIX + name
+        taken.add(name.lower())
+        free.append(name)
+    return free
 
 
 def _find_column(path: str, names: Sequence[str], wanted: str) -> int:

@@ -10,7 +10,7 @@ import typer
 
 from galaxy_classify.about import show_card, show_models, show_self_test, show_shards, show_version
 from galaxy_classify.commandline import run
-from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PATH_COLUMN, THRESHOLD
+from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PARTITION_SIZE, PATH_COLUMN, THRESHOLD
 from galaxy_classify.embedded import embedded_models
 from galaxy_classify.options import Options
 from galaxy_classify.writers import OutputFormat
@@ -166,6 +166,13 @@ def classify(
         str | None,
         typer.Option(metavar="DIR", help="Check that all parts are there: code 0 or 1.", rich_help_panel=CLUSTER),
     ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask: local, or tcp://HOST:PORT.", rich_help_panel=CLUSTER),
+    ] = None,
+    partition_size: Annotated[
+        int, typer.Option(metavar="N", help="Inputs that a Dask worker gets at once.", rich_help_panel=CLUSTER)
+    ] = PARTITION_SIZE,
     self_test: Annotated[
         bool,
         typer.Option(
@@ -246,6 +253,8 @@ def classify(
         threads=threads,
         batch_size=batch_size,
         max_pixels=max_pixels,
+        dask=dask,
+        partition_size=partition_size,
     )
     raise typer.Exit(Command(options).run())
 

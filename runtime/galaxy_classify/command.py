@@ -7,19 +7,17 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from galaxy_classify.allocator import keep_freed_memory
 from galaxy_classify.band_files import BROAD_BANDS, BandPattern, existing_files, is_joined
 from galaxy_classify.catalog import Catalog, open_catalog
 from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.commandline import EXIT_INTERRUPTED, did_you_mean, require_extra
-from galaxy_classify.defaults import MAX_PIXELS
+from galaxy_classify.dask_run import DaskRun, check_dask_options
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.evaluation import Evaluation
@@ -29,7 +27,9 @@ from galaxy_classify.job import Job, Observer
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.options import Options
 from galaxy_classify.output import OutputFile
+from galaxy_classify.own_process import prepare_process
 from galaxy_classify.parquet_images import ParquetImages
+from galaxy_classify.parts import PartFolder
 from galaxy_classify.printable import printable
 from galaxy_classify.progress import progress
 from galaxy_classify.sampling import CAP
@@ -66,11 +66,16 @@ class Command:
         self.options = options
         self.shard = None if options.shard is None else parse_shard(options.shard)
         self.output_path = self._output_path()
-        self.format = choose_format(options.output_format, self.output_path, terminal=sys.stdout.isatty())
+        if options.dask is not None:
+            require_extra("dask", ("dask", "distributed", "pyarrow"))
+            self.format = OutputFormat.PARQUET
+        else:
+            self.format = choose_format(options.output_format, self.output_path, terminal=sys.stdout.isatty())
         require_format(self.format)
         if options.watch:
             require_extra("watch", ("watchfiles",))
-        self.output = self._output()
+        self.parts = self._parts()
+        self.output = self._output() if self.parts is None else None
         self._check_report()
         self.fits = FitsOptions(
             None if options.bands is None else parse_bands(options.bands),
@@ -164,6 +169,14 @@ class Command:
             raise UsageError(f"{path}: cannot be made: {error.strerror}") from None
         return os.path.join(path, self.shard.file_name)
 
+    def _parts(self) -> PartFolder | None:
+        if self.options.dask is None or self.options.output is None:
+            return None
+        parts = PartFolder(self.options.output)
+        if not (self.options.resume or self.options.force):
+            parts.refuse_to_overwrite()
+        return parts
+
     def _output(self) -> OutputFile | None:
         if self.output_path is None:
             return None
@@ -193,13 +206,8 @@ class Command:
 
     def _classifier(self) -> GalaxyClassifier:
         """Load the model, in a process that belongs to the command and may be set up for it."""
-        from PIL import Image
-
         options = self.options
-        keep_freed_memory()
-        # What Pillow and Astropy warn of, a row says; and Pillow's own limit must not undercut the one asked for.
-        warnings.filterwarnings("ignore", module=r"(PIL|astropy)\.")
-        Image.MAX_IMAGE_PIXELS = max(options.max_pixels, MAX_PIXELS)
+        prepare_process(options.max_pixels)
         return GalaxyClassifier(
             options.model,
             options.threads,
@@ -241,7 +249,7 @@ class Command:
 
     def _classify_all(self) -> None:
         options = self.options
-        rows_on_terminal = self.output is None and sys.stdout.isatty()
+        rows_on_terminal = options.output is None and sys.stdout.isatty()
         counted: Iterable[object] | None = None
         if self.catalog is not None and self.shard is None:
             counted = range(len(self.catalog))
@@ -250,7 +258,10 @@ class Command:
         with progress(enabled=not options.quiet and not rows_on_terminal, inputs=counted) as advance:
             self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
             sources = self._sources(self.discovery)
-            if self.output is None:
+            if self.parts is not None:
+                run = DaskRun(self.job, self.parts, str(options.dask), options.threads, options.partition_size)
+                run.classify(sources, resume=options.resume, evaluate=self._figures)
+            elif self.output is None:
                 self.job.to_standard_output(sources)
             else:
                 self.job.to_file(sources, self.output, resume=options.resume, evaluate=self._figures)
@@ -286,6 +297,8 @@ class Command:
 
     def _what_is_kept(self) -> str:
         """Say where the rows of an interrupted run are, and how to go on."""
+        if self.parts is not None:
+            return f"; {self.parts.path} keeps them, --resume continues it"
         if self.output is None or self.output.is_special:
             return ""
         how = "" if self.format is OutputFormat.TABLE else ", --resume continues it"
@@ -324,7 +337,7 @@ class Command:
 
 def _check(options: Options) -> None:
     """Check that the options go together, before anything is loaded or overwritten."""
-    for name in ("top_k", "threads", "batch_size", "max_pixels"):
+    for name in ("top_k", "threads", "batch_size", "max_pixels", "partition_size"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
@@ -353,6 +366,8 @@ def _check(options: Options) -> None:
                 raise UsageError(f"{options.sort_into}: lies in {folder}, whose images it is to sort; choose another")
     if options.watch:
         _check_watch(options)
+    if options.dask is not None:
+        check_dask_options(options)
 
 
 def _check_image_column(options: Options) -> None:

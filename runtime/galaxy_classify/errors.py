@@ -7,6 +7,7 @@
     ├── ModelError               3   a model that is missing, corrupt or breaks the contract
     ├── ImageError               1   an image that cannot be classified (a row, on the command line)
     ├── DataError                1   a data set or run folder that cannot be used
+    ├── ClusterError             1   a Dask cluster that cannot be reached or used, or lost a partition
     ├── ParityError              1   an exported model that is not the trained one; by the step that found it:
     │   ├── GraphError               the ONNX checker refuses the graph
     │   ├── ContractError            a clause of the model contract is broken, or the metadata tell of another model
@@ -44,6 +45,10 @@ class ImageError(GalaxyClassifyError):
 
 class DataError(GalaxyClassifyError):
     """A data set or a run folder is missing, damaged or of the wrong form."""
+
+
+class ClusterError(GalaxyClassifyError):
+    """A Dask cluster cannot be reached, is not set up as the client is, or has lost a partition."""
 
 
 class ParityError(GalaxyClassifyError):

@@ -51,6 +51,10 @@ class Options:
         Whether JPEGs, too, are resized by Pillow.
     threads, batch_size, max_pixels : int or None
         How much at once, and how large an image may be.
+    dask : str or None
+        Address of a Dask scheduler, or ``local``.
+    partition_size : int
+        Inputs that a Dask worker gets at once.
     """
 
     inputs: tuple[str, ...]
@@ -84,3 +88,5 @@ class Options:
     threads: int | None
     batch_size: int
     max_pixels: int
+    dask: str | None
+    partition_size: int

@@ -280,8 +280,8 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
 
     Examples
     --------
-    >>> list(differences({"model": {"name": "a"}}, {"model": {"name": "b"}}))
-    ['model name was a, now it is b']
+    >>> list(differences({"options": {"threshold": 0.6}}, {"options": {"threshold": 0.7}}))
+    ['options threshold was 0.6, now it is 0.7']
     """
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 Status = Literal["ok", "uncertain", "error"]
 
@@ -39,3 +39,17 @@ class Prediction:
     confidence: float | None = None
     probabilities: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
+
+    def rounded(self) -> Self:
+        """Return the prediction with the six decimals that probabilities have in result files.
+
+        Examples
+        --------
+        >>> Prediction("m51.jpg", "ok", "tiny@0", "spiral", 2 / 3, {"spiral": 2 / 3}).rounded().confidence
+        0.666667
+        """
+        return replace(
+            self,
+            confidence=None if self.confidence is None else round(self.confidence, 6),
+            probabilities={name: round(value, 6) for name, value in self.probabilities.items()},
+        )

@@ -81,7 +81,7 @@ def _write_parquet(rows: Iterable[Row], path: str, columns: Sequence[Column], pr
     stream = iter(rows)
     with pq.ParquetWriter(path, schema) as writer:
         while group := list(islice(stream, ROW_GROUP)):
-            values = [[_utf8(row[column.name]) for row in group] for column in columns]
+            values = [[utf8(row[column.name]) for row in group] for column in columns]
             arrays = [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
@@ -91,8 +91,14 @@ def _field_metadata(column: Column) -> dict[str, str]:
     return {key: value for key, value in known.items() if value}
 
 
-def _utf8(value: Any) -> Any:
-    """Return text without what is not UTF-8: bytes of a file name that are not are escaped."""
+def utf8(value: Any) -> Any:
+    r"""Return text without what is not UTF-8: bytes of a file name that are not are escaped; other values as they are.
+
+    Examples
+    --------
+    >>> utf8("m\udcff.jpg"), utf8(1)
+    ('m\\xff.jpg', 1)
+    """
     return (
         value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         if isinstance(value, str)
