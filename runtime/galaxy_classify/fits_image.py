@@ -126,7 +126,7 @@ class _LimitedFile:
 
     closed = False
 
-    def __init__(self, file: BinaryIO, allowed: int) -> None:
+    def __init__(self, file: BinaryIO, allowed: float) -> None:
         self.allowed = allowed
         self._file = file
         self.seek = file.seek
@@ -211,7 +211,8 @@ def open_image(file: BinaryIO, hdu: int | str | None, max_pixels: int) -> Iterat
     # As the file is no file on a disk to astropy, it is read and not mapped: a file that shrinks meanwhile would end
     # the process.
     with fits.open(limited, mode="readonly", memmap=False) as hdus:
-        found = _first_image(fits, hdus) if hdu is None else _chosen_image(fits, hdus, hdu)
+        length = file.seek(0, io.SEEK_END)
+        found = _first_image(fits, hdus, length) if hdu is None else _chosen_image(fits, hdus, hdu, length)
         image = FitsImage(found)
         width, height = image.size
         if width * height > max_pixels:
@@ -222,27 +223,37 @@ def open_image(file: BinaryIO, hdu: int | str | None, max_pixels: int) -> Iterat
             tile > axis for tile, axis in zip(found.tile_shape, found.shape, strict=True)
         ):
             raise ImageError("damaged or incomplete image: its tiles are larger than itself")
-        place = found.fileinfo()
-        end = place["datLoc"] + place["datSpan"]
-        length = file.seek(0, io.SEEK_END)
-        if length < end:
+        if length < (end := _end(found)):
             raise ImageError(f"damaged or incomplete image: {length:,} bytes of {end:,}")
-        limited.allowed = place["datSpan"]
+        limited.allowed = math.inf  # from here on it is known what is read, and a tile may be read for each plane
         yield image
 
 
-def _first_image(fits: Any, hdus: Any) -> Any:
+def _end(hdu: Any) -> int:
+    place = hdu.fileinfo()
+    return int(place["datLoc"] + place["datSpan"])
+
+
+def _check_end(hdus: Any, length: int) -> None:
+    """Tell an HDU that is not there from one that astropy passes over because it is damaged or incomplete."""
+    if _end(hdus[-1]) != length:
+        raise ImageError(f"damaged or incomplete image: HDU {len(hdus)} cannot be read")
+
+
+def _first_image(fits: Any, hdus: Any, length: int) -> Any:
     # HDUs are read one by one, as they are asked for: their number is not asked for.
     found = next((hdu for hdu in hdus if _holds_image(fits, hdu)), None)
     if found is None:
+        _check_end(hdus, length)
         raise ImageError("no image in any HDU of the FITS file")
     return found
 
 
-def _chosen_image(fits: Any, hdus: Any, hdu: int | str) -> Any:
+def _chosen_image(fits: Any, hdus: Any, hdu: int | str, length: int) -> Any:
     try:
         chosen = hdus[hdu]
     except (IndexError, KeyError):
+        _check_end(hdus, length)
         raise ImageError(f"no HDU {hdu} in the FITS file") from None
     if not _holds_image(fits, chosen):
         raise ImageError(f"no image in HDU {hdu} of the FITS file")

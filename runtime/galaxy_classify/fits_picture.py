@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import BinaryIO, Final, TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL import Image
 
 from galaxy_classify.colour import Colouring, Plane, choose_colouring, colour
 from galaxy_classify.errors import ImageError
-from galaxy_classify.fits_image import FitsImage, fits_content, open_image
+from galaxy_classify.fits_image import fits_content, open_image
 from galaxy_classify.fits_options import FitsOptions
 from galaxy_classify.preprocessing import Picture, seen_box
 from galaxy_classify.resizing import Box, Resizer
@@ -58,18 +58,46 @@ def fits_picture(file: BinaryIO, resizer: Resizer, max_pixels: int, options: Fit
         return _coloured(colouring, [image.plane(bands.index(band)) for band in colouring.bands], box)
 
 
-def band_files_picture(
-    files: Mapping[str, BinaryIO], colouring: Colouring, resizer: Resizer, max_pixels: int, options: FitsOptions
-) -> Picture:
-    """Make a picture of an image whose bands are files of their own.
+def only_plane(file: BinaryIO, max_pixels: int, options: FitsOptions) -> Plane:
+    """Read the image in a file that holds one band.
 
     Parameters
     ----------
-    files : mapping of str to binary file
-        Each band's file.
+    file : binary file
+        Seekable.
+    max_pixels, options
+        As for `fits_picture`.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        Fluxes in nanomaggies; rows run upwards.
+
+    Raises
+    ------
+    ImageError
+        If it is no FITS file, or holds no image in a known unit or one of several planes. Damaged files may raise
+        anything.
+    """
+    content = fits_content(file, max_pixels)
+    if content is None:
+        raise ImageError("not a FITS file")
+    with np.errstate(all="ignore"), open_image(content, options.hdu, max_pixels) as image:
+        if image.planes != 1:
+            raise ImageError(f"{image.planes} planes, not one")
+        return image.plane(0)
+
+
+def picture_of_planes(colouring: Colouring, planes: Sequence[Plane], resizer: Resizer) -> Picture:
+    """Make a picture of planes.
+
+    Parameters
+    ----------
     colouring : Colouring
-        Of those bands.
-    resizer, max_pixels, options
+        The recipe, and which bands the planes are.
+    planes : sequence of ndarray of float32, shape (height, width)
+        Fluxes in nanomaggies; rows run upwards.
+    resizer : Resizer
         As for `fits_picture`.
 
     Returns
@@ -80,15 +108,8 @@ def band_files_picture(
     Raises
     ------
     ImageError
-        As for `fits_picture`, or if the bands differ in size.
+        If the bands differ in size, or are blank or bad.
     """
-    planes: list[Plane] = []
-    for band in colouring.bands:
-        content = fits_content(files[band], max_pixels)
-        if content is None:
-            raise ImageError(f"the file for band {band} is no FITS file")
-        with np.errstate(all="ignore"), open_image(content, options.hdu, max_pixels) as image:
-            planes.append(_only_plane(image, band))
     if len({plane.shape for plane in planes}) > 1:
         sizes = (f"{plane.shape[1]} x {plane.shape[0]}" for plane in planes)
         raise ImageError(f"bands of different sizes: {', '.join(sizes)} pixels in {', '.join(colouring.bands)}")
@@ -97,18 +118,12 @@ def band_files_picture(
         return _coloured(colouring, planes, seen_box(width, height, resizer))
 
 
-def _only_plane(image: FitsImage, band: str) -> Plane:
-    if image.planes != 1:
-        raise ImageError(f"{image.planes} planes in the file for band {band}, not one")
-    return image.plane(0)
-
-
-def _coloured(colouring: Colouring, planes: list[Plane], box: Box) -> Picture:
+def _coloured(colouring: Colouring, planes: Sequence[Plane], box: Box) -> Picture:
     notes = [str(colouring)]
     bad = [_bad_pixels(plane) for plane in planes]
     fraction = sum(int(mask.sum()) for mask in bad if mask is not None) / sum(plane.size for plane in planes)
     if fraction >= MOST_BAD:
-        raise ImageError(f"{100 * fraction:.1f} % of the pixels are not finite, the limit is {MOST_BAD:.0%}")
+        raise ImageError(f"{100 * fraction:.1f} % of the pixels are not finite, the limit is {100 * MOST_BAD:.0f} %")
     if fraction:
         percent = f"{100 * fraction:.1f}" if fraction >= 0.001 else "less than 0.1"
         notes.append(f"{percent} % of the pixels are not finite: set to 0")

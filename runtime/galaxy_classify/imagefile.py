@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from galaxy_classify.band_files import BROAD_BANDS, band_file, is_joined
-from galaxy_classify.colour import choose_colouring, default_bands
+from galaxy_classify.colour import Plane, choose_colouring, default_bands
 from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.errors import ImageError
 from galaxy_classify.fileformat import FORMATS, SIGNATURE_BYTES, why_not_an_image
 from galaxy_classify.fits_image import fits_content
 from galaxy_classify.fits_options import AS_IN_HEADERS, FitsOptions
-from galaxy_classify.fits_picture import band_files_picture, fits_picture
+from galaxy_classify.fits_picture import fits_picture, only_plane, picture_of_planes
 from galaxy_classify.preprocessing import Picture, picture_of, pixels_of
 from galaxy_classify.resizing import Resizer
 
@@ -162,15 +162,18 @@ def decode_picture(file: BinaryIO, resizer: Resizer, max_pixels: int, fits: Fits
 def _read_band_files(path: str, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
     there = [band for band in BROAD_BANDS if os.path.exists(band_file(path, band))]
     colouring = choose_colouring(fits.bands or default_bands(there, fits.recipe), fits.recipe)
-    with ExitStack() as stack:
-        files = {}
-        for band in colouring.bands:
-            name = band_file(path, band)
-            if not os.path.exists(name):
-                raise ImageError(f"no file for band {band}")
-            files[band] = stack.enter_context(open_regular_file(name))
-        with image_errors():
-            return band_files_picture(files, colouring, resizer, max_pixels, fits)
+    planes = [_read_band(band_file(path, band), band, max_pixels, fits) for band in colouring.bands]
+    return picture_of_planes(colouring, planes, resizer)
+
+
+def _read_band(path: str, band: str, max_pixels: int, fits: FitsOptions) -> Plane:
+    if not os.path.exists(path):
+        raise ImageError(f"no file for band {band}")
+    try:
+        with open_regular_file(path) as file, image_errors():
+            return only_plane(file, max_pixels, fits)
+    except ImageError as error:
+        raise ImageError(f"{error} (band {band})") from None
 
 
 def load_within(image: Image.Image, max_pixels: int) -> None:

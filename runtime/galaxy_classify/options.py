@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from galaxy_classify.fits_options import FitsOptions, parse_bands, parse_hdu
 from galaxy_classify.writers import OutputFormat
 
 
@@ -90,3 +91,19 @@ class Options:
     max_pixels: int
     dask: str | None
     partition_size: int
+
+    @property
+    def fits(self) -> FitsOptions:
+        """What is to be known about FITS files.
+
+        Raises
+        ------
+        UsageError
+            If it makes no sense.
+        """
+        return FitsOptions(
+            None if self.bands is None else parse_bands(self.bands),
+            self.recipe,
+            None if self.hdu is None else parse_hdu(self.hdu),
+            self.fits_pattern,
+        )

@@ -6,6 +6,7 @@ The number of inputs is set by the environment variable ``FUZZ_EXAMPLES``; see t
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import os
 import random
@@ -21,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fits_galaxies import compressed, fits_bytes, image_hdu, nanomaggies
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.cli import app
 from galaxy_classify.embedded import ModelSource
@@ -45,8 +47,9 @@ fuzz = settings(
 
 pytestmark = [
     pytest.mark.slow,
-    # A damaged picture may make Pillow warn before it fails.
+    # A damaged picture may make Pillow or astropy warn before it fails.
     pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning"),
+    pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning"),
 ]
 
 
@@ -56,6 +59,8 @@ def encoded(suffix: str, **options: Any) -> bytes:
     paint("unbarred_spiral", seed=1, size=48).save(buffer, format=suffix, **options)
     return buffer.getvalue()
 
+
+GALAXY = nanomaggies("unbarred_spiral", seed=1, size=48)
 
 SEEDS = {
     "jpg": encoded("JPEG"),
@@ -67,6 +72,11 @@ SEEDS = {
     "webp": encoded("WEBP"),
     "bmp": encoded("BMP"),
     "gif": encoded("GIF"),
+    "fits": fits_bytes(image_hdu(GALAXY, BANDS="grz", BUNIT="uJy")),
+    "fits.gz": gzip.compress(fits_bytes(image_hdu(GALAXY, BANDS="grz")), mtime=0),
+    "rice.fz": compressed(GALAXY, "RICE_1", BANDS="grz"),
+    "gzip.fz": compressed(GALAXY, "GZIP_2", BANDS="grz"),
+    "hcompress.fz": compressed(GALAXY, "HCOMPRESS_1", BANDS="grz"),
 }
 ONNX = tiny_model().SerializeToString()
 
@@ -109,14 +119,18 @@ def insert_noise(content: bytearray, chance: random.Random) -> None:
 
 
 def mutated(seeds: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
-    """Return files that differ from valid ones in up to four ways; headers, which come first, are hit often."""
+    """Return files that differ from valid ones in up to four ways; headers, which come first, are hit often.
+
+    Those of FITS take a block of 2880 bytes, or two where the image is compressed.
+    """
     edits: st.SearchStrategy[list[Edit]] = st.lists(
         st.sampled_from([flip_bits, extreme_bytes, cut_out, repeat, truncate, insert_noise]), min_size=1, max_size=4
     )
 
     def apply(seed: bytes, chosen: list[Edit], number: int, in_header: bool) -> bytes:
         chance = random.Random(number)
-        split = min(200, len(seed)) if in_header else len(seed)
+        header = 7000 if seed.startswith(b"SIMPLE  =") else 200
+        split = min(header, len(seed)) if in_header else len(seed)
         head, tail = bytearray(seed[:split]), seed[split:]
         for edit in chosen:
             if len(head) > 1:

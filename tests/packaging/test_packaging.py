@@ -102,9 +102,10 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
         info = {name.split(".dist-info/")[1] for name in archive.namelist() if ".dist-info/" in name}
     expected = {
         "galaxy_classify": {
-            "__init__.py", "__main__.py", "about.py", "allocator.py", "arguments.py", "classifier.py", "cli.py",
-            "commandline.py", "contract.py", "defaults.py", "discovery.py", "embedded.py", "errors.py", "fileformat.py",
-            "filelock.py", "golden.py", "imagefile.py", "job.py", "lanczos.onnx", "model.py",
+            "__init__.py", "__main__.py", "about.py", "allocator.py", "arguments.py", "band_files.py", "classifier.py",
+            "cli.py", "colour.py", "commandline.py", "contract.py", "defaults.py", "discovery.py", "embedded.py",
+            "errors.py", "fileformat.py", "filelock.py", "fits_image.py", "fits_options.py", "fits_picture.py",
+            "flux_unit.py", "golden.py", "imagefile.py", "job.py", "lanczos.onnx", "lazy_astropy.py", "model.py",
             "models/galaxy-cnn.MODEL_CARD.md", "models/galaxy-cnn.golden.json", "models/galaxy-cnn.onnx",
             "models/manifest.json", "models/seed-mlp.MODEL_CARD.md", "models/seed-mlp.golden.json",
             "models/seed-mlp.onnx", "onnxfile.py",

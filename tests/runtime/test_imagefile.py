@@ -83,7 +83,7 @@ def test_name_that_no_file_can_have() -> None:
 def test_not_an_image(tmp_path: Path) -> None:
     """Text under an image's name is not an image."""
     (tmp_path / "a.jpg").write_text("<html>404 Not Found</html>")
-    assert reason(tmp_path / "a.jpg") == "not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)"
+    assert reason(tmp_path / "a.jpg") == "not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF, FITS)"
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_not_an_image(tmp_path: Path) -> None:
 def test_unsupported_format(tmp_path: Path, suffix: str, name: str) -> None:
     """Pillow reads more formats than the ones that are listed; those are refused, by name."""
     paint("smooth_round", seed=0, size=64).save(tmp_path / f"a.{suffix}")
-    expected = f"unsupported format: {name} (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF)"
+    expected = f"unsupported format: {name} (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF, FITS)"
     assert reason(tmp_path / f"a.{suffix}") == expected
 
 
-def test_fits_is_named(tmp_path: Path) -> None:
+def test_hdf5_is_named(tmp_path: Path) -> None:
     """An astronomer's most likely mistake is told by its name."""
-    (tmp_path / "a.fits").write_bytes(b"SIMPLE  =                    T".ljust(2880))
-    assert reason(tmp_path / "a.fits").startswith("unsupported format: FITS")
+    (tmp_path / "a.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n".ljust(2048))
+    assert reason(tmp_path / "a.hdf5").startswith("unsupported format: HDF5")
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp", ".gif"])

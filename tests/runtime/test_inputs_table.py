@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io.fits import PrimaryHDU
 from PIL import Image
 
+from fits_galaxies import fits_bytes, image_hdu, nanomaggies
 from galaxy_classify import GalaxyClassifier, Prediction
 from galaxy_classify.discovery import Discovery
 from galaxy_painter import paint
@@ -64,6 +66,19 @@ def link(target: str) -> Make:
     return make
 
 
+def fits(**header: object) -> bytes:
+    """Return a galaxy in three bands as FITS content."""
+    return fits_bytes(image_hdu(nanomaggies("unbarred_spiral", seed=1), **header))
+
+
+def with_planes(value: float, **where: slice) -> bytes:
+    """Return a galaxy as FITS content, with a value in some rows of the bands g, r, z that are named."""
+    planes = nanomaggies("unbarred_spiral", seed=1)
+    for band, rows in where.items():
+        planes["grz".index(band), rows] = value
+    return fits_bytes(image_hdu(planes, BANDS="grz"))
+
+
 def truncated(suffix: str) -> Make:
     """Return a function that writes half an image."""
 
@@ -103,9 +118,21 @@ CLASSIFIED: dict[str, tuple[Make, str]] = {
         saved("a.gif", galaxy(), save_all=True, append_images=[paint("smooth_round", seed=1, size=100)]),
         "first frame of several",
     ),
+    "FITS with bands that are known": (content("a.fits", fits(BANDS="grz")), "g, r, z by galaxy-zoo-decals"),
+    "FITS with one band": (
+        content("a.fits", fits_bytes(image_hdu(nanomaggies("smooth_round", seed=1)[1], FILTER="r"))),
+        "r as grey by galaxy-zoo-decals",
+    ),
+    "FITS with less than 5 % of bad pixels": (
+        content("a.fits", with_planes(float("nan"), g=slice(0, 3))),
+        "g, r, z by galaxy-zoo-decals; 1.0 % of the pixels are not finite: set to 0",
+    ),
     "symbolic link to an image": (link("real.png"), ""),
     "any suffix, if the file is named outright": (saved("a.dat", galaxy(), format="PNG"), ""),
 }
+
+# Of a truncated FITS file astropy warns before it is refused.
+pytestmark = pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning")
 
 ERRORS: dict[str, tuple[Make, str]] = {
     "file that does not exist": (lambda folder: folder / "none.png", "no such file"),
@@ -117,12 +144,23 @@ ERRORS: dict[str, tuple[Make, str]] = {
     "or socket": (unix_socket, "not a regular file"),
     "name that no file can have": (lambda _: "a\0b.png", "cannot be opened: "),
     "text": (content("a.png", b"<html>404 Not Found</html>"), "not an image (supported: "),
-    "FITS": (content("a.png", b"SIMPLE  =                    T".ljust(2880)), "unsupported format: "),
+    "HDF5": (content("a.png", b"\x89HDF\r\n\x1a\n".ljust(2048)), "unsupported format: "),
     "PDF": (content("a.jpg", b"%PDF-1.7"), "unsupported format: "),
     **{
         f"truncated {suffix}": (truncated(suffix), "damaged or incomplete image: ")
         for suffix in ("jpg", "png", "tif", "webp", "bmp", "gif")
     },
+    "truncated FITS": (content("a.fits", fits(BANDS="grz")[:50_000]), "damaged or incomplete image: "),
+    "FITS without an image": (content("a.fits", fits_bytes(PrimaryHDU())), "no image in any HDU of the FITS file"),
+    "cube of planes whose bands": (content("a.fits", fits()), "unknown bands: "),
+    "more or fewer bands than planes": (content("a.fits", fits(BANDS="gr")), "wrong number of bands: "),
+    "bands that no recipe is made for": (content("a.fits", fits(BANDS="JHK")), "lupton needs "),
+    "pixels in counts": (content("a.fits", fits(BANDS="grz", BUNIT="adu")), "pixels are in adu, "),
+    "band in which all pixels are the same": (content("a.fits", with_planes(0, z=slice(None))), "band z is blank"),
+    "5 % of bad pixels": (
+        content("a.fits", with_planes(float("inf"), g=slice(0, 15))),
+        "5.0 % of the pixels are not finite, the limit is 5 %",
+    ),
     "more pixels than `--max-pixels`": (saved("a.png", galaxy().resize((1001, 1000))), "too many pixels: "),
     "shorter edge below 16 px": (saved("a.png", galaxy().resize((200, 15))), "image too small: "),
     "blank image": (saved("a.png", Image.new("RGB", (424, 424), (5, 5, 5))), "constant image: "),
@@ -164,7 +202,12 @@ def test_the_documentation_says_the_same(repository: Path) -> None:
         words = case.split()[0] if case.startswith("truncated") else case
         assert any(words in line and (not message or f"`{message}`" in line) for line in lines), case
     documented = {match for line in lines for match in re.findall(r"\| `([^`]+)` \|", line)}
-    elsewhere = {"permission denied", "the model gave no finite probabilities"}  # see test_imagefile, and below
+    elsewhere = {  # see test_imagefile, test_fits, test_band_files, and below
+        "permission denied",
+        "the model gave no finite probabilities",
+        "no file for band z",
+        "FITS needs astropy: pip install 'galaxy-classify[fits]'",
+    }
     assert documented == {message for _, message in {**CLASSIFIED, **ERRORS}.values() if message} | elsewhere
 
 

@@ -1,0 +1,126 @@
+"""The inputs that the command is to classify: from files, folders, lists and catalogues, or a shard of these."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from galaxy_classify.band_files import BROAD_BANDS, BandPattern, existing_files, is_joined
+from galaxy_classify.catalog import Catalog, open_catalog
+from galaxy_classify.discovery import Discovery
+from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.filenames import is_parquet_name
+from galaxy_classify.layout import RowLayout
+from galaxy_classify.options import Options
+from galaxy_classify.parquet_images import ParquetImages
+from galaxy_classify.shards import parse_shard
+from galaxy_classify.source import Source
+
+
+class Inputs:
+    """The inputs that the command is to classify.
+
+    Parameters
+    ----------
+    options : Options
+        What it was asked to do.
+
+    Attributes
+    ----------
+    shard : Shard or None
+        Which part of them.
+    discovery : Discovery
+        Finds them, and knows what was passed over.
+    catalog : Catalog or None
+        Lists them.
+
+    Raises
+    ------
+    UsageError
+        If the shard is none, FITS options make no sense, or a Parquet file that was named holds no images.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._bands = options.fits.bands or BROAD_BANDS
+        self.shard = None if options.shard is None else parse_shard(options.shard)
+        self.discovery = self._discovery()
+        self.catalog: Catalog | None = None
+        for name in filter(is_parquet_name, options.inputs):
+            try:
+                ParquetImages(name, options.image_column)
+            except UsageError as error:
+                raise UsageError(f"{name}: {error}") from None
+            except ImageError:  # one that is damaged gets a row that says so
+                continue
+
+    def open_catalog(self, layout: RowLayout, *, typed: bool) -> RowLayout:
+        """Open the catalogue, if there is one, and return the layout with its columns.
+
+        Parameters
+        ----------
+        layout : RowLayout
+            The result's own columns.
+        typed : bool
+            Whether the result tells numbers from text. CSV carries the text of a CSV file as it is.
+        """
+        options = self._options
+        if options.catalog is None:
+            return layout
+        self.catalog = open_catalog(
+            options.catalog,
+            path_column=options.path_column,
+            id_column=options.id_column,
+            root=options.inputs[0] if options.inputs else None,
+            reserved=layout.names,
+            typed=typed,
+            image_column=options.image_column,
+        )
+        return RowLayout(layout.classes, layout.top, self.catalog.columns, self.catalog.first)
+
+    def sources(self) -> Iterator[Source]:
+        """Yield the inputs in order."""
+        return self._sources(self.discovery)
+
+    def to_count(self) -> Iterable[object] | None:
+        """Return something that has as many items as there are inputs, or None where they cannot be found twice."""
+        if self.catalog is not None and self.shard is None:
+            return range(len(self.catalog))
+        return None if "-" in self._options.inputs else self._sources(self._discovery(counting=True))
+
+    def files(self, path: str) -> list[str]:
+        """Return the files of an input: one, or one for each band."""
+        if self._options.fits_pattern is None or not is_joined(path):
+            return [path]
+        return existing_files(path, self._bands)
+
+    def _discovery(self, *, counting: bool = False) -> Discovery:
+        options = self._options
+        return Discovery(
+            options.recursive,
+            None if options.fits_pattern is None else BandPattern(options.fits_pattern),
+            containers=True,
+            image_column=options.image_column,
+            counting=counting,
+        )
+
+    def _sources(self, discovery: Discovery) -> Iterator[Source]:
+        shard = self.shard
+        return (source for source in self._all_sources(discovery) if shard is None or shard.holds(source))
+
+    def _all_sources(self, discovery: Discovery) -> Iterator[Source]:
+        options = self._options
+        if self.catalog is not None:
+            yield from self.catalog.sources()
+            return
+        if options.from_file is not None:
+            with open(options.from_file, "rb") as lines:
+                yield from discovery.listed(lines)
+        yield from discovery.sources(options.inputs, stdin_lines())
+
+
+def stdin_lines() -> Iterator[bytes]:
+    """Yield the lines of standard input as they come; nothing is touched before the first one is asked for."""
+    if sys.stdin is None:
+        raise UsageError("- reads paths from standard input, but that is closed")
+    yield from sys.stdin.buffer
