@@ -1,0 +1,37 @@
+"""Classify images within Ray: a callable class for ``Dataset.map_batches``.
+
+::
+
+    images = ray.data.read_binary_files("images", include_paths=True).rename_columns({"path": "id", "bytes": "image"})
+    actors = ray.data.ActorPoolStrategy(size=4)
+    rows = images.map_batches(Classify, batch_format="numpy", batch_size=256, num_cpus=1, compute=actors)
+    rows.write_parquet("results")
+
+Each of the four actors loads the model once. The workers need galaxy-classify.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify import GalaxyClassifier
+
+
+class Classify:
+    """Classify the column ``image`` (encoded images), and name the rows by the column ``id``."""
+
+    def __init__(self, model: str | None = None) -> None:
+        self.classifier = GalaxyClassifier(model, threads=1)
+
+    def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the columns of a batch's rows."""
+        rows = list(self.classifier.classify(zip(map(str, batch["id"]), batch["image"], strict=True)))
+        result = {"id": batch["id"], "confidence": np.array([row.confidence for row in rows], np.float64)}
+        for name in self.classifier.classes_:
+            result[f"prob_{name}"] = np.array([row.probabilities.get(name, np.nan) for row in rows])
+        for name in ("status", "label", "message", "model"):
+            result[name] = np.array([getattr(row, name) for row in rows], object)
+        return result
