@@ -22,6 +22,7 @@ from galaxy_classify.colour import Colouring, colour
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.fits_options import parse_bands, parse_hdu
 from galaxy_classify.flux_unit import nanomaggies_per
+from galaxy_classify.layout import RowLayout
 from galaxy_classify.preprocessing import central_crop_box
 from galaxy_classify.provenance import provenance
 
@@ -458,15 +459,16 @@ def test_options_survive_pickling_and_are_on_record(tmp_path: Path) -> None:
     """Another process sees what this one sees, and a result tells with what it was made."""
     path = write_fits(tmp_path / "a.fits", GALAXY)
     given = GalaxyClassifier(threads=1, crop=0.5, fits=FitsOptions(("g", "r", "z"), "lupton", 0, "{id}-{band}.fits"))
+    layout = RowLayout(("round", "spiral"))
     copy = pickle.loads(pickle.dumps(given))  # noqa: S301
     assert list(copy.classify(path)) == list(given.classify(path))
-    assert provenance(copy, threshold=0.6) == provenance(given, threshold=0.6)
-    made_with = provenance(given, threshold=0.6)
+    assert provenance(copy, layout, threshold=0.6) == provenance(given, layout, threshold=0.6)
+    made_with = provenance(given, layout, threshold=0.6)
     assert made_with["preprocessing"]["crop_fraction"] == 0.5
     assert made_with["options"]["fits"] == {
         "bands": ["g", "r", "z"], "recipe": "lupton", "hdu": 0, "pattern": "{id}-{band}.fits",
     }  # fmt: skip
-    default = provenance(GalaxyClassifier(threads=1), threshold=0.6)
+    default = provenance(GalaxyClassifier(threads=1), layout, threshold=0.6)
     assert default["preprocessing"]["crop_fraction"] == 0.75
     assert set(default["options"]["fits"].values()) == {None}
 
