@@ -166,8 +166,11 @@ def asinh_levels(flux: Plane, band: str) -> Plane:
     ``image_utils.py`` of https://github.com/zooniverse/decals, called with ``mnmx=(-0.5, 300)`` and the scales
     `SOFTENING`; see Walmsley et al. (2022, MNRAS 509, 3966).
     """
-    stretched = np.arcsinh(flux / np.float32(SOFTENING[band]))
-    return np.asarray((stretched - BLACK) / (WHITE - BLACK), np.float32)
+    levels: Plane = flux / np.float32(SOFTENING[band])
+    np.arcsinh(levels, out=levels)  # in place: fresh memory takes longer than the sums
+    levels -= BLACK
+    levels /= WHITE - BLACK
+    return levels
 
 
 def desaturated(levels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -196,7 +199,9 @@ def desaturated(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     greyness = np.minimum(strongest / (GREY_AT * mean), 1)
     weight = np.sin((1 - greyness) * np.float32(np.pi / 2))
     grey = 1 - weight
-    return np.asarray(levels * (weight + mean * grey**2) + mean * grey)
+    greyed: NDArray[np.float32] = levels * (weight + mean * grey**2)
+    greyed += mean * grey
+    return greyed
 
 
 def eight_bit(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -212,7 +217,12 @@ def eight_bit(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
     ndarray of uint8, shape (height, width, 3)
         Truncated, not rounded, as the published images of Galaxy Zoo DECaLS are.
     """
-    return np.ascontiguousarray((levels.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
+    pixels = np.empty((*levels.shape[1:], 3), np.uint8)
+    for channel, level in enumerate(levels):
+        shown = level.clip(0, 1)
+        shown *= 255
+        pixels[..., channel] = shown
+    return pixels
 
 
 def lupton(red: Plane, green: Plane, blue: Plane) -> NDArray[np.uint8]:
