@@ -108,6 +108,8 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
             "models/seed-mlp.onnx", "onnxfile.py",
             "output.py", "parallel.py", "prediction.py", "preprocessing.py", "progress.py", "provenance.py", "py.typed",
             "resizing.py", "resume.py", "session.py", "table.py", "tally.py", "writers.py",
+            "containers.py", "filenames.py", "member.py", "parquet_images.py", "shown_content.py", "tar_images.py",
+            "zip_images.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",
