@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from galaxy_classify.errors import GalaxyClassifyError, ImageError
+from galaxy_classify.errors import ImageError
 from galaxy_classify.filenames import is_archive_name, is_image_name, is_parquet_name, leads_out, place_in_container
 from galaxy_classify.member import UNSAFE
 from galaxy_classify.parquet_images import ParquetImages
@@ -38,6 +38,13 @@ def container_sources(
     Source
         In the order of the archive, of the zip's directory, or of the rows. If the container is damaged, the last one
         is the container itself, with the reason in place of content.
+
+    Raises
+    ------
+    UsageError
+        If a Parquet file has no such column.
+    MissingExtraError
+        If it is a Parquet file and PyArrow is not installed.
     """
     try:
         if is_parquet_name(path):
@@ -50,7 +57,7 @@ def container_sources(
                 yield Source(name, place_in_container(place, member.name), content=content)
             else:
                 skip()
-    except GalaxyClassifyError as error:
+    except ImageError as error:
         yield Source(path, place, content=Unreadable(str(error)))
 
 
@@ -72,6 +79,13 @@ def read_container(path: str | os.PathLike[str], *, image_column: str | None = N
     content : callable
         Returns the encoded image as bytes, or raises `ImageError`. Images of compressed tars and Parquet files should
         be read in order, each before the next one is asked for, as `classify` does.
+
+    Raises
+    ------
+    UsageError
+        If a Parquet file has no such column.
+    MissingExtraError
+        If it is a Parquet file and PyArrow is not installed.
 
     Examples
     --------
@@ -98,6 +112,10 @@ def read_member(path: str, *, image_column: str | None = None) -> bytes:
     ------
     ImageError
         If there is no such image, or it cannot be read.
+    UsageError
+        If a Parquet file has no such column.
+    MissingExtraError
+        If it is a Parquet file and PyArrow is not installed.
     """
     for start in (start for start in range(len(path)) if path.startswith(MEMBER, start)):
         container = path[:start]

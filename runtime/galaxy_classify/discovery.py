@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from galaxy_classify.band_files import BandPattern
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.filenames import (
     COMPRESSED_TAR_SUFFIXES,
     is_archive_name,
@@ -17,7 +17,7 @@ from galaxy_classify.filenames import (
     is_parquet_name,
     place_below,
 )
-from galaxy_classify.source import Source
+from galaxy_classify.source import Source, Unreadable
 
 
 @dataclass(slots=True)
@@ -111,10 +111,14 @@ class Discovery:
         from galaxy_classify.containers import container_sources  # brings along what few runs need
 
         found = False
-        for source in container_sources(path, place=place, image_column=self.image_column, skip=self._skip):
-            found = True
-            yield source
-        self.empty += not found
+        try:
+            for source in container_sources(path, place=place, image_column=self.image_column, skip=self._skip):
+                found = True
+                yield source
+        except GalaxyClassifyError as error:  # in a list of many files, one that holds no images must not end the run
+            yield Source(path, place, content=Unreadable(str(error)))
+        else:
+            self.empty += not found
 
     def _skip(self) -> None:
         self.skipped += 1

@@ -148,7 +148,7 @@ class _ImageReader:
         if buffer is None:
             raise ImageError("no image in this row")
         if buffer.size > LARGEST:
-            too_large(buffer.size)()
+            raise ImageError(too_large(buffer.size).reason)
         content: bytes = buffer.to_pybytes()
         return content
 

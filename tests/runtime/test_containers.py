@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import random
+import re
 import subprocess
 import sys
 import tarfile
@@ -21,17 +22,19 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 
+import galaxy_classify.member
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.containers import container_sources, read_container, read_member
 from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import ImageError, MissingExtraError, UsageError
 from galaxy_classify.job import Job
 from galaxy_classify.layout import RowLayout
+from galaxy_classify.member import too_large
 from galaxy_classify.output import OutputFile
 from galaxy_classify.parquet_images import ParquetImages
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.shown_content import ShownContent
-from galaxy_classify.source import InOrder, Source
+from galaxy_classify.source import InOrder, Source, Unreadable
 from galaxy_classify.tar_images import HEADER_BYTES
 from galaxy_classify.writers import OutputFormat
 from galaxy_painter import KINDS, paint
@@ -193,7 +196,7 @@ def test_reading_again_behind_the_first_reader_does_not_turn_it_back(
             super().__init__(name)
 
         def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-            assert offset >= self.tell(), "turned back"
+            assert whence != io.SEEK_SET or offset >= super().seek(0, io.SEEK_CUR), "turned back"
             return super().seek(offset, whence)
 
     monkeypatch.setattr("galaxy_classify.tar_images.COMPRESSIONS", ((b"\x1f\x8b", Forward),))
@@ -422,6 +425,11 @@ def test_archives_are_found_in_folders_tables_only_by_name(items: Items, tmp_pat
     assert (discovery.skipped, discovery.empty) == (1, 1)
     listed = Discovery(containers=True).listed([os.fsencode(tmp_path / "c.parquet")])
     assert [source.path for source in listed] == [f"{tmp_path}/c.parquet::field_1/b.jpg"]
+    pq.write_table(pa.table({"ra": [1.5]}), tmp_path / "results.parquet")
+    (table,) = Discovery(containers=True).listed([os.fsencode(tmp_path / "results.parquet")])
+    assert table.content is not None
+    with pytest.raises(ImageError, match="has no column of images"):
+        table.content()
     assert list(Discovery().paths([str(tmp_path)], ())) == [str(tmp_path / "a.jpg")]
 
 
@@ -641,6 +649,16 @@ def test_a_function_in_place_of_an_image_is_called_in_its_turn(classifier: Galax
     assert (second.status, second.message) == ("error", "not in the store")
     assert len(read) < 30
     del rows
+
+
+def test_the_documentation_names_every_reason(repository: Path) -> None:
+    """What a row may say of a member stands in the table."""
+    text = (repository / "docs" / "containers.md").read_text(encoding="utf-8")
+    reasons = re.findall(r"\| `([^`]+)` \|", text)
+    fixed = [value for value in vars(galaxy_classify.member).values() if isinstance(value, Unreadable)]
+    assert len(fixed) == 5
+    for said in (*fixed, too_large(1 << 40)):
+        assert any(said.reason.startswith(reason) for reason in reasons), said.reason
 
 
 @pytest.mark.slow

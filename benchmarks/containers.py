@@ -1,0 +1,78 @@
+"""Classify the same JPEGs from a folder, tar and zip archives and a Parquet file: images per second and peak memory.
+
+Run ``python benchmarks/containers.py`` (about three minutes on two cores). Each way is a process of its own, start-up
+included; the ways take turns, and the medians of several turns count. The images are drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from folder import COMMAND, make_folder, measure
+
+HERE = Path(__file__).resolve()
+NAMES = ("images", "images.tar", "images.tar.gz", "images.tar.xz", "images.zip", "images.parquet")
+
+
+def make_containers(scratch: Path, files: int, size: int) -> None:
+    """Draw images into a folder, and pack it in every way."""
+    folder = scratch / "images"
+    make_folder(folder, files, size, images=None)
+    for suffix, mode in ((".tar", "w:"), (".tar.gz", "w:gz"), (".tar.xz", "w:xz")):
+        with tarfile.open(scratch / f"images{suffix}", mode) as tar:  # type: ignore[call-overload]
+            tar.add(folder, "images")
+    paths = sorted(folder.rglob("*.jpg"))
+    with zipfile.ZipFile(scratch / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in paths:
+            archive.write(path, path.relative_to(scratch))
+    columns = {
+        "path": [str(path.relative_to(scratch)) for path in paths],
+        "image": [path.read_bytes() for path in paths],
+    }
+    pq.write_table(pa.table(columns), scratch / "images.parquet")
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=424, help="edge of the drawn images in pixels")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.make:
+        make_containers(arguments.make, arguments.files, arguments.size)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        # In a process of its own: a child's peak memory includes that of its parent when it was started.
+        making = [sys.executable, str(HERE), "--make", name, "--files", str(arguments.files), "--size"]
+        subprocess.run([*making, str(arguments.size)], check=True)
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+        for _ in range(arguments.repeats):
+            for name, results in found.items():
+                command = [*COMMAND, str(scratch / name), "-q", "-f", "csv", "--threads", str(arguments.threads)]
+                results.append(measure(command))
+        speeds = {name: arguments.files / statistics.median(s for s, _ in results) for name, results in found.items()}
+        print(
+            f"{arguments.files:,} JPEGs of {arguments.size} px, {arguments.threads} threads, {arguments.repeats} turns"
+        )
+        print("| input | images/s | ÷ folder | peak MB |\n| --- | ---: | ---: | ---: |")
+        for name, speed in speeds.items():
+            memory = statistics.median(megabytes for _, megabytes in found[name])
+            print(f"| {name} | {speed:,.0f} | {speed / speeds['images']:.2f} | {memory:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
