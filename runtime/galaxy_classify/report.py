@@ -22,8 +22,6 @@ from galaxy_classify.table import CLASS_COLOURS
 from galaxy_classify.tally import Tally
 from galaxy_classify.thumbnails import Thumbnail, edge_for, make_thumbnails
 
-#: Images that are shown at most: a browser opens their page within a second (docs/report.md).
-CAP: Final = 10_000
 #: Failed inputs that are listed at most.
 LISTED_FAILURES: Final = 1_000
 #: Bins of the histograms of the confidence, which runs from 0 to 1.
