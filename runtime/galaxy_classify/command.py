@@ -32,6 +32,7 @@ from galaxy_classify.output import OutputFile
 from galaxy_classify.parquet_images import ParquetImages
 from galaxy_classify.printable import printable
 from galaxy_classify.progress import progress
+from galaxy_classify.remote import is_remote, require_remote
 from galaxy_classify.sampling import CAP
 from galaxy_classify.shards import parse_shard
 from galaxy_classify.shown_content import ShownContent
@@ -70,6 +71,8 @@ class Command:
         require_format(self.format)
         if options.watch:
             require_extra("watch", ("watchfiles",))
+        for url in filter(is_remote, options.inputs):
+            require_remote(url)
         self.output = self._output()
         self._check_report()
         self.fits = FitsOptions(
@@ -333,7 +336,9 @@ def _check(options: Options) -> None:
     if not options.inputs and options.from_file is None and options.catalog is None:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     if options.catalog is not None and (
-        options.from_file is not None or len(options.inputs) > 1 or not all(map(os.path.isdir, options.inputs))
+        options.from_file is not None
+        or len(options.inputs) > 1
+        or not all(os.path.isdir(name) or is_remote(name) for name in options.inputs)
     ):
         raise UsageError("--catalog lists the inputs: beside it, at most a folder that its paths start from is named")
     if options.catalog is None and options.id_column is not None:
@@ -365,7 +370,7 @@ def _check_image_column(options: Options) -> None:
 
 def _check_watch(options: Options) -> None:
     if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
-        raise UsageError("--watch watches folders: name nothing else")
+        raise UsageError("--watch watches local folders: name nothing else")
     if options.shard is not None:
         raise UsageError("--watch sees files as they come: it cannot share them among shards")
     if options.fits_pattern is not None:

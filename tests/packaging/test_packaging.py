@@ -30,7 +30,7 @@ ALLOWED = {
 #: What the runtime may import besides the standard library; rich comes with typer.
 RUNTIME_DEPENDENCIES = {"numpy", "onnxruntime", "PIL", "typer", "rich"}
 #: What it may import where an extra has been asked for, within functions only.
-OPTIONAL_DEPENDENCIES = {"astropy", "pyarrow", "watchfiles"}
+OPTIONAL_DEPENDENCIES = {"astropy", "fsspec", "pyarrow", "watchfiles"}
 
 
 def imported_by(file: Path) -> set[str]:
@@ -109,8 +109,8 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
             "models/manifest.json", "models/seed-mlp.MODEL_CARD.md", "models/seed-mlp.golden.json",
             "models/seed-mlp.onnx", "onnxfile.py",
             "output.py", "parallel.py", "prediction.py", "preprocessing.py", "progress.py", "provenance.py", "py.typed",
-            "report.html", "report.py", "reportpage.py", "resizing.py", "resume.py", "sampling.py", "session.py",
-            "table.py", "tally.py", "thumbnails.py", "writers.py",
+            "remote.py", "report.html", "report.py", "reportpage.py", "resizing.py", "resume.py", "sampling.py",
+            "session.py", "table.py", "tally.py", "thumbnails.py", "writers.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",
