@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.fits_options import FitsOptions
 from galaxy_classify.imagefile import ModelInput, decode_model_input, load_within
 from galaxy_classify.preprocessing import model_pixels
+from galaxy_classify.remote import is_remote, read_remote
 from galaxy_classify.resizing import Resizer
 
 PathLike = str | os.PathLike[str]
@@ -47,7 +49,8 @@ def as_input(item: Any) -> tuple[str, Given]:
         If it is anything else; bytes alone are refused because they might be a path or an image.
     """
     if isinstance(item, str | os.PathLike):
-        return os.fsdecode(item), Where.IN_FILE
+        path = os.fsdecode(item)
+        return path, partial(read_remote, path) if is_remote(path) else Where.IN_FILE
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
         return os.fsdecode(item[0]), item[1]
     raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")

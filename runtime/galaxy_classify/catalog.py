@@ -10,9 +10,10 @@ from typing import Any, Final
 from galaxy_classify.commandline import did_you_mean
 from galaxy_classify.defaults import PATH_COLUMN
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.filenames import is_parquet_name, place_below
+from galaxy_classify.filenames import is_parquet_name, place_below, place_in_container
 from galaxy_classify.layout import Column
 from galaxy_classify.parquet_images import ParquetImages
+from galaxy_classify.remote import is_remote, remote_source
 from galaxy_classify.source import Source
 from galaxy_classify.tables import Table, open_table, table_errors
 
@@ -37,7 +38,7 @@ class Catalog:
     first : str or None
         The one of these that comes first in the result.
     root : str
-        Folder that relative paths start from.
+        Folder, or URL of a prefix, that relative paths start from.
     images : ParquetImages, optional
         The images, if they are in the table itself.
     """
@@ -63,9 +64,15 @@ class Catalog:
             yield from zip(self.table.rows(), self.images.sources(), strict=True)
         elif self.path_index is not None:
             for row in self.table.rows():
-                name = str(row[self.path_index] or "")
-                path = os.path.join(self.root, name) if name else ""
-                yield row, Source(path, place_below(name))
+                yield row, self._named(str(row[self.path_index] or ""))
+
+    def _named(self, name: str) -> Source:
+        """Return the input that a path in the table stands for."""
+        if is_remote(name):
+            return remote_source(name)
+        if not name or os.path.isabs(name) or not is_remote(self.root):
+            return Source(os.path.join(self.root, name) if name else "", place_below(name))
+        return remote_source(f"{self.root.rstrip('/')}/{name}", place_in_container("", name))
 
 
 def open_catalog(
@@ -89,7 +96,7 @@ def open_catalog(
     id_column : str or None
         Column that comes first in the result.
     root : str or None
-        Folder that relative paths start from; by default the catalogue's own.
+        Folder, or URL of a prefix, that relative paths start from; by default the catalogue's own.
     reserved : sequence of str
         Names of the result's own columns.
     typed : bool

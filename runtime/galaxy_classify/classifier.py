@@ -219,10 +219,10 @@ class GalaxyClassifier:
         Parameters
         ----------
         inputs : path, or iterable of paths and of tuples (name, image)
-            Image files, and images in memory as `predict_proba` takes them, each with a name that becomes the
-            prediction's path. In place of an image there may be a function that returns its bytes, or raises
-            `ImageError`: it is called in a worker thread, when its turn comes. The iterable is read a few batches
-            ahead, never to its end at once.
+            Image files, also by the URL of one object as text (``s3://…``, with the extra ``remote``), and images in
+            memory as `predict_proba` takes them, each with a name that becomes the prediction's path. In place of an
+            image there may be a function that returns its bytes, or raises `ImageError`: it is called in a worker
+            thread, when its turn comes. The iterable is read a few batches ahead, never to its end at once.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``.
         batch_size : int, optional
@@ -275,6 +275,8 @@ class GalaxyClassifier:
             from galaxy_classify.containers import read_member  # brings along what few programs need
 
             content = read_member(path)
+        elif callable(content):
+            content = content()
         picture = (
             decode_picture(io.BytesIO(content), self._resizer, self.max_pixels, self.fits)
             if isinstance(content, bytes)

@@ -6,7 +6,8 @@ import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from galaxy_classify.band_files import BandPattern
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
@@ -17,7 +18,10 @@ from galaxy_classify.filenames import (
     is_parquet_name,
     place_below,
 )
+from galaxy_classify.remote import is_remote, remote_source, remote_sources
 from galaxy_classify.source import Source, Unreadable
+
+REMOTE_BANDS: Final = Unreadable("files of several bands are joined in local folders only")
 
 
 @dataclass(slots=True)
@@ -61,9 +65,10 @@ class Discovery:
         Parameters
         ----------
         inputs : iterable of str
-            Files, folders, patterns with ``*``, ``?`` or ``[…]`` that the shell has left alone, and ``-`` for a list of
-            paths on standard input. Folders are searched in sorted order, and links are followed unless they lead back
-            to a folder that is being searched. What does not exist is passed on, so that it gets its row.
+            Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell has left
+            alone, and ``-`` for a list of paths on standard input. Folders are searched in sorted order, and links are
+            followed unless they lead back to a folder that is being searched. What does not exist is passed on, so
+            that it gets its row.
         stdin : iterable of bytes
             Lines of standard input: a path a line, in bytes that need not be UTF-8; empty lines do not count.
 
@@ -74,7 +79,7 @@ class Discovery:
         """
         names = [name for given in inputs for name in _expand(given)]
         # Below several folders a sorted copy keeps its folder's name, so that two runs do not meet.
-        several = sum(map(os.path.isdir, names)) > 1
+        several = sum(os.path.isdir(name) or is_remote(name) for name in names) > 1
         files: set[str] = set()
         for name in names:
             if name == "-":
@@ -83,6 +88,10 @@ class Discovery:
                 prefix = os.path.basename(os.path.abspath(name)) if several else ""
                 for path in self._walk(name, ()):
                     yield from self._inputs_of(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
+            elif is_remote(name):
+                folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
+                for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
+                    yield self._unjoined(source)
             elif (joined := self._joined(name, files)) is not None:
                 yield from self._inputs_of(joined, os.path.basename(joined), outright=True)
 
@@ -97,8 +106,10 @@ class Discovery:
         files: set[str] = set()
         for line in lines:
             if stripped := line.rstrip(b"\r\n"):
-                path = self._joined(os.fsdecode(stripped), files)
-                if path is not None:
+                given = os.fsdecode(stripped)
+                if is_remote(given):
+                    yield self._unjoined(remote_source(given))
+                elif (path := self._joined(given, files)) is not None:
                     yield from self._inputs_of(path, place_below(path), outright=True)
 
     def _inputs_of(self, path: str, place: str, *, outright: bool = False) -> Iterator[Source]:
@@ -119,6 +130,11 @@ class Discovery:
             yield Source(path, place, content=Unreadable(str(error)))
         else:
             self.empty += not found
+
+    def _unjoined(self, source: Source) -> Source:
+        """Return a remote input; if it is a file of one band, the other bands would be missing."""
+        joined = None if self.pattern is None else self.pattern.joined(os.path.basename(source.path))
+        return source if joined is None else replace(source, content=REMOTE_BANDS)
 
     def _skip(self) -> None:
         self.skipped += 1

@@ -13,6 +13,7 @@ from galaxy_classify.filenames import is_parquet_name
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.options import Options
 from galaxy_classify.parquet_images import ParquetImages
+from galaxy_classify.remote import is_remote, require_remote
 from galaxy_classify.shards import parse_shard
 from galaxy_classify.source import Source
 
@@ -38,11 +39,15 @@ class Inputs:
     ------
     UsageError
         If the shard is none, FITS options make no sense, or a Parquet file that was named holds no images.
+    MissingExtraError
+        If an object store was named, and what reads it is not installed.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._bands = options.fits.bands or BROAD_BANDS
+        for url in filter(is_remote, options.inputs):
+            require_remote(url)
         self.shard = None if options.shard is None else parse_shard(options.shard)
         self.discovery = self._discovery()
         self.catalog: Catalog | None = None

@@ -8,6 +8,7 @@ from galaxy_classify.dask_run import check_dask_options
 from galaxy_classify.errors import UsageError
 from galaxy_classify.filenames import is_parquet_name
 from galaxy_classify.options import Options
+from galaxy_classify.remote import is_remote
 from galaxy_classify.writers import OutputFormat, choose_format
 
 
@@ -33,7 +34,9 @@ def check_options(options: Options) -> None:
     if not options.inputs and options.from_file is None and options.catalog is None:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     if options.catalog is not None and (
-        options.from_file is not None or len(options.inputs) > 1 or not all(map(os.path.isdir, options.inputs))
+        options.from_file is not None
+        or len(options.inputs) > 1
+        or not all(os.path.isdir(name) or is_remote(name) for name in options.inputs)
     ):
         raise UsageError("--catalog lists the inputs: beside it, at most a folder that its paths start from is named")
     if options.catalog is None and options.id_column is not None:
@@ -69,7 +72,7 @@ def _check_image_column(options: Options) -> None:
 
 def _check_watch(options: Options) -> None:
     if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
-        raise UsageError("--watch watches folders: name nothing else")
+        raise UsageError("--watch watches local folders: name nothing else")
     if options.shard is not None:
         raise UsageError("--watch sees files as they come: it cannot share them among shards")
     if options.fits_pattern is not None:

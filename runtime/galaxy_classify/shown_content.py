@@ -1,4 +1,4 @@
-"""The images in containers that a report will show, read once more and in order."""
+"""The images in containers and object stores that a report will show, read once more and in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Lock
 from galaxy_classify.errors import ImageError
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.sampling import EvenSample
-from galaxy_classify.source import Source
+from galaxy_classify.source import Content, InOrder, Source, Unreadable
 
 
 class ShownContent:
@@ -26,7 +26,7 @@ class ShownContent:
         self._lock = Lock()
         self._rest: Iterator[Source] | None = None
         self._names: set[str] = set()
-        self._read: defaultdict[str, deque[bytes | ImageError]] = defaultdict(deque)
+        self._read: defaultdict[str, deque[Content]] = defaultdict(deque)
 
     def see(self, source: Source, prediction: Prediction) -> None:
         """Take the next input; one that could not be classified has no picture."""
@@ -61,18 +61,20 @@ class ShownContent:
             # Several threads ask: those that are a little late find here what was read in passing.
             while not self._read[path]:
                 source = next(self._rest)
-                self._read[source.path].append(_content(source))
+                self._read[source.path].append(_in_hand(source))
             content = self._read[path].popleft()
             if not self._read[path]:
                 del self._read[path]
-        if isinstance(content, ImageError):
-            raise content
-        return content
+        return content()
 
 
-def _content(source: Source) -> bytes | ImageError:
+def _in_hand(source: Source) -> Content:
+    """Read what has to be read in its turn; several threads may read the rest at once."""
     assert source.content is not None  # noqa: S101 - others were left out
+    if not isinstance(source.content, InOrder):
+        return source.content
     try:
-        return source.content()
+        content = source.content()
     except ImageError as error:
-        return error
+        return Unreadable(str(error))
+    return lambda: content

@@ -25,7 +25,8 @@ NAMED: Final = 5
 class Sorter:
     """Copy or link each classified image to ``FOLDER/CLASS/PLACE``; nothing is ever overwritten.
 
-    An image in a container becomes a file of its own; if its name has no suffix there, it gets that of its format.
+    An image in a container or an object store becomes a file of its own; if its name has no suffix there, it
+    gets that of its format.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ class Sorter:
 
     def _put_content(self, read: Content, target: str) -> None:
         if self._link:
-            raise ImageError("lies in a container, to which no link can lead")
+            raise ImageError("is no local file by itself, to which a link could lead")
         content = read()
         if not is_image_name(target):
             target += suffix_of(content)

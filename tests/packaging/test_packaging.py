@@ -30,7 +30,7 @@ ALLOWED = {
 #: What the runtime may import besides the standard library; rich comes with typer.
 RUNTIME_DEPENDENCIES = {"numpy", "onnxruntime", "PIL", "typer", "rich"}
 #: What it may import where an extra has been asked for, within functions only.
-OPTIONAL_DEPENDENCIES = {"astropy", "pyarrow", "watchfiles"}
+OPTIONAL_DEPENDENCIES = {"astropy", "fsspec", "pyarrow", "watchfiles"}
 
 
 def imported_by(file: Path) -> set[str]:
@@ -112,10 +112,11 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
             "models/galaxy-cnn.onnx", "models/manifest.json", "models/seed-mlp.MODEL_CARD.md",
             "models/seed-mlp.golden.json", "models/seed-mlp.onnx", "onnxfile.py", "option_checks.py", "options.py",
             "output.py", "own_process.py", "parallel.py", "parquet_images.py", "parts.py", "prediction.py",
-            "preprocessing.py", "printable.py", "progress.py", "provenance.py", "py.typed", "report.html",
-            "report.py", "reportpage.py", "resizing.py", "resume.py", "sampling.py", "session.py", "shards.py",
-            "shown_content.py", "sorting.py", "source.py", "summary.py", "table.py", "tables.py", "tally.py",
-            "tar_images.py", "thumbnails.py", "typed_output.py", "watch.py", "writers.py", "zip_images.py",
+            "preprocessing.py", "printable.py", "progress.py", "provenance.py", "py.typed", "remote.py",
+            "report.html", "report.py", "reportpage.py", "resizing.py", "resume.py", "sampling.py", "session.py",
+            "shards.py", "shown_content.py", "sorting.py", "source.py", "summary.py", "table.py", "tables.py",
+            "tally.py", "tar_images.py", "thumbnails.py", "typed_output.py", "watch.py", "writers.py",
+            "zip_images.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",

@@ -560,7 +560,7 @@ def test_the_command_takes_archives_and_folders_alike(items: Items, tmp_path: Pa
     again = run("night", "--sort-into", "sorted", "--link", cwd=tmp_path)
     assert again.returncode == 1
     assert "4 could not be: " in again.stderr
-    assert "lies in a container, to which no link can lead" in again.stderr
+    assert "is no local file by itself, to which a link could lead" in again.stderr
 
 
 def test_a_catalogue_may_hold_the_images(items: Items, tmp_path: Path) -> None:
