@@ -15,6 +15,7 @@ from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.commandline import did_you_mean, require_extra
 from galaxy_classify.dask_cluster import check_processes
 from galaxy_classify.dask_frame import FramePlan, classify_partition
+from galaxy_classify.dask_parquet import read_parquet
 from galaxy_classify.dask_worker import ClassifierSpec, model_content
 from galaxy_classify.defaults import AUTO, MAX_PIXELS, THRESHOLD
 from galaxy_classify.errors import UsageError
@@ -25,7 +26,7 @@ from galaxy_classify.session import CPU
 if TYPE_CHECKING:
     import dask.dataframe as dd
 
-__all__ = ["classify"]
+__all__ = ["classify", "read_parquet"]
 
 
 def classify(
@@ -52,7 +53,8 @@ def classify(
     Parameters
     ----------
     frame : dask.dataframe.DataFrame
-        One row for each image. What LSDB's ``to_dask_dataframe`` returns is one, too.
+        One row for each image: what `read_parquet` or Dask's own function of that name reads, for example, or what
+        LSDB's ``to_dask_dataframe`` returns.
     path_column : str, optional
         Column of paths, as the workers can open them. This or `image_column` must be given.
     image_column : str, optional

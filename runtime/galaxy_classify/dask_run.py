@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from galaxy_classify.dask_cluster import LOCAL, check_processes, connected
+from galaxy_classify.dask_cluster import LOCAL, connected
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
 from galaxy_classify.job import Job
 from galaxy_classify.options import Options
@@ -190,29 +190,32 @@ class DaskRun:
 
     def _classify(self, client: Client, partitions: Iterator[Partition]) -> None:
         from distributed import as_completed
-        from distributed.comm import CommClosedError
 
         submit = self._submitter(client)
         in_flight: dict[Future, Partition] = {}
         results = as_completed()
 
         def fill() -> None:
-            # Twice as many as are worked on: none waits for the client, and memory does not grow with the inputs.
-            room = max(2, 2 * sum(client.nthreads().values())) - len(in_flight)
+            room = self._at_once(client) - len(in_flight)
             for partition in islice(partitions, max(0, room)):
                 future = submit(partition)
                 in_flight[future] = partition
                 results.add(future)
 
-        try:
+        fill()
+        while in_flight:
+            future = next(results)
+            partition = in_flight.pop(future)
+            self._finish(partition, self._result(future, partition))
             fill()
-            while in_flight:
-                future = next(results)
-                partition = in_flight.pop(future)
-                self._finish(partition, self._result(client, future, partition))
-                fill()
-        except (CommClosedError, TimeoutError):
+
+    def _at_once(self, client: Client) -> int:
+        """Return how many partitions may be with the workers: memory does not grow with the number of inputs."""
+        try:
+            threads: int = sum(client.nthreads().values())
+        except OSError:
             raise self._lost() from None
+        return max(2, 2 * threads)  # twice as many as are worked on: none waits for the client
 
     def _submitter(self, client: Client) -> Callable[[Partition], Future]:
         from galaxy_classify.dask_worker import ClassifierSpec, classify_paths, model_content
@@ -232,14 +235,17 @@ class DaskRun:
 
         return submit
 
-    def _result(self, client: Client, future: Future, partition: Partition) -> list[Prediction]:
+    def _result(self, future: Future, partition: Partition) -> list[Prediction]:
         from distributed import CancelledError, KilledWorker
 
         try:
             found: list[Prediction] = future.result()
+            return found
+        except ClusterError as error:
+            raise ClusterError(f"{partition.name()} failed: {error}; {self._advice()}") from None
         except GalaxyClassifyError:
             raise
-        except CancelledError:
+        except (CancelledError, OSError):  # no error of a worker's: these are reported as one of ours
             raise self._lost() from None
         except KilledWorker as error:
             raise ClusterError(
@@ -247,10 +253,7 @@ class DaskRun:
                 f"lack of memory perhaps; {self._advice()}"
             ) from None
         except Exception as error:
-            # A worker that came after the start may lack what the others have.
-            check_processes(client)
             raise ClusterError(f"{partition.name()} failed: {type(error).__name__}: {error}") from error
-        return found
 
     def _finish(self, partition: Partition, found: list[Prediction]) -> None:
         new = iter(found)

@@ -12,7 +12,7 @@ from typing import Final
 
 from galaxy_classify import __version__
 from galaxy_classify.classifier import GalaxyClassifier
-from galaxy_classify.errors import ClusterError, ModelError
+from galaxy_classify.errors import ClusterError, GalaxyClassifyError, ModelError
 from galaxy_classify.fits_options import FitsOptions
 from galaxy_classify.own_process import prepare_process
 from galaxy_classify.prediction import Prediction
@@ -167,6 +167,18 @@ def classify_paths(
     -------
     list of Prediction
         One for each path, in order.
+
+    Raises
+    ------
+    ClusterError, ModelError, UsageError
+        As `shared_classifier` does; a ClusterError also for whatever else goes wrong.
     """
-    prepare_process(spec.max_pixels)
-    return list(shared_classifier(spec, content).classify(paths, threshold=threshold, batch_size=batch_size))
+    try:
+        prepare_process(spec.max_pixels)
+        return list(shared_classifier(spec, content).classify(paths, threshold=threshold, batch_size=batch_size))
+    except GalaxyClassifyError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    # In words: the client waits for ever for an error that cannot be pickled, such as one from deep recursion.
+    raise ClusterError(reason)

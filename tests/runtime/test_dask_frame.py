@@ -21,7 +21,7 @@ from dask.dataframe.utils import assert_dask_dtypes, assert_eq
 
 import galaxy_classify.dask_worker
 from galaxy_classify import ClusterError, GalaxyClassifier, ModelError, UsageError
-from galaxy_classify.dask import classify
+from galaxy_classify.dask import classify, read_parquet
 from galaxy_classify.dask_worker import ClassifierSpec, shared_classifier
 from galaxy_classify.embedded import find_model
 from galaxy_classify.layout import RowLayout
@@ -125,7 +125,8 @@ def write_hats(folder: Path, pixels: dict[tuple[int, int], dict[str, Any]]) -> P
     return folder / "dataset"
 
 
-def test_a_hats_catalogue(drawn_images: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ours", [True, False], ids=["our reader", "Dask's reader"])
+def test_a_hats_catalogue(drawn_images: Path, tmp_path: Path, ours: bool) -> None:
     """Rubin's and other surveys' catalogues come as such trees: a partition a pixel, and the index is the position."""
     paths = [str(drawn_images / f"{kind}.jpg") for kind in KINDS]
     content = [(drawn_images / f"{kind}.jpg").read_bytes() for kind in KINDS]
@@ -134,7 +135,11 @@ def test_a_hats_catalogue(drawn_images: Path, tmp_path: Path) -> None:
         (2, 80): {"cutout": paths[3:], "jpeg": content[3:], "ra": [4.0]},
     }
     dataset = write_hats(tmp_path, pixels)
-    catalogue = dd.read_parquet(dataset, index="_healpix_29", calculate_divisions=True)
+    catalogue = (
+        read_parquet(dataset, index="_healpix_29")
+        if ours
+        else dd.read_parquet(dataset, index="_healpix_29", calculate_divisions=True)
+    )
     assert catalogue.npartitions == 2
     by_path = classify(catalogue, path_column="cutout")
     by_image = classify(catalogue, image_column="jpeg")
@@ -145,6 +150,29 @@ def test_a_hats_catalogue(drawn_images: Path, tmp_path: Path) -> None:
     assert found.ra.tolist() == [1.0, 2.0, 3.0, 4.0]
     assert by_image.compute().label.tolist() == found.label.tolist()
     pd.testing.assert_series_equal(by_path.dtypes[OWN], found.dtypes[OWN])
+
+
+def test_our_reader_of_parquet_folders(tmp_path: Path) -> None:
+    """Columns are chosen, an index that pandas has written comes back, and what is no part is passed over."""
+    for number in range(2):
+        table = pd.DataFrame({"file": ["a.jpg"], "z": [number]}, index=pd.Index([number], name="objid"))
+        table.to_parquet(tmp_path / f"{number}.parquet")
+    (tmp_path / "_metadata.parquet").touch()
+    (tmp_path / "_tmp").mkdir()
+    (tmp_path / "_tmp" / "3.parquet").touch()
+    frame = read_parquet(tmp_path)
+    assert (frame.index.name, list(frame.columns), frame.npartitions) == ("objid", ["file", "z"], 2)
+    pd.testing.assert_series_equal(frame.dtypes, frame.compute().dtypes)
+    assert frame.z.compute().tolist() == [0, 1]
+    assert list(read_parquet(tmp_path, columns=["z"], index="objid").compute().columns) == ["z"]
+    with pytest.raises(UsageError, match=r"0\.parquet: cannot be read as a table"):
+        read_parquet(tmp_path, index="no_such_column")
+    (tmp_path / "0.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UsageError, match=r"0\.parquet: cannot be read as a table"):
+        read_parquet(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no Parquet files there"):
+        read_parquet(tmp_path / "empty")
 
 
 def test_a_frame_of_another_kind_stays_one(drawn_images: Path) -> None:

@@ -1,0 +1,524 @@
+"""Real Dask clusters of several processes, and what may go wrong with them: always one row for each input."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from distributed import Client, LocalCluster
+
+import galaxy_classify
+from galaxy_classify import ClusterError, UsageError, __version__
+from galaxy_classify.dask import classify, read_parquet
+from galaxy_classify.embedded import find_model
+
+#: Seconds that a step may take on a machine that tests share.
+PATIENCE = 60.0
+#: Dask reads and writes Parquet in a way that pandas 3.1 warns of.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")]
+
+
+def wait_until(reached: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+class Cluster:
+    """A scheduler and workers, each a process of its own, as on the machines of a real cluster."""
+
+    def __init__(self, scratch: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self._scratch = scratch
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start_scheduler(self, *, allowed_failures: int = 3) -> subprocess.Popen[bytes]:
+        """Start the scheduler, at the address of an earlier one; it gives up a task after so many dead workers."""
+        os.environ["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(allowed_failures)
+        return self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
+
+    def start_workers(
+        self, number: int = 1, *options: str, first_on_path: Path | None = None, wait: bool = True
+    ) -> None:
+        """Start workers, each of one thread, and wait until the scheduler knows them."""
+        before = self.worker_count()
+        path = [*([str(first_on_path)] if first_on_path else []), *sys.path]
+        workers = ["--nworkers", str(number), "--nthreads", "1", "--no-dashboard"]
+        self._start("worker", self.address, *workers, "--local-directory", str(self._scratch), *options, path=path)
+        if wait:
+            wait_until(lambda: self.worker_count() == before + number)
+
+    def worker_count(self) -> int:
+        """Return how many workers there are."""
+        with Client(self.address, timeout=PATIENCE) as client:
+            return len(client.nthreads())
+
+    def worker_pids(self) -> list[int]:
+        """Return the workers' process ids."""
+        with Client(self.address, timeout=PATIENCE) as client:
+            return list(client.run(os.getpid).values())
+
+    def stop(self) -> None:
+        """End all processes that are left, workers first, with what they have started."""
+        for process in reversed(self._processes):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._processes.clear()
+
+    def _start(self, *arguments: str, path: list[str] | None = None) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or sys.path)},
+            start_new_session=True,
+        )
+        self._processes.append(process)
+        return process
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """Return a cluster without processes yet."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "3")
+    found = Cluster(tmp_path / "scratch")
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """Return the current client, of a cluster of two processes on this machine."""
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as local,
+        Client(local) as found,
+    ):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory, drawn_images: Path) -> Path:
+    """Folder with 200 images and 40 files that are none, in no particular order."""
+    folder = tmp_path_factory.mktemp("many")
+    order = random.Random(0).sample(range(240), 240)
+    originals = sorted(drawn_images.iterdir())
+    for number, place in enumerate(order):
+        file = folder / f"{place:03}.jpg"
+        if number < 40:
+            file.write_bytes(b"no image")
+        else:
+            os.link(originals[number % len(originals)], file)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, images: Path) -> pd.DataFrame:
+    """Rows of a run without Dask."""
+    output = tmp_path_factory.mktemp("plain") / "out.parquet"
+    assert run(images, "-o", output).returncode == 1
+    return pd.read_parquet(output)
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """Return the command's line."""
+    return [sys.executable, "-m", "galaxy_classify", *map(str, arguments)]
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        command(*arguments), check=False, capture_output=True, text=True, timeout=PATIENCE, env=environment, cwd=cwd
+    )
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start the command in a group of its own, as a terminal does."""
+    return subprocess.Popen(
+        command(*arguments),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+        # Tests that run as a background job inherit an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def parts(output: Path) -> list[Path]:
+    """Return the parts of a result, in order."""
+    return sorted(output.glob("part-*.parquet"))
+
+
+def rows_of(output: Path) -> pd.DataFrame:
+    """Return all rows of a result in parts; what is not a row must not disturb the readers."""
+    rows = pd.concat(map(pd.read_parquet, parts(output)), ignore_index=True)
+    assert dd.read_parquet(output).path.compute().tolist() == rows.path.tolist()
+    return rows
+
+
+def test_the_rows_are_those_of_a_plain_run(images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
+    """Same values, same order, within the parts and from part to part; each part says what it was made with."""
+    output = tmp_path / "out"
+    result = run(images, "--dask", "local", "-o", output, "--partition-size", "50")
+    assert result.returncode == 1
+    assert "240 images: 200 classified" in result.stderr
+    assert [path.name for path in parts(output)] == [f"part-{number:06}.parquet" for number in range(5)]
+    pd.testing.assert_frame_equal(rows_of(output), expected)
+    said = json.loads((output / "_galaxy_classify.json").read_text())
+    assert (said["partitions"], said["inputs"], said["partition_size"]) == (5, 240, 50)
+    assert said["model"]["sha256"] == find_model().sha256
+    for number, path in enumerate(parts(output)):
+        about = json.loads(pq.read_schema(path).metadata[b"galaxy_classify"])
+        assert about["partition"]["number"] == number
+        assert about["model"] == said["model"]
+    assert sorted(path.name for path in output.iterdir())[0] == "_galaxy_classify.json"
+    assert len(list(output.iterdir())) == 6
+
+
+def test_a_catalogue_with_relative_paths(drawn_images: Path, tmp_path: Path) -> None:
+    """Its columns are carried, and the workers find files that were named from where the client is."""
+    table = tmp_path / "cat.csv"
+    names = [f"{drawn_images.name}/{path.name}" for path in sorted(drawn_images.iterdir())]
+    table.write_text("objid,file,z\n" + "".join(f"{n},{name},0.{n}\n" for n, name in enumerate([*names, "lost.jpg"])))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,label\n" + "".join(f"{name},{Path(name).stem}\n" for name in names))
+    options = (drawn_images.parent.name, "--catalog", table, "--id-column", "objid", "--top-k", "2")
+    here = drawn_images.parents[1]
+    plain, output = tmp_path / "plain.parquet", tmp_path / "out"
+    assert run(*options, "-o", plain, "--labels", labels, cwd=here).returncode == 1
+    result = run(*options, "-o", output, "--dask", "local", "--labels", labels, "--partition-size", "2", cwd=here)
+    assert result.returncode == 1
+    assert "labels: accuracy 1.0000, macro recall 1.0000 on 4 images" in result.stderr
+    pd.testing.assert_frame_equal(rows_of(output), pd.read_parquet(plain))
+    figures = [json.loads(path.read_text())["evaluation"] for path in (output / "_galaxy_classify.json",
+               Path(f"{plain}.meta.json"))]  # fmt: skip
+    assert figures[0] == figures[1]
+
+
+def test_a_folder_without_images_gives_one_empty_part(tmp_path: Path) -> None:
+    """A pipeline that reads the result finds its columns."""
+    (tmp_path / "none").mkdir()
+    result = run(tmp_path / "none", "--dask", "local", "--threads", "1", "-o", tmp_path / "out")
+    assert result.returncode == 0
+    assert "no images found" in result.stderr
+    assert len(pd.read_parquet(tmp_path / "out")) == 0
+    assert "label" in pd.read_parquet(tmp_path / "out").columns
+
+
+def test_a_model_file_that_only_the_client_has(
+    cluster: Cluster, images: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    """It is sent to the workers, by its checksum, also when the first that had it has died."""
+    cluster.start_scheduler()
+    cluster.start_workers(2)
+    output = tmp_path / "out"
+    process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "5", "-m", tiny_model)
+    wait_until(lambda: parts(output))
+    for pid in cluster.worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, errors
+    found = rows_of(output)
+    assert len(found) == 240
+    assert found.model.str.startswith("tiny@").all()
+
+
+def test_a_resumed_run_does_what_is_missing_and_tries_errors_again(
+    images: Path, expected: pd.DataFrame, drawn_images: Path, tmp_path: Path
+) -> None:
+    """Whole parts stay as they are, damaged ones do not count."""
+    folder, output = tmp_path / "images", tmp_path / "out"
+    shutil.copytree(images, folder)
+    options = (folder, "--dask", "local", "-o", output, "--partition-size", "50")
+    assert run(*options).returncode == 1
+    healed = folder / Path(expected.path[expected.status == "error"].iloc[-1]).name
+    shutil.copy(drawn_images / "smooth_round.jpg", healed)
+    before = rows_of(output)
+    parts(output)[1].unlink()
+    parts(output)[0].write_bytes(parts(output)[0].read_bytes()[:-100])
+    assert run(*options).returncode == 2
+    result = run(*options, "--resume")
+    assert result.returncode == 1
+    assert "kept: 140 rows" in result.stderr
+    assert "201 classified" in result.stderr
+    found = rows_of(output)
+    assert found.path.tolist() == before.path.tolist()
+    changed = found.path == str(healed)
+    pd.testing.assert_frame_equal(found[~changed], before[~changed])
+    assert found[changed].status.tolist() == ["ok"]
+    for other in (("--partition-size", "49"), ("--threshold", "0.9")):
+        refused = run(*options, "--resume", *other)
+        assert refused.returncode == 2
+        assert "cannot be continued" in refused.stderr
+
+
+def test_inputs_that_have_changed_are_seen(images: Path, tmp_path: Path) -> None:
+    """What agrees is kept; a result of other inputs is not written into."""
+    output = tmp_path / "out"
+    options = ("--dask", "local", "-o", output, "--partition-size", "50")
+    assert run(images, *options).returncode == 1
+    files = sorted(images.iterdir())
+    result = run(*files[:60], *files[61:], *options, "--resume")
+    assert "kept: 50 rows" in result.stderr
+    assert "the inputs have changed since" in result.stderr
+    assert rows_of(output).path.tolist() == [str(file) for file in (*files[:60], *files[61:])]
+    refused = run(*files[1:], *options, "--resume")
+    assert refused.returncode == 2
+    assert "was made from other inputs than the first 50 of these" in refused.stderr
+
+
+def test_a_killed_worker_loses_no_row(cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
+    """Its partitions are done by others, and once only."""
+    cluster.start_scheduler()
+    cluster.start_workers(2)
+    output = tmp_path / "out"
+    process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "10")
+    wait_until(lambda: parts(output))
+    os.kill(cluster.worker_pids()[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, errors
+    assert errors.splitlines()[0].startswith("240 images: 200 classified"), errors
+    pd.testing.assert_frame_equal(rows_of(output), expected)
+
+
+def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
+    cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path
+) -> None:
+    """The parts so far are kept; the message is one line and says how to go on."""
+    scheduler = cluster.start_scheduler()
+    cluster.start_workers(2)
+    output = tmp_path / "out"
+    options = (images, "--dask", cluster.address, "-o", output, "--partition-size", "10")
+    process = start(*options)
+    wait_until(lambda: parts(output))
+    os.killpg(scheduler.pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, errors
+    assert errors == (
+        f"error: {cluster.address}: the scheduler is gone; {output} keeps the finished parts, --resume goes on\n"
+    )
+    kept = len(parts(output))
+    assert 0 < kept < 24
+    cluster.stop()
+    cluster.start_scheduler()
+    cluster.start_workers(2)
+    result = run(*options, "--resume")
+    assert f"kept: {10 * kept} rows" in result.stderr
+    pd.testing.assert_frame_equal(rows_of(output), expected)
+
+
+def test_an_interrupt_keeps_whole_parts(images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
+    """Ctrl-C reaches the workers as well, since they belong to the terminal; none of them says so."""
+    output = tmp_path / "out"
+    options = (images, "--dask", "local", "-o", output, "--partition-size", "5")
+    process = start(*options)
+    wait_until(lambda: parts(output))
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, errors
+    assert errors == f"interrupted after {5 * len(parts(output))} rows; {output} keeps them, --resume continues it\n"
+    assert run(*options, "--resume").returncode == 1
+    pd.testing.assert_frame_equal(rows_of(output), expected)
+
+
+def test_a_partition_of_bad_files_only(tmp_path: Path) -> None:
+    """A night of broken downloads has its rows, like any other."""
+    for number in range(6):
+        (tmp_path / f"{number}.jpg").write_bytes(b"<html>502 Bad Gateway</html>")
+    output = tmp_path / "out"
+    result = run(*sorted(tmp_path.glob("*.jpg")), "--dask", "local", "-o", output, "--partition-size", "3")
+    assert result.returncode == 1
+    found = rows_of(output)
+    assert found.status.tolist() == ["error"] * 6
+    assert found.path.tolist() == sorted(found.path)
+    assert found.label.isna().all()
+
+
+def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tmp_path: Path) -> None:
+    """A run must not go on for ever; what else was done stays, and can be continued."""
+    preload = tmp_path / "preload.py"
+    preload.write_text(
+        "import os, signal\n"
+        "import galaxy_classify.classifier as classifier\n"
+        "from galaxy_classify.imagefile import read_model_input\n"
+        "def deadly(path, *rest):\n"
+        "    if path.endswith('/155.jpg'):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return read_model_input(path, *rest)\n"
+        "classifier.read_model_input = deadly\n"
+    )
+    cluster.start_scheduler(allowed_failures=1)
+    cluster.start_workers(2, "--preload", str(preload))
+    output = tmp_path / "out"
+    result = run(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        f"error: partition 3, which begins with {images / '150.jpg'}, was given up: 2 workers died while they had it"
+    ), result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "part-000003.parquet" not in {path.name for path in parts(output)}
+    assert len(pd.concat(map(pd.read_parquet, parts(output)))) % 10 == 0
+
+
+def stub(folder: Path, content: str) -> Path:
+    """Write a package that goes by our name, and return where it is."""
+    package = folder / "stub" / "galaxy_classify"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(content)
+    return package.parent
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ('__version__ = "0.0.9"', f"has galaxy-classify 0.0.9, this process has {__version__}"),
+        (f'__version__ = "{__version__}"', "cannot use galaxy-classify (ModuleNotFoundError: No module named"),
+        ('raise ImportError("not for this machine")', "cannot use galaxy-classify (ImportError: not for this machine)"),
+    ],
+    ids=["other version", "incomplete", "none"],
+)
+def test_a_worker_that_is_set_up_otherwise_is_refused(
+    cluster: Cluster, images: Path, tmp_path: Path, content: str, problem: str
+) -> None:
+    """Before anything is classified, for the command and for a data frame; the message names worker and remedy."""
+    cluster.start_scheduler()
+    cluster.start_workers(1)
+    cluster.start_workers(1, first_on_path=stub(tmp_path, content))
+    output = tmp_path / "out"
+    result = run(images, "--dask", cluster.address, "-o", output)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: tcp://127.0.0.1:")
+    assert problem in result.stderr
+    assert f"run  pip install 'galaxy-classify[dask]=={__version__}'".replace("  ", " ") in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not output.exists()
+    frame = dd.from_pandas(pd.DataFrame({"file": ["a.jpg"]}), npartitions=1)
+    with Client(cluster.address, timeout=PATIENCE), pytest.raises(ClusterError) as refused:
+        classify(frame, path_column="file")
+    assert problem in str(refused.value)
+
+
+def test_a_worker_of_another_version_that_comes_later(cluster: Cluster, images: Path, tmp_path: Path) -> None:
+    """The check at the start has not seen it; it refuses by itself."""
+    real = str(Path(galaxy_classify.__file__).parent)
+    cluster.start_scheduler()
+    cluster.start_workers(1)
+    process = start(*[images] * 20, "--dask", cluster.address, "-o", tmp_path / "out", "--partition-size", "1")
+    wait_until(lambda: parts(tmp_path / "out"))
+    cluster.start_workers(1, first_on_path=stub(tmp_path, f'__version__ = "0.0.9"\n__path__ = [{real!r}]'))
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    assert f"has galaxy-classify 0.0.9, the client has {__version__}: install the same version on both" in errors
+
+
+def test_a_worker_that_comes_later_without_the_package(
+    cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Dask closes a worker that cannot unpack its tasks, and the others do them."""
+    cluster.start_scheduler()
+    cluster.start_workers(1)
+    output = tmp_path / "out"
+    process = start(*[images] * 4, "--dask", cluster.address, "-o", output, "--partition-size", "2")
+    wait_until(lambda: parts(output))
+    # Dask closes it so soon that it may never be counted.
+    cluster.start_workers(1, first_on_path=stub(tmp_path, 'raise ImportError("not for this machine")'), wait=False)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, errors
+    pd.testing.assert_frame_equal(rows_of(output), pd.concat([expected] * 4, ignore_index=True))
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "message"),
+    [("nonsense", 2, "is no address of a Dask scheduler"), ("tcp://127.0.0.1:1", 1, "no Dask scheduler answers there")],
+)
+def test_an_address_where_nobody_is(tmp_path: Path, address: str, code: int, message: str) -> None:
+    """One line, and no half-made folder."""
+    result = run("a.jpg", "--dask", address, "-o", tmp_path / "out")
+    assert result.returncode == code
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_on_a_cluster(client: Client, images: Path, expected: pd.DataFrame) -> None:
+    """The current client is used without being named; each process makes one classifier."""
+    frame = dd.from_pandas(pd.DataFrame({"file": expected.path}), npartitions=12)
+    found = classify(frame, path_column="file").compute()
+    for name in ("path", "status", "label", "confidence", "message", "model"):
+        pd.testing.assert_series_equal(found[name], expected[name], check_dtype=False)
+    assert set(client.run(classifiers_made).values()) == {1}
+
+
+def classifiers_made() -> int:
+    """Return how many classifiers a worker has."""
+    from galaxy_classify import dask_worker
+
+    return len(dask_worker._classifiers)
+
+
+def test_a_frame_loses_no_row_with_a_killed_worker(
+    client: Client, images: Path, expected: pd.DataFrame, tiny_model: Path
+) -> None:
+    """Dask does its partitions again, and has the model for them."""
+    frame = dd.from_pandas(pd.DataFrame({"file": expected.path}), npartitions=40)
+    future = client.compute(classify(frame, path_column="file", model=tiny_model))
+    time.sleep(0.3)
+    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+    found = future.result(timeout=PATIENCE)
+    assert found.path.tolist() == expected.path.tolist()
+    assert found.status.tolist().count("error") == 40
+
+
+def test_an_unreadable_parquet_file_is_named(client: Client, drawn_images: Path, tmp_path: Path) -> None:
+    """Among the thousands of a survey one is broken, and somebody has to find it."""
+    for number in range(4):
+        table = pd.DataFrame({"file": [str(path) for path in drawn_images.iterdir()]})
+        table.to_parquet(tmp_path / f"{number}.parquet")
+    assert len(classify(read_parquet(tmp_path), path_column="file").compute()) == 16
+    broken = tmp_path / "2.parquet"
+    broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 2])
+    with pytest.raises(UsageError, match=f"{re.escape(str(broken))}: cannot be read as a table: "):
+        classify(read_parquet(tmp_path), path_column="file").compute()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "writes a folder of Parquet files: name it with --output"),
+        (["-o", "out.csv"], "writes a folder of Parquet files"),
+        (["-o", "out", "-f", "csv"], "writes a folder of Parquet files"),
+        (["-o", "out", "--report", "page.html"], "--report does not go with --dask"),
+        (["-o", "out", "--sort-into", "sorted"], "--sort-into does not go with --dask"),
+        (["-o", "out", "--partition-size", "0"], "--partition-size is 0"),
+        (["-o", "out", "--threads", "2", "--dask", "tcp://127.0.0.1:1"], "--threads goes with --dask local"),
+    ],
+)
+def test_options_that_do_not_go_with_dask(tmp_path: Path, options: list[str], message: str) -> None:
+    """They are refused before a cluster is asked for."""
+    result = run("a.jpg", "--dask", "local", *options, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
