@@ -620,7 +620,7 @@ def test_a_report_reads_in_order_whatever_the_order_of_its_threads() -> None:
 
     shown = ShownContent(size=10)
     for number, path in enumerate(["a", "b", "a", "c"]):
-        shown.see(Source(path, path, content=content(number)), Prediction(path, "ok", "m@0", "round"))
+        shown.see(Source(path, path, content=InOrder(content(number))), Prediction(path, "ok", "m@0", "round"))
     shown.see(Source("file", "file"), Prediction("file", "ok", "m@0", "round"))
     shown.see(Source("bad", "bad", content=content(9)), Prediction("bad", "error", "m@0"))
     assert [shown.read(path) for path in ("file", "b", "a", "a")] == [None, b"\1", b"\0", b"\2"]
