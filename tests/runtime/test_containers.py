@@ -609,14 +609,14 @@ def test_a_report_reads_in_order_whatever_the_order_of_its_threads() -> None:
     """Images of one name come in their order, and what was read in passing is kept until it is asked for."""
     read: list[int] = []
 
-    def content(number: int) -> Callable[[], bytes]:
+    def content(number: int) -> InOrder:
         def take() -> bytes:
             read.append(number)
             if number == 3:
                 raise ImageError("gone")
             return bytes([number])
 
-        return take
+        return InOrder(take)
 
     shown = ShownContent(size=10)
     for number, path in enumerate(["a", "b", "a", "c"]):
