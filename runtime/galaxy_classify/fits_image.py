@@ -27,6 +27,9 @@ HEADER_BYTES: Final = 16_000_000
 UNPACKED_BYTES_PER_PIXEL: Final = 12
 UNPACKED_BYTES: Final = 64_000_000
 CHUNK: Final = 1 << 20
+#: Tile compressions that are read. Astropy's decoder of HCOMPRESS_1 writes beyond its memory where a tile is damaged,
+#: which ends the process; that of PLIO_1, which is for masks, is as old.
+TILE_COMPRESSIONS: Final = ("RICE_1", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +222,19 @@ def open_image(file: BinaryIO, hdu: int | str | None, max_pixels: int) -> Iterat
             raise ImageError(f"too many pixels: {width} x {height}, the limit is {max_pixels:,}")
         if image.planes > MOST_PLANES:
             raise ImageError(f"too many pixels: {image.planes} planes, the limit is {MOST_PLANES}")
-        if isinstance(found, fits.CompImageHDU) and any(
-            tile > axis for tile, axis in zip(found.tile_shape, found.shape, strict=True)
-        ):
-            raise ImageError("damaged or incomplete image: its tiles are larger than itself")
+        if isinstance(found, fits.CompImageHDU):
+            _check_tiles(found)
         if length < (end := _end(found)):
             raise ImageError(f"damaged or incomplete image: {length:,} bytes of {end:,}")
         limited.allowed = math.inf  # from here on it is known what is read, and a tile may be read for each plane
         yield image
+
+
+def _check_tiles(hdu: Any) -> None:
+    if hdu.compression_type not in TILE_COMPRESSIONS:
+        raise ImageError(f"unsupported tile compression: not one of {', '.join(TILE_COMPRESSIONS)}")
+    if any(tile > axis for tile, axis in zip(hdu.tile_shape, hdu.shape, strict=True)):
+        raise ImageError("damaged or incomplete image: its tiles are larger than itself")
 
 
 def _end(hdu: Any) -> int:

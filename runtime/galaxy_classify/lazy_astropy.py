@@ -28,10 +28,13 @@ def astropy_module(name: str) -> Any:
     Raises
     ------
     ImageError
-        If astropy is not installed.
+        If astropy is not installed, or does not fit the other packages.
     """
     with _IMPORTING:
         try:
             return import_module(f"astropy.{name}")
         except ImportError:
             raise ImageError("FITS needs astropy: pip install 'galaxy-classify[fits]'") from None
+        except Exception as error:
+            # An old astropy beside a new NumPy raises AttributeError. The image is not to blame.
+            raise ImageError(f"astropy cannot be loaded: {error}") from None
