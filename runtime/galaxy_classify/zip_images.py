@@ -35,7 +35,7 @@ def zip_members(path: str) -> Iterator[Member]:
     with errors_of("archive"):
         archive = _Archive(path)
     for info in archive.members:
-        if not info.is_dir():
+        if not info.filename.endswith("/"):  # is_dir() fails on a name that is empty
             yield Member(info.filename, archive.content(info))
 
 

@@ -404,6 +404,13 @@ def test_encrypted_members_are_errors_of_their_own(tmp_path: Path) -> None:
     assert contents(path) == [(f"{path}::secret.jpg", "archive member is encrypted"), (f"{path}::good.jpg", b"good")]
 
 
+def test_a_zip_member_without_a_name_is_skipped(tmp_path: Path) -> None:
+    """Zipfile's own test for folders stumbles over it."""
+    path = pack(tmp_path / "a.zip", [("x", b"x"), ("good.jpg", b"good")])
+    path.write_bytes(path.read_bytes().replace(b"x", b"\0"))
+    assert contents(path) == [(f"{path}::good.jpg", b"good")]
+
+
 def test_names_that_are_not_utf8_survive(tmp_path: Path) -> None:
     """As surrogate escapes, like the names of files."""
     path = pack(tmp_path / "a.tar", [("g\udcff.jpg", b"good")])
