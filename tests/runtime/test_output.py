@@ -274,7 +274,10 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
         "name": "galaxy-cnn", "version": "1.1.0", "sha256": classifier.model.sha256, "contract": "1",
     }  # fmt: skip
     assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "margin": 8, "size": [64, 64]}
-    assert sidecar["options"] == {"threshold": 0.6, "max_pixels": 89_478_485, "exact": False, "provider": "cpu"}
+    assert sidecar["options"] == {
+        "threshold": 0.6, "max_pixels": 89_478_485, "exact": False, "provider": "cpu",
+        "fits": {"bands": None, "recipe": None, "hdu": None, "pattern": None},
+    }  # fmt: skip
     assert sidecar["package_version"]
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         assert json.loads(line)["provenance"] == sidecar
