@@ -21,6 +21,7 @@ from galaxy_classify.cli import app
 from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.embedded import find_model
 from galaxy_painter import KINDS
+from terminal import read_terminal
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
 COLUMNS = [
@@ -47,18 +48,6 @@ def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subpr
     return subprocess.CompletedProcess(
         result.args, result.returncode, result.stdout.decode("utf-8", "surrogateescape"), result.stderr.decode()
     )
-
-
-def read_terminal(controller: int) -> str:
-    """Return all that is written to a terminal until it is closed at its other end."""
-    shown = b""
-    try:
-        while part := os.read(controller, 4096):
-            shown += part
-    except OSError:
-        pass
-    os.close(controller)
-    return shown.decode()
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_classify.contract import GALAXY_MNIST_CLASSES
+from terminal import read_terminal
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
 
@@ -136,15 +137,9 @@ def test_a_terminal_without_colours(nested: Path) -> None:
             env=variables | {"TERM": "xterm-256color"} | environment,
         )  # fmt: skip
         os.close(terminal)
-        shown = b""
-        try:
-            while part := os.read(controller, 4096):
-                shown += part
-        except OSError:
-            pass
-        os.close(controller)
+        shown = read_terminal(controller)
         assert process.wait(timeout=60) == 0
-        assert (b"\x1b[38;5;" in shown) == coloured
+        assert ("\x1b[38;5;" in shown) == coloured
 
 
 def test_shell_completion() -> None:
