@@ -28,7 +28,7 @@ ALLOWED = {
 #: What the runtime may import besides the standard library; rich comes with typer.
 RUNTIME_DEPENDENCIES = {"numpy", "onnxruntime", "PIL", "typer", "rich"}
 #: What it may import where an extra has been asked for, within functions only.
-OPTIONAL_DEPENDENCIES = {"astropy", "pyarrow", "watchfiles"}
+OPTIONAL_DEPENDENCIES = {"astropy", "dask", "distributed", "fsspec", "pandas", "pyarrow", "watchfiles"}
 
 
 def imported_by(file: Path) -> set[str]:
