@@ -48,15 +48,22 @@ def connected(address: str, processes: int | None) -> Iterator[Client]:
     for name in ("distributed", "distributed.client"):  # Dask's own configuration sets the level of each
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
-        # A model of a user's may be large; it is sent once.
-        stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}))
+        settings = {
+            # A model of a user's may be large; it is sent once.
+            "distributed.admin.large-graph-warning-threshold": "1 GiB",
+            # On the dashboard, which a local cluster does not have; looking 100 times a second takes 5 % of the time.
+            "distributed.worker.profile.enabled": address != LOCAL,
+        }
+        stack.enter_context(dask.config.set(settings))
         if address == LOCAL:
             with _interrupts_for_us_only():
                 cluster = LocalCluster(
                     n_workers=processes or available_threads(),
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    # Without a dashboard there is still a server, which must not ask for a port that may be taken.
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
                 )
             stack.enter_context(cluster)

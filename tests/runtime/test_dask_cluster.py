@@ -29,6 +29,7 @@ from galaxy_classify.embedded import find_model
 
 #: Seconds that a step may take on a machine that tests share.
 PATIENCE = 60.0
+Start = Callable[..., subprocess.Popen[str]]
 #: Dask reads and writes Parquet in a way that pandas 3.1 warns of.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")]
 
@@ -111,7 +112,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
 def client() -> Iterator[Client]:
     """Return the current client, of a cluster of two processes on this machine."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as local,
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as local,
         Client(local) as found,
     ):
         yield found
@@ -153,17 +154,29 @@ def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Completed
     )
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """Start the command in a group of its own, as a terminal does."""
-    return subprocess.Popen(
-        command(*arguments),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        start_new_session=True,
-        # Tests that run as a background job inherit an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Return what starts the command in a group of its own, as a terminal does."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command(*arguments),
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            start_new_session=True,
+            # Tests that run as a background job inherit an ignored SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 def parts(output: Path) -> list[Path]:
@@ -228,7 +241,7 @@ def test_a_folder_without_images_gives_one_empty_part(tmp_path: Path) -> None:
 
 
 def test_a_model_file_that_only_the_client_has(
-    cluster: Cluster, images: Path, tiny_model: Path, tmp_path: Path
+    start: Start, cluster: Cluster, images: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     """It is sent to the workers, by its checksum, also when the first that had it has died."""
     cluster.start_scheduler()
@@ -289,7 +302,9 @@ def test_inputs_that_have_changed_are_seen(images: Path, tmp_path: Path) -> None
     assert "was made from other inputs than the first 50 of these" in refused.stderr
 
 
-def test_a_killed_worker_loses_no_row(cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_killed_worker_loses_no_row(
+    start: Start, cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path
+) -> None:
     """Its partitions are done by others, and once only."""
     cluster.start_scheduler()
     cluster.start_workers(2)
@@ -304,7 +319,7 @@ def test_a_killed_worker_loses_no_row(cluster: Cluster, images: Path, expected: 
 
 
 def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
-    cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path
+    start: Start, cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path
 ) -> None:
     """The parts so far are kept; the message is one line and says how to go on."""
     scheduler = cluster.start_scheduler()
@@ -329,7 +344,7 @@ def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
 
-def test_an_interrupt_keeps_whole_parts(images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_interrupt_keeps_whole_parts(start: Start, images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
     """Ctrl-C reaches the workers as well, since they belong to the terminal; none of them says so."""
     output = tmp_path / "out"
     options = (images, "--dask", "local", "-o", output, "--partition-size", "5")
@@ -420,7 +435,9 @@ def test_a_worker_that_is_set_up_otherwise_is_refused(
     assert problem in str(refused.value)
 
 
-def test_a_worker_of_another_version_that_comes_later(cluster: Cluster, images: Path, tmp_path: Path) -> None:
+def test_a_worker_of_another_version_that_comes_later(
+    start: Start, cluster: Cluster, images: Path, tmp_path: Path
+) -> None:
     """The check at the start has not seen it; it refuses by itself."""
     real = str(Path(galaxy_classify.__file__).parent)
     cluster.start_scheduler()
@@ -435,19 +452,19 @@ def test_a_worker_of_another_version_that_comes_later(cluster: Cluster, images: 
 
 
 def test_a_worker_that_comes_later_without_the_package(
-    cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path
+    start: Start, cluster: Cluster, images: Path, expected: pd.DataFrame, tmp_path: Path
 ) -> None:
     """Dask closes a worker that cannot unpack its tasks, and the others do them."""
     cluster.start_scheduler()
     cluster.start_workers(1)
     output = tmp_path / "out"
-    process = start(*[images] * 4, "--dask", cluster.address, "-o", output, "--partition-size", "2")
+    process = start(*[images] * 2, "--dask", cluster.address, "-o", output, "--partition-size", "2")
     wait_until(lambda: parts(output))
     # Dask closes it so soon that it may never be counted.
     cluster.start_workers(1, first_on_path=stub(tmp_path, 'raise ImportError("not for this machine")'), wait=False)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, errors
-    pd.testing.assert_frame_equal(rows_of(output), pd.concat([expected] * 4, ignore_index=True))
+    pd.testing.assert_frame_equal(rows_of(output), pd.concat([expected] * 2, ignore_index=True))
 
 
 @pytest.mark.parametrize(
