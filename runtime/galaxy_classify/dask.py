@@ -152,7 +152,8 @@ def _check_columns(
         if column not in names:
             hint = did_you_mean(column, names)
             raise UsageError(f"the frame has no column {column!r}; {hint}it has {', '.join(names) or 'none'}")
-    if image_column is not None and str(frame.dtypes[image_column]).startswith(("string", "str")):
+    kind = "" if image_column is None else str(frame.dtypes[image_column])
+    if kind == "str" or "string" in kind:
         raise UsageError(
             f"column {image_column!r} is text, not bytes; Dask makes text of the bytes of a pandas frame unless "
             "dataframe.convert-string is off: see docs/dask.md"

@@ -260,7 +260,6 @@ class DaskRun:
         for index, source in enumerate(partition.sources):
             if partition.predictions[index] is None:
                 partition.predictions[index] = replace(next(new), path=source.path).rounded()
-        self._count(partition)
         layout = self.job.layout
         rows = [
             layout.row(prediction, source.carried)
@@ -268,6 +267,7 @@ class DaskRun:
             if prediction is not None
         ]
         self.folder.write(partition.number, Part(self._about(partition), rows), layout.columns)
+        self._count(partition)
 
     def _count(self, partition: Partition) -> None:
         for source, prediction in zip(partition.sources, partition.predictions, strict=True):

