@@ -484,18 +484,18 @@ def test_an_address_where_nobody_is(tmp_path: Path, address: str, code: int, mes
 
 def test_a_frame_on_a_cluster(client: Client, images: Path, expected: pd.DataFrame) -> None:
     """The current client is used without being named; each process makes one classifier."""
+
+    # A function within a function is shipped as a whole: the workers cannot import this module.
+    def classifiers_made() -> int:
+        from galaxy_classify import dask_worker
+
+        return len(dask_worker._classifiers)
+
     frame = dd.from_pandas(pd.DataFrame({"file": expected.path}), npartitions=12)
     found = classify(frame, path_column="file").compute()
     for name in ("path", "status", "label", "confidence", "message", "model"):
         assert found[name].astype(object).fillna("").tolist() == expected[name].astype(object).fillna("").tolist()
     assert set(client.run(classifiers_made).values()) == {1}
-
-
-def classifiers_made() -> int:
-    """Return how many classifiers a worker has."""
-    from galaxy_classify import dask_worker
-
-    return len(dask_worker._classifiers)
 
 
 def test_a_frame_loses_no_row_with_a_killed_worker(
