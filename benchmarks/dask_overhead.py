@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/dask_overhead.py`` (about two minutes on two cores). Both ways classify the same folder of drawn
 JPEGs by turns, the one with as many processes as the other has threads, and write Parquet; the median of several turns
-counts. Start-up is what a folder of one image takes; of what comes on top of it, the last column is the median of the
-turns' ratios. On a machine that others use, the processor time tells more than the clock.
+counts. Start-up is what one image for each process takes; ``÷ plain`` is about what comes on top of it, the median of
+the turns' ratios. On a machine that others use, the processor time tells more than the clock.
 """
 
 from __future__ import annotations
@@ -87,33 +87,35 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    commands = ways(arguments.threads, arguments.partition)
-    runs: dict[tuple[str, int], list[Run]] = {(way, files): [] for way in commands for files in (1, arguments.files)}
+    few, many = arguments.threads, arguments.files
+    # Of the few images, each is a partition: all processes load the model.
+    commands = {few: ways(arguments.threads, 1), many: ways(arguments.threads, arguments.partition)}
+    runs: dict[tuple[str, int], list[Run]] = {(way, files): [] for way in commands[few] for files in (few, many)}
     with tempfile.TemporaryDirectory() as name:
-        for files in (1, arguments.files):
+        for files in (few, many):
             make_folder(Path(name) / f"images_{files}", files, EDGE, None)
         for turn in range(arguments.repeats):
             for way, files in runs:
                 output = Path(name) / f"{turn}_{way.removeprefix('--')}_{files}.parquet"
-                runs[way, files].append(measure(Path(name) / f"images_{files}", output, commands[way]))
+                runs[way, files].append(measure(Path(name) / f"images_{files}", output, commands[files][way]))
     print(
-        f"{arguments.files:,} drawn JPEGs of {EDGE} px, {arguments.threads} threads or processes, partitions of "
+        f"{many:,} drawn JPEGs of {EDGE} px, {arguments.threads} threads or processes, partitions of "
         f"{arguments.partition:,}, {arguments.repeats} turns"
     )
     print(
         "| way | start-up s | processor s | then images/s | processor ms an image | ÷ plain | command MB | worker MB |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    more = arguments.files - 1
+    more = many - few
     busy = {
         way: [
             (long.processor_seconds - short.processor_seconds) / more
-            for short, long in zip(runs[way, 1], runs[way, arguments.files], strict=True)
+            for short, long in zip(runs[way, few], runs[way, many], strict=True)
         ]
-        for way in commands
+        for way in commands[few]
     }
-    for way in commands:
-        short, long = runs[way, 1], runs[way, arguments.files]
+    for way in commands[few]:
+        short, long = runs[way, few], runs[way, many]
         startup = median(run.seconds for run in short)
         cells = (
             f"{startup:.2f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from dask.dataframe.utils import assert_dask_dtypes, assert_eq
 import galaxy_classify.dask_worker
 from galaxy_classify import ClusterError, GalaxyClassifier, ModelError, UsageError
 from galaxy_classify.dask import classify, read_parquet
-from galaxy_classify.dask_worker import ClassifierSpec, shared_classifier
+from galaxy_classify.dask_worker import ClassifierSpec, classify_paths, shared_classifier
 from galaxy_classify.embedded import find_model
 from galaxy_classify.layout import RowLayout
 from galaxy_painter import KINDS
@@ -296,3 +297,22 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
         found = classify(dd.from_pandas(table, npartitions=1), path_column="file", root=tmp_path).compute()
     assert found.path.tolist() == [r"\xff.jpg"]
     assert found.message.tolist() == ["no such file"]
+
+
+def test_an_unexpected_error_comes_back_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that cannot be pickled never reaches the client, which would wait for ever."""
+
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError(lambda: "cannot be pickled")
+
+    monkeypatch.setattr(galaxy_classify.dask_worker, "shared_classifier", fail)
+    with pytest.raises(ClusterError, match="RuntimeError: ") as raised:
+        classify_paths(["a.jpg"], ClassifierSpec.of(GalaxyClassifier(), "cpu"), None, 0.5, 16)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)  # noqa: S301
+
+
+def test_dask_is_loaded_only_when_it_is_asked_for() -> None:
+    """A plain run starts as fast as before, and works where Dask is not installed."""
+    code = "import sys, galaxy_classify.command; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"dask", "distributed", "pandas", "pyarrow"} & set(loaded)
