@@ -74,7 +74,7 @@ class Evaluation:
             of the model, and how many images have them; ``missing_files``: labels without an input;
             ``without_label``: inputs without a label; ``notes``: what of all this a reader must know, in words.
         """
-        matrix = [[self._pairs[label, predicted] for predicted in self._classes] for label in self._classes]
+        matrix = self._matrix()
         images = self._pairs.total()
         recall = {
             name: row[index] / sum(row) if sum(row) else None
@@ -119,7 +119,7 @@ class Evaluation:
 
     def table(self) -> list[str]:
         """Return the confusion matrix as lines of text."""
-        matrix = [[self._pairs[label, predicted] for predicted in self._classes] for label in self._classes]
+        matrix = self._matrix()
         cells = [["label \\ predicted", *self._classes]]
         cells += [[name, *(f"{count:,}" for count in row)] for name, row in zip(self._classes, matrix, strict=True)]
         first, *others = (max(map(len, column)) for column in zip(*cells, strict=True))
@@ -127,6 +127,10 @@ class Evaluation:
             "  ".join([row[0].ljust(first), *(cell.rjust(width) for cell, width in zip(row[1:], others, strict=True))])
             for row in cells
         ]
+
+    def _matrix(self) -> list[list[int]]:
+        """Return the confusion matrix so far: a row a label, a column a predicted class."""
+        return [[self._pairs[label, predicted] for predicted in self._classes] for label in self._classes]
 
     def _unknown_labels(self) -> Counter[str]:
         return Counter(label for label in self._labels.values() if label not in self._classes)

@@ -114,7 +114,7 @@ class RowLayout:
         """
         runners_up: dict[str, str | float | None] = {}
         if self.top > 1:
-            likely = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+            likely = prediction.ranked()
             for rank in range(2, self.top + 1):
                 label, probability = likely[rank - 1] if likely else (None, None)
                 runners_up |= {f"label_{rank}": label, f"confidence_{rank}": probability}

@@ -40,6 +40,16 @@ class Prediction:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
 
+    def ranked(self) -> list[tuple[str, float]]:
+        """Return classes and their probabilities, the most probable first; none for an error.
+
+        Examples
+        --------
+        >>> Prediction("m51.jpg", "ok", "tiny@0", "spiral", 0.8, {"round": 0.2, "spiral": 0.8}).ranked()
+        [('spiral', 0.8), ('round', 0.2)]
+        """
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])
+
     def rounded(self) -> Self:
         """Return the prediction with the six decimals that probabilities have in result files.
 

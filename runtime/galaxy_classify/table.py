@@ -60,7 +60,7 @@ class TableWriter:
         else:
             line.append(prediction.label.ljust(self._label_width), style=self._colours[prediction.label])
             line.append(f"  {prediction.confidence:10.3f}")
-            for name, probability in self._likely_next(prediction):
+            for name, probability in prediction.ranked()[1 : 1 + self._runners_up]:
                 line.append("  " + name.ljust(self._label_width), style=self._colours[name])
                 line.append(f"  {probability:.3f}")
             if prediction.status == "uncertain":
@@ -81,10 +81,6 @@ class TableWriter:
             line.append("█" * (-(-count * BAR_WIDTH // most) if most else 0), style=colour)
             self._line(line)
         self._line(Text(f"model {self._model}", style="dim"))
-
-    def _likely_next(self, prediction: Prediction) -> list[tuple[str, float]]:
-        likely = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
-        return likely[1 : 1 + self._runners_up]
 
     def _fit_path_width(self) -> int:
         """Leave room for the classes, the confidence and the word "uncertain"."""
