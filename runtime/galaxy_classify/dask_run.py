@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.dask_cluster import LOCAL, connected
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
+from galaxy_classify.interrupts import interrupts_deferred
 from galaxy_classify.job import Job
 from galaxy_classify.options import Options
 from galaxy_classify.parallel import batched
@@ -205,8 +206,10 @@ class DaskRun:
         fill()
         while in_flight:
             future = next(results)
-            partition = in_flight.pop(future)
-            self._finish(partition, self._result(future, partition))
+            found = self._result(future, in_flight[future])
+            with interrupts_deferred():  # the destructor of the future does work
+                self._finish(in_flight.pop(future), found)
+                del future
             fill()
 
     def _at_once(self, client: Client) -> int:
