@@ -84,6 +84,8 @@ def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int
         found = {f"{count} processes": together(shards(count)) for count in PROCESSES}
         found["plain"] = together([[*ours, "-o", f"{scratch}/plain.parquet"]])
         found["shards, one by one"] = one_by_one(shards(files // shard_size))
+        several = f"1-{files // shard_size}/{files // shard_size}"
+        found["shards, in one run"] = together([[*ours, "--shard", several, "-o", f"{scratch}/one-run/"]])
         for name, cost in found.items():
             costs.setdefault(name, []).append(cost)
             print(f"turn {turn + 1}: {name}: {files / cost.seconds:,.0f} images/s", file=sys.stderr)
@@ -100,8 +102,10 @@ def report(costs: dict[str, Cost], files: int, shard_size: int, image_bytes: flo
     for count in PROCESSES:
         cost = costs[f"{count} processes"]
         print(f"| {count} | {files / cost.seconds:,.0f} | {one / cost.seconds:.2f} | {cost.megabytes:.0f} |")
-    overhead = costs["shards, one by one"].seconds / costs["plain"].seconds - 1
-    print(f"\nshards of {shard_size:,} images, one by one, take {overhead:+.1%} of the time of a plain run")
+    overhead = {way: costs[way].seconds / costs["plain"].seconds - 1 for way in costs if way.startswith("shards")}
+    print(f"\nbeyond the time of a plain run, by shards of {shard_size:,} images:")
+    for way, more in overhead.items():
+        print(f"{way}: {more:+.1%}")
     per_image = costs["plain"].processor_seconds / files
     size = f"{image_bytes / 1e3:.1f} kB, {row_bytes:.0f} B of Parquet"
     print(f"an image: {per_image * 1e3:.2f} ms of a core, {size}")

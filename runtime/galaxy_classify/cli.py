@@ -160,7 +160,9 @@ def classify(
     ] = BATCH_SIZE,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="I/N", help="Classify the I-th of N parts of the inputs.", rich_help_panel=CLUSTER),
+        typer.Option(
+            metavar="I/N", help="Classify the I-th of N parts of the inputs (I-J/N: several).", rich_help_panel=CLUSTER
+        ),
     ] = None,
     check_shards: Annotated[
         str | None,

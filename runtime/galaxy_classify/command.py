@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from galaxy_classify.own_process import prepare_process
 from galaxy_classify.parts import PartFolder
 from galaxy_classify.progress import progress
 from galaxy_classify.sampling import CAP
+from galaxy_classify.shard_run import ShardFolder, is_shard_folder
 from galaxy_classify.shown_content import ShownContent
 from galaxy_classify.sorting import Sorter
 from galaxy_classify.summary import what_was_done, what_was_passed_over
@@ -56,17 +56,19 @@ class Command:
         check_options(options)
         self.options = options
         self.inputs = Inputs(options)
-        self.output_path = self._output_path()
         if options.dask is not None:
             require_extra("dask", ("dask", "distributed", "pyarrow"))
-            self.format = OutputFormat.PARQUET
-        else:
-            self.format = choose_format(options.output_format, self.output_path, terminal=sys.stdout.isatty())
-        require_format(self.format)
         if options.watch:
             require_extra("watch", ("watchfiles",))
-        self.parts = self._parts()
-        self.output = self._output() if self.parts is None else None
+        self.parts = self._parts() if options.dask is not None else None
+        self.shards = self._shards()
+        self.output = None
+        if self.parts is not None or self.shards is not None:
+            self.format = OutputFormat.PARQUET
+        else:
+            self.format = choose_format(options.output_format, options.output, terminal=sys.stdout.isatty())
+            self.output = self._output()
+        require_format(self.format)
 
     def run(self) -> int:
         """Classify all inputs, and return the exit code."""
@@ -93,7 +95,7 @@ class Command:
             options.threshold,
             options.batch_size,
             observers,
-            shard=None if self.inputs.shard is None else str(self.inputs.shard),
+            shard=None if self.inputs.shards is None else str(self.inputs.shards),
             image_column=options.image_column,
         )
         started = time.monotonic()
@@ -114,29 +116,25 @@ class Command:
             return 0
         return 1 if self.job.tally.failed or (self.sorter is not None and self.sorter.failed) else 0
 
-    def _output_path(self) -> str | None:
-        """Return where the rows go: in a folder that the shards of a run share, each has a file of its own."""
-        path, shard = self.options.output, self.inputs.shard
-        if path is None or shard is None or not (path.endswith(os.sep) or os.path.isdir(path)):
-            return path
-        try:
-            os.makedirs(path, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be made: {error.strerror}") from None
-        return os.path.join(path, shard.file_name)
-
-    def _parts(self) -> PartFolder | None:
-        if self.options.dask is None or self.options.output is None:
-            return None
-        parts = PartFolder(self.options.output)
+    def _parts(self) -> PartFolder:
+        parts = PartFolder(str(self.options.output))
         if not (self.options.resume or self.options.force):
             parts.refuse_to_overwrite()
         return parts
 
-    def _output(self) -> OutputFile | None:
-        if self.output_path is None:
+    def _shards(self) -> ShardFolder | None:
+        path, wanted = self.options.output, self.inputs.shards
+        if path is None or wanted is None or not is_shard_folder(path, wanted):
             return None
-        output = OutputFile(self.output_path, in_dataset=self.output_path != self.options.output)
+        shards = ShardFolder(path, wanted)
+        if not (self.options.resume or self.options.force):
+            shards.refuse_to_overwrite()
+        return shards
+
+    def _output(self) -> OutputFile | None:
+        if self.options.output is None:
+            return None
+        output = OutputFile(self.options.output)
         if output.is_special and (self.format.is_typed or self.options.watch):
             raise UsageError(f"{output.path}: is no regular file, which --watch and --format {self.format} need")
         if not (self.options.resume or self.options.force or output.is_special):
@@ -170,14 +168,16 @@ class Command:
         enabled = not options.quiet and not rows_on_terminal
         with progress(enabled=enabled, inputs=self.inputs.to_count() if enabled else None) as advance:
             self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
-            sources = self.inputs.sources()
             if self.parts is not None:
                 run = DaskRun(self.job, self.parts, str(options.dask), options.threads, options.partition_size)
-                run.classify(sources, resume=options.resume, evaluate=self._figures)
+                run.classify(self.inputs.sources(), resume=options.resume, evaluate=self._figures)
+            elif self.shards is not None:
+                by_shard = self.inputs.by_shard(self.shards.shards)
+                self.shards.classify(self.job, by_shard, resume=options.resume, evaluate=self._figures)
             elif self.output is None:
-                self.job.to_standard_output(sources)
+                self.job.to_standard_output(self.inputs.sources())
             else:
-                self.job.to_file(sources, self.output, resume=options.resume, evaluate=self._figures)
+                self.job.to_file(self.inputs.sources(), self.output, resume=options.resume, evaluate=self._figures)
 
     def _watch(self) -> None:
         options = self.options
@@ -210,8 +210,9 @@ class Command:
 
     def _what_is_kept(self) -> str:
         """Say where the rows of an interrupted run are, and how to go on."""
-        if self.parts is not None:
-            return f"; {self.parts.path} keeps them, --resume continues it"
+        folder = self.parts or self.shards
+        if folder is not None:
+            return f"; {folder.path} keeps them, --resume continues it"
         if self.output is None or self.output.is_special:
             return ""
         how = "" if self.format is OutputFormat.TABLE else ", --resume continues it"

@@ -14,7 +14,8 @@ from galaxy_classify.layout import RowLayout
 from galaxy_classify.options import Options
 from galaxy_classify.parquet_images import ParquetImages
 from galaxy_classify.remote import is_remote, require_remote
-from galaxy_classify.shards import parse_shard
+from galaxy_classify.shard_run import HELD, inputs_by_shard
+from galaxy_classify.shards import Shard, Shards, parse_shards
 from galaxy_classify.source import Source
 
 
@@ -28,17 +29,17 @@ class Inputs:
 
     Attributes
     ----------
-    shard : Shard or None
-        Which part of them.
+    shards : Shards or None
+        Which parts of them; None if they are not shared with other runs.
     discovery : Discovery
-        Finds them, and knows what was passed over.
+        Finds them, and knows what was passed over; another one each time that they are listed.
     catalog : Catalog or None
         Lists them.
 
     Raises
     ------
     UsageError
-        If the shard is none, FITS options make no sense, or a Parquet file that was named holds no images.
+        If there are no such shards, FITS options make no sense, or a Parquet file that was named holds no images.
     MissingExtraError
         If an object store was named, and what reads it is not installed.
     """
@@ -48,7 +49,7 @@ class Inputs:
         self._bands = options.fits.bands or BROAD_BANDS
         for url in filter(is_remote, options.inputs):
             require_remote(url)
-        self.shard = None if options.shard is None else parse_shard(options.shard)
+        self.shards = None if options.shard is None else parse_shards(options.shard)
         self.discovery = self._discovery()
         self.catalog: Catalog | None = None
         for name in filter(is_parquet_name, options.inputs):
@@ -85,19 +86,29 @@ class Inputs:
 
     def sources(self) -> Iterator[Source]:
         """Yield the inputs in order."""
+        self.discovery = self._discovery()
         return self._sources(self.discovery)
+
+    def by_shard(self, shards: Shards) -> Iterator[tuple[Shard, Iterator[Source]]]:
+        """Yield each shard with its inputs in order."""
+        return inputs_by_shard(self.sources, shards, held=None if self._only_once else HELD)
 
     def to_count(self) -> Iterable[object] | None:
         """Return something that has as many items as there are inputs, or None where they cannot be found twice."""
-        if self.catalog is not None and self.shard is None:
+        if self.catalog is not None and self.shards is None:
             return range(len(self.catalog))
-        return None if "-" in self._options.inputs else self._sources(self._discovery(counting=True))
+        return None if self._only_once else self._sources(self._discovery(counting=True))
 
     def files(self, path: str) -> list[str]:
         """Return the files of an input: one, or one for each band."""
         if self._options.fits_pattern is None or not is_joined(path):
             return [path]
         return existing_files(path, self._bands)
+
+    @property
+    def _only_once(self) -> bool:
+        """Whether the inputs can be listed once only."""
+        return "-" in self._options.inputs
 
     def _discovery(self, *, counting: bool = False) -> Discovery:
         options = self._options
@@ -110,8 +121,8 @@ class Inputs:
         )
 
     def _sources(self, discovery: Discovery) -> Iterator[Source]:
-        shard = self.shard
-        return (source for source in self._all_sources(discovery) if shard is None or shard.holds(source))
+        sources = self._all_sources(discovery)
+        return sources if self.shards is None else filter(self.shards.hold, sources)
 
     def _all_sources(self, discovery: Discovery) -> Iterator[Source]:
         options = self._options

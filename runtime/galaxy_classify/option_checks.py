@@ -9,6 +9,8 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.filenames import is_parquet_name
 from galaxy_classify.options import Options
 from galaxy_classify.remote import is_remote
+from galaxy_classify.shard_run import is_shard_folder
+from galaxy_classify.shards import parse_shards
 from galaxy_classify.writers import OutputFormat, choose_format
 
 
@@ -56,6 +58,8 @@ def check_options(options: Options) -> None:
                 raise UsageError(f"{options.sort_into}: lies in {folder}, whose images it is to sort; choose another")
     if options.report is not None:
         _check_report(options.report, replace=options.resume or options.force)
+    if options.shard is not None:
+        _check_shard(options)
     if options.watch:
         _check_watch(options)
     if options.dask is not None:
@@ -68,6 +72,15 @@ def _check_image_column(options: Options) -> None:
     listed = options.from_file is not None or "-" in options.inputs
     if options.catalog is None and not listed and not any(map(is_parquet_name, options.inputs)):
         raise UsageError("--image-column names a column of a Parquet file: name one as INPUT or --catalog")
+
+
+def _check_shard(options: Options) -> None:
+    shards = parse_shards(str(options.shard))
+    in_folder = is_shard_folder(options.output, shards)
+    if in_folder and options.output_format not in (None, OutputFormat.PARQUET):
+        raise UsageError(f"{options.output}: the shards in a folder are Parquet files; --format names another one")
+    if len(shards) > 1 and options.labels is not None:
+        raise UsageError("--labels says how well the rows of one file agree with them: it goes with one shard only")
 
 
 def _check_watch(options: Options) -> None:

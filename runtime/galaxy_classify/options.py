@@ -39,7 +39,7 @@ class Options:
     watch : bool
         Whether to go on with files that come later.
     shard : str or None
-        Which part of the inputs is to be classified.
+        Which part of the inputs is to be classified, or which parts.
     quiet : bool
         Whether to be silent on stderr.
     model, provider : str or None

@@ -77,28 +77,79 @@ def shard_of(place: str, count: int) -> int:
     return int.from_bytes(digest, "big") % count + 1
 
 
-def parse_shard(text: str) -> Shard:
-    """Read which part of the inputs is meant.
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """Neighbouring parts of the inputs, which one run works through.
 
     Parameters
     ----------
-    text : str
-        For example ``3/100``.
+    first, last : int
+        Which parts, from 1.
+    count : int
+        How many there are in all.
 
     Raises
     ------
     UsageError
-        If it is not of that form, or there is no such part.
+        If there are no such parts.
 
     Examples
     --------
-    >>> parse_shard("3/100")
-    Shard(index=3, count=100)
+    >>> str(Shards(3, 3, 100)), str(Shards(21, 30, 100))
+    ('3/100', '21-30/100')
     """
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+
+    first: int
+    last: int
+    count: int
+
+    def __post_init__(self) -> None:
+        for index in (self.first, self.last):
+            Shard(index, self.count)
+        if self.first > self.last:
+            raise UsageError(f"shards {self}: end before they begin")
+
+    def __str__(self) -> str:
+        return f"{self.first}/{self.count}" if len(self) == 1 else f"{self.first}-{self.last}/{self.count}"
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __iter__(self) -> Iterator[Shard]:
+        return (Shard(index, self.count) for index in range(self.first, self.last + 1))
+
+    def hold(self, source: Source) -> bool:
+        """Tell whether an input belongs to one of these parts."""
+        return self.first <= shard_of(source.place, self.count) <= self.last
+
+
+def parse_shards(text: str) -> Shards:
+    """Read which parts of the inputs are meant.
+
+    Parameters
+    ----------
+    text : str
+        For example ``3/100``, or ``21-30/100`` for ten of them.
+
+    Returns
+    -------
+    Shards
+        At least one.
+
+    Raises
+    ------
+    UsageError
+        If it is not of that form, or there are no such parts.
+
+    Examples
+    --------
+    >>> parse_shards("21-30/100")
+    Shards(first=21, last=30, count=100)
+    """
+    found = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?/([0-9]{1,9})", text)
     if found is None:
-        raise UsageError(f"shard {text!r}: write which one and how many there are, as in 3/100")
-    return Shard(int(found[1]), int(found[2]))
+        raise UsageError(f"shard {text!r}: write which and how many there are, as in 3/100 or 21-30/100")
+    return Shards(int(found[1]), int(found[2] or found[1]), int(found[3]))
 
 
 @dataclass(slots=True)
@@ -164,7 +215,7 @@ def check_shards(folder: str) -> ShardedResult:
         own = provenance["options"].pop("shard")
         first = first or provenance
         result.faults += [f"{name}: is of another run: {fault}" for fault in differences(first, provenance)]
-        shard = parse_shard(str(own))
+        (shard,) = parse_shards(str(own))
         if shard.count != result.count:
             result.faults.append(f"{name}: is shard {own}, others are of {result.count}")
             continue

@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.shards import check_shards, parse_shard, shard_of
+from galaxy_classify.shard_run import inputs_by_shard
+from galaxy_classify.shards import Shards, check_shards, parse_shards, shard_of
+from galaxy_classify.source import Source
 from galaxy_painter import paint
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -84,11 +87,13 @@ def test_parts_are_of_about_the_same_size() -> None:
     assert max(counts) < 1.05 * min(counts)
 
 
-@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/2/3", ""])
+@pytest.mark.parametrize(
+    "text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/2/3", "", "2-1/3", "2-4/3", "0-2/3", "1-/3"]
+)
 def test_parts_that_are_not_there(text: str) -> None:
     """The message says how it is written."""
     with pytest.raises(UsageError, match="shard"):
-        parse_shard(text)
+        parse_shards(text)
 
 
 def test_a_missing_part_is_found(results: Path) -> None:
@@ -138,6 +143,84 @@ def test_a_part_is_continued_as_itself_only(images: Path, tmp_path: Path) -> Non
     run(images, "--shard", "1/3", "-o", tmp_path / "out.csv", "-q")
     result = run(images, "--shard", "2/3", "-o", tmp_path / "out.csv", "--resume")
     assert (result.returncode, "options shard was 1/3, now it is 2/3" in result.stderr) == (2, True)
+
+
+def test_one_run_may_make_several_parts(images: Path, whole: Path, tmp_path: Path) -> None:
+    """Their files are the same, byte for byte, as if each had a run of its own, and so is what stands beside them."""
+    result = run(images, "--shard", "1-3/3", "-o", f"{tmp_path}/")
+    assert (result.returncode, "31 images: 30 classified" in result.stderr) == (1, True)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+        file.name: file.read_bytes() for file in whole.iterdir()
+    }
+
+
+def test_several_parts_of_a_list(images: Path, whole: Path, tmp_path: Path) -> None:
+    """Standard input, which can be read once only, is shared out as well; the images of other parts are left alone."""
+    names = "".join(f"{path}\n" for path in sorted(images.rglob("*.png")))
+    # In a list a file's place is its whole path, so that other files are in a part.
+    command = [*COMMAND, "-", "--shard", "2-3/3", "-o", f"{tmp_path}/", "-q"]
+    subprocess.run(command, input=names, text=True, check=False)
+    places = [str(path).lstrip("/") for path in sorted(images.rglob("*.png"))]
+    for part in (2, 3):
+        found = pd.read_parquet(tmp_path / f"shard-{part}-of-3.parquet").path
+        assert [path.lstrip("/") for path in found] == [place for place in places if shard_of(place, 3) == part]
+    assert not (tmp_path / "shard-1-of-3.parquet").exists()
+
+
+def test_several_parts_are_gone_on_with(images: Path, whole: Path, results: Path) -> None:
+    """After a kill in the second of three parts the first is kept, the second continued, the third made."""
+    (results / "shard-3-of-3.parquet").unlink()
+    (results / "_shard-3-of-3.parquet.meta.json").unlink()
+    (results / "_shard-2-of-3.parquet.meta.json").rename(results / "_shard-2-of-3.parquet.partial.meta.json")
+    # The journal of a killed run: its first rows, as JSON Lines.
+    rows = run(images, "--shard", "2/3", "-f", "jsonl", "-q").stdout.splitlines(keepends=True)
+    (results / "shard-2-of-3.parquet.partial").write_text("".join(rows[:4]))
+    (results / "shard-2-of-3.parquet").unlink()
+    refused = run(images, "--shard", "1-3/3", "-o", f"{results}/")
+    assert (refused.returncode, "shard-1-of-3.parquet: exists already" in refused.stderr) == (2, True)
+    first = len(pd.read_parquet(whole / "shard-1-of-3.parquet"))
+    result = run(images, "--shard", "1-3/3", "-o", f"{results}/", "--resume")
+    assert f"kept: {first + 4} rows" in result.stderr
+    assert {file.name: file.read_bytes() for file in results.iterdir()} == {
+        file.name: file.read_bytes() for file in whole.iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-o", "out.parquet"], "--shard 1-2/3 writes a file for each: name a folder for them with --output"),
+        ([], "--shard 1-2/3 writes a file for each: name a folder for them with --output"),
+        (["-o", "out/", "-f", "csv"], "out/: the shards in a folder are Parquet files; --format names another one"),
+        (["-o", "out/", "--labels", "labels.csv"], "it goes with one shard only"),
+    ],
+)
+def test_several_parts_that_make_no_sense(
+    options: list[str], message: str, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says what to do instead, before anything is written."""
+    monkeypatch.chdir(tmp_path)
+    result = run(images, "--shard", "1-2/3", *options)
+    assert (result.returncode, message in result.stderr, os.listdir()) == (2, True, [])
+
+
+@pytest.mark.parametrize(("held", "listings"), [(None, 1), (1000, 1), (120, 3), (65, 6), (10, 7)])
+def test_few_inputs_are_remembered(held: int | None, listings: int) -> None:
+    """Where the inputs of all parts are too many to be remembered, they are listed again, and none is lost."""
+    places = [f"field/{number}.jpg" for number in range(300)]
+    listed = 0
+
+    def listing() -> Iterator[Source]:
+        nonlocal listed
+        listed += 1
+        return (Source(f"/survey/{place}", place) for place in places)
+
+    found = {
+        shard.index: [source.place for source in sources]
+        for shard, sources in inputs_by_shard(listing, Shards(2, 7, 7), held)
+    }
+    assert found == {part: [place for place in places if shard_of(place, 7) == part] for part in range(2, 8)}
+    assert listed == listings
 
 
 @pytest.fixture
