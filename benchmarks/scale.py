@@ -1,8 +1,9 @@
-"""What a survey costs: more processes, shards against one plain run, and the bill for a billion galaxies.
+"""What a survey costs: more processes, shards and Dask against one plain run, and the bill for a billion galaxies.
 
 Run ``python benchmarks/scale.py`` (about five minutes on two cores). All ways take turns on one folder of drawn JPEGs;
-the medians of several turns count. Processes that run side by side have one thread each and a shard each. The bill is
-computed from what was measured: processor seconds and bytes an image.
+the medians of several turns count, with start-up. Processes that run side by side have one thread each and a shard
+each. The bill is computed from what was measured: processor seconds and bytes an image. ``dask_overhead.py`` tells
+Dask's start-up from what its partitions cost, and measures the memory of its workers.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int
         found["shards, one by one"] = one_by_one(shards(files // shard_size))
         several = f"1-{files // shard_size}/{files // shard_size}"
         found["shards, in one run"] = together([[*ours, "--shard", several, "-o", f"{scratch}/one-run/"]])
+        partitions = ["--dask", "local", "--partition-size", str(shard_size), "-o", f"{scratch}/partitions"]
+        found["--dask local"] = together([[*ours, *partitions]])
         for name, cost in found.items():
             costs.setdefault(name, []).append(cost)
             print(f"turn {turn + 1}: {name}: {files / cost.seconds:,.0f} images/s", file=sys.stderr)
@@ -102,10 +105,13 @@ def report(costs: dict[str, Cost], files: int, shard_size: int, image_bytes: flo
     for count in PROCESSES:
         cost = costs[f"{count} processes"]
         print(f"| {count} | {files / cost.seconds:,.0f} | {one / cost.seconds:.2f} | {cost.megabytes:.0f} |")
-    overhead = {way: costs[way].seconds / costs["plain"].seconds - 1 for way in costs if way.startswith("shards")}
-    print(f"\nbeyond the time of a plain run, by shards of {shard_size:,} images:")
-    for way, more in overhead.items():
-        print(f"{way}: {more:+.1%}")
+    print(f"\n| in pieces of {shard_size:,} images, one process | images/s | against a plain run | MB |")
+    print("| --- | ---: | ---: | ---: |")
+    overhead = {}
+    for way in ("plain", "shards, in one run", "shards, one by one", "--dask local"):
+        overhead[way] = costs[way].seconds / costs["plain"].seconds - 1
+        print(f"| {way} | {files / costs[way].seconds:,.0f} | {overhead[way]:+.1%} | {costs[way].megabytes:.0f} |")
+    print()
     per_image = costs["plain"].processor_seconds / files
     size = f"{image_bytes / 1e3:.1f} kB, {row_bytes:.0f} B of Parquet"
     print(f"an image: {per_image * 1e3:.2f} ms of a core, {size}")

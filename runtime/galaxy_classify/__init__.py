@@ -6,7 +6,6 @@
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.errors import (
@@ -21,6 +20,7 @@ from galaxy_classify.errors import (
 )
 from galaxy_classify.fits_options import FitsOptions
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
@@ -38,8 +38,6 @@ __all__ = [
     "Prediction",
     "UsageError",
 ]
-
-__version__ = version("galaxy-classify")
 
 
 def __getattr__(name: str) -> Any:

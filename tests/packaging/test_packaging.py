@@ -116,7 +116,7 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
             "py.typed", "remote.py", "report.html", "report.py", "reportpage.py", "resizing.py", "resume.py",
             "sampling.py", "session.py", "shard_run.py", "shards.py", "shown_content.py", "sorting.py", "source.py",
             "summary.py", "table.py", "tables.py", "tally.py", "tar_images.py", "thumbnails.py", "typed_output.py",
-            "watch.py", "writers.py", "zip_images.py",
+            "version.py", "watch.py", "writers.py", "zip_images.py",
         },
         "galaxy_export": {
             "__init__.py", "canonical.py", "cli.py", "conversion.py", "embed.py", "export.py", "gate_images.py",
