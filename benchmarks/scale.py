@@ -71,9 +71,16 @@ def one_by_one(commands: list[list[str]]) -> Cost:
     )
 
 
-def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int) -> dict[str, Cost]:
-    """Let all ways take turns, and return the median cost of each."""
-    ours = [*COMMAND, str(folder), "-q", "--force", "--threads", "1"]
+def typical(costs: list[Cost]) -> Cost:
+    """Return the medians of several turns."""
+    return Cost(*(statistics.median(getattr(cost, field) for cost in costs) for field in Cost.__annotations__))
+
+
+def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int) -> dict[str, list[Cost]]:
+    """Let all ways take turns, and return the costs of each."""
+    options = ["-q", "--force", "--threads", "1"]
+    ours = [*COMMAND, str(folder), *options]
+    one_image = [*COMMAND, str(next(folder.rglob("*.jpg"))), *options]
 
     def shards(count: int) -> list[list[str]]:
         return [
@@ -89,17 +96,24 @@ def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int
         found["shards, in one run"] = together([[*ours, "--shard", several, "-o", f"{scratch}/one-run/"]])
         partitions = ["--dask", "local", "--partition-size", str(shard_size), "-o", f"{scratch}/partitions"]
         found["--dask local"] = together([[*ours, *partitions]])
+        found["one image, plain"] = together([[*one_image, "-o", f"{scratch}/one.parquet"]])
+        found["one image, --dask local"] = together([[*one_image, *partitions]])
         for name, cost in found.items():
             costs.setdefault(name, []).append(cost)
-            print(f"turn {turn + 1}: {name}: {files / cost.seconds:,.0f} images/s", file=sys.stderr)
-    return {
-        name: Cost(*(statistics.median(getattr(cost, field) for cost in all_turns) for field in Cost.__annotations__))
-        for name, all_turns in costs.items()
-    }
+            print(f"turn {turn + 1}: {name}: {cost.seconds:.2f} s", file=sys.stderr)
+    return costs
 
 
-def report(costs: dict[str, Cost], files: int, shard_size: int, image_bytes: float, row_bytes: float) -> dict[str, Any]:
+def beyond_plain(way: list[Cost], plain: list[Cost]) -> float:
+    """Return by which part of a plain run's time a way took longer, the median of the turns."""
+    return statistics.median(own.seconds / of.seconds for own, of in zip(way, plain, strict=True)) - 1
+
+
+def report(
+    turns: dict[str, list[Cost]], files: int, shard_size: int, image_bytes: float, row_bytes: float
+) -> dict[str, Any]:
     """Print tables, and return what they say."""
+    costs = {way: typical(all_turns) for way, all_turns in turns.items()}
     print("\n| processes of one thread | images/s | against one | MB each |\n| --- | ---: | ---: | ---: |")
     one = costs[f"{PROCESSES[0]} processes"].seconds
     for count in PROCESSES:
@@ -109,9 +123,10 @@ def report(costs: dict[str, Cost], files: int, shard_size: int, image_bytes: flo
     print("| --- | ---: | ---: | ---: |")
     overhead = {}
     for way in ("plain", "shards, in one run", "shards, one by one", "--dask local"):
-        overhead[way] = costs[way].seconds / costs["plain"].seconds - 1
+        overhead[way] = beyond_plain(turns[way], turns["plain"])
         print(f"| {way} | {files / costs[way].seconds:,.0f} | {overhead[way]:+.1%} | {costs[way].megabytes:.0f} |")
-    print()
+    starts = [f"{costs[f'one image, {way}'].seconds:.2f} s by {way}" for way in ("plain", "--dask local")]
+    print(f"\none image takes {' and '.join(starts)}")
     per_image = costs["plain"].processor_seconds / files
     size = f"{image_bytes / 1e3:.1f} kB, {row_bytes:.0f} B of Parquet"
     print(f"an image: {per_image * 1e3:.2f} ms of a core, {size}")

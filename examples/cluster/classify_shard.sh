@@ -1,5 +1,6 @@
 #!/bin/bash
 # Classify one of many equal parts of a folder of images: classify_shard.sh PART PARTS IMAGES RESULTS
+# PART may be several, as in 21-30: they share the start-up and the listing of IMAGES.
 #
 # May be killed and started again at any time. When all parts are done, `galaxy-classify --check-shards RESULTS` says
 # whether anything is missing, and RESULTS is a Parquet data set.

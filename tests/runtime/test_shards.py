@@ -246,6 +246,15 @@ def test_the_slurm_script_runs_an_array(scripts: Path, images: Path, tmp_path: P
     assert check_shards(str(results)).faults == []
 
 
+def test_the_script_takes_several_parts(scripts: Path, images: Path, tmp_path: Path) -> None:
+    """A job that is killed between two of its parts has the first one whole, and goes on with the second."""
+    results = tmp_path / "results"
+    for parts in ("1", "1-2", "3-3"):
+        command = [str(scripts / "classify_shard.sh"), parts, "3", str(images), str(results)]
+        subprocess.run(command, check=True, env=os.environ)
+    assert check_shards(str(results)).faults == []
+
+
 def test_the_condor_file_runs_all_processes(scripts: Path, images: Path, tmp_path: Path) -> None:
     """With its macros expanded as HTCondor does, each process classifies its part."""
     macros = {"images": str(images), "results": str(tmp_path / "results"), "parts": str(PARTS)}
