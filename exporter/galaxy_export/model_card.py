@@ -106,14 +106,25 @@ def _training(metrics: dict[str, Any]) -> str:
         f"{chosen}; {metrics['parameter_count']:,} parameters; {metrics['epochs_completed']} epochs done"
         f"{' (interrupted)' if metrics['interrupted'] else ''}.",
     ]
-    if metrics["temperature"] is not None:
-        held_out = metrics["validation"]
+    held_out = _held_out(metrics)
+    if held_out is not None and metrics["temperature"] is not None:
         lines.append(
             f"Temperature {metrics['temperature']:.4f}, fitted on {held_out['images']:,} held-out training images; "
             f"accuracy there {held_out['accuracy']:.4f}."
         )
+    if refit_of := metrics.get("refit_of"):
+        lines.append(
+            "Temperature and accuracy are those of the same training without these images "
+            f"(`{refit_of['model_sha256'][:12]}`), which was then repeated with them."
+        )
     lines.append("With " + ", ".join(f"{tool} {version}" for tool, version in metrics["versions"].items()) + ".")
     return "\n".join(lines) + "\n"
+
+
+def _held_out(metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the figures on held-out images: of the run, or of the one that it repeats on all of them."""
+    figures: dict[str, Any] | None = (metrics.get("refit_of") or metrics)["validation"]
+    return figures
 
 
 def _parameter(value: Any) -> str:
@@ -144,8 +155,8 @@ def _figures(test: dict[str, Any]) -> str:
 def _calibration(metrics: dict[str, Any]) -> str:
     test = metrics["test"]
     parts = [("test set", test)]
-    if metrics["validation"] is not None:
-        parts.insert(0, ("held-out training images", metrics["validation"]))
+    if (held_out := _held_out(metrics)) is not None:
+        parts.insert(0, ("held-out training images", held_out))
     rows = [
         [f"{what}: {of}", *(_share(row[key]) for row in figures["kept"].values())]
         for what, figures in parts
@@ -224,11 +235,15 @@ def _reproduction(name: str, metrics: dict[str, Any], proof: dict[str, Any]) -> 
         fit += ["--teacher", f"TEACHER_{number}"]
     if parameters.get("unlabelled") is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]
-    fit += ["--seed", str(parameters["seed"]), "--out", "RUN"]
+    fit += ["--seed", str(parameters["seed"])]
+    fits = [[*fit, "--out", "RUN"]]
+    if metrics.get("refit_of"):
+        fits = [[*fit, "--out", "HELD_OUT_RUN"], [*fit, "--refit", "HELD_OUT_RUN", "--out", "RUN"]]
     convert = ["galaxy-export", "convert", "RUN", "-o", f"{name}.onnx", "--images", "DIR"]
     if "int8" in proof:
         convert.append("--int8")
-    return f"## To reproduce it\n\n```sh\n{shlex.join(fit)}\n{shlex.join(convert)}\n```\n"
+    commands = "\n".join(map(shlex.join, [*fits, convert]))
+    return f"## To reproduce it\n\n```sh\n{commands}\n```\n"
 
 
 def _share(value: float | None) -> str:

@@ -24,7 +24,8 @@ def training_summary(metrics: dict[str, Any]) -> dict[str, Any]:
         "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "test",
         "versions",
     )  # fmt: skip
-    return {key: metrics[key] for key in kept}
+    refit_of = {"refit_of": metrics["refit_of"]} if metrics.get("refit_of") else {}
+    return {key: metrics[key] for key in kept} | refit_of
 
 
 def tool_versions() -> dict[str, str]:

@@ -81,6 +81,22 @@ def test_a_card_tells_of_everything_that_was_special(metrics: dict[str, Any]) ->
     assert "held-out" not in card
 
 
+@pytest.mark.slow
+def test_a_card_of_a_training_that_was_repeated_on_all_images(metrics: dict[str, Any]) -> None:
+    """What is known from held-out images is another network's, and the card says so; both commands are given."""
+    metrics["refit_of"] = {"model_sha256": "0123456789abcdef", "validation": metrics["validation"]}
+    metrics["validation"] = None
+    card = model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
+    for text in (
+        f"Temperature {metrics['temperature']:.4f}, fitted on 160 held-out training images",
+        "are those of the same training without these images (`0123456789ab`), which was then repeated with them.",
+        "| held-out training images: kept |",
+        "galaxy-train fit --data DIR --recipe cnn --epochs 5 --seed 0 --out HELD_OUT_RUN\n"
+        "galaxy-train fit --data DIR --recipe cnn --epochs 5 --seed 0 --refit HELD_OUT_RUN --out RUN\n",
+    ):
+        assert text in card
+
+
 def test_every_embedded_model_has_a_card(repository: Path) -> None:
     """The file in the source tree is the card that the model carries, and the command prints it."""
     from galaxy_classify.embedded import embedded_models

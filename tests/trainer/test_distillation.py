@@ -76,6 +76,10 @@ def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
     """Its knowledge of them would reach the pupil, and the figures on them would be flattered."""
     data = load_data(drawn_dataset)
     check_teachers([RunFolder(trained_cnn)], data, "swift", 0.2)
+    repeated = RunFolder(Path(shutil.copytree(trained_cnn, tmp_path / "repeated")))
+    repeated.write_metrics(repeated.read_metrics() | {"refit_of": {}})
+    with pytest.raises(DataError, match="without --refit"):
+        check_teachers([repeated], data, "swift", 0.2)
     with pytest.raises(DataError, match="held out others"):
         check_teachers([RunFolder(trained_cnn)], data, "swift", 0.1)
     with pytest.raises(DataError, match="not of the recipe mlp"):

@@ -73,6 +73,10 @@ def fit(
     unlabelled: Annotated[
         Path | None, typer.Option(metavar="HDF5", help="Further images, for which the teachers' answers are taken.")
     ] = None,
+    refit: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     split_seed: Annotated[
         int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
@@ -119,7 +123,15 @@ def fit(
         unlabelled=file_sha256(unlabelled) if unlabelled is not None else None,
     )
     result = fit_run(
-        found, RunFolder(out), parameters, sys.stderr, init=start, teachers=lecturers, unlabelled=further, force=force
+        found,
+        RunFolder(out),
+        parameters,
+        sys.stderr,
+        init=start,
+        teachers=lecturers,
+        unlabelled=further,
+        refit=RunFolder(refit) if refit is not None else None,
+        force=force,
     )
     show_figures(result.metrics["test"], found.test.file)
     typer.echo(f"run folder: {out}", err=True)

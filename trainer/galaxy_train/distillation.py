@@ -74,10 +74,14 @@ def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, recipe: st
         if recorded["shape"][1:] != list(data.train.images.shape[1:]):
             raise DataError(f"{teacher.path}: was trained on images of {recorded['shape'][1]} px, these have others")
         held_out = (RECIPES[metrics["recipe"]].validation, metrics["parameters"]["validation_split"])
-        if recorded != data.train.summary() or held_out != (RECIPES[recipe].validation, validation_split):
+        # A run of before --refit says nothing of it.
+        has_seen_all = metrics.get("refit_of") is not None
+        other = recorded != data.train.summary() or held_out != (RECIPES[recipe].validation, validation_split)
+        if other or has_seen_all:
             raise DataError(
                 f"{teacher.path}: was trained on other images, or held out others; a teacher must be a run with the "
-                "same --data, --weights and --validation-split, and not of the recipe mlp, which holds out others"
+                "same --data, --weights and --validation-split, without --refit, and not of the recipe mlp, which "
+                "holds out others"
             )
 
 

@@ -23,6 +23,7 @@ from galaxy_train.distillation import Lesson, check_teachers, distil
 from galaxy_train.evaluate import evaluate_model, predict_logits
 from galaxy_train.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
 from galaxy_train.recipes import RECIPES, TEMPERATURE, Recipe
+from galaxy_train.refit import rehearsal_of
 from galaxy_train.reporting import EpochReporter, HistoryWriter
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.splitting import hold_out
@@ -94,6 +95,10 @@ class FitParameters:
         defaults = {"epochs": own.epochs, "batch_size": own.batch_size, "learning_rate": own.learning_rate}
         return cls(recipe, **defaults | {name: value for name, value in chosen.items() if value is not None})
 
+    def described(self) -> dict[str, Any]:
+        """Return the parameters as they stand in ``metrics.json``."""
+        return asdict(self) | {"teachers": list(self.teachers)}
+
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
@@ -120,6 +125,7 @@ def fit(
     init: RunFolder | None = None,
     teachers: Sequence[RunFolder] = (),
     unlabelled: NDArray[np.uint8] | None = None,
+    refit: RunFolder | None = None,
     force: bool = False,
 ) -> FitResult:
     """Train a recipe, calibrate it, and leave a run folder.
@@ -143,6 +149,9 @@ def fit(
         Runs whose answers are among the targets.
     unlabelled : ndarray of uint8, shape (N, size, size, 3), optional
         Further images, which only the teachers have labelled.
+    refit : RunFolder, optional
+        The same training, for which a part was held out: now that part is trained on as well. The calibration is taken
+        from that run, as there is nothing left to fit it on.
     force : bool
         Whether a run that is there already may be replaced.
 
@@ -159,7 +168,8 @@ def fit(
         If interrupted before the first epoch was done.
     """
     recipe = RECIPES[parameters.recipe]
-    train, validation = _hold_out(data.train, recipe, parameters)
+    rehearsal = rehearsal_of(refit, data, parameters) if refit is not None else None
+    train, validation = _hold_out(data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
     keras.utils.set_random_seed(parameters.seed)
     tf.config.experimental.enable_op_determinism()
     model = recipe.build(train.images.shape[1], len(train.classes))
@@ -182,7 +192,9 @@ def fit(
         raise DataError(f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate")
     if recipe.augment:
         settle_statistics(model, _training_batches(lesson, parameters))
-    temperature = _calibrate(model, validation)
+    temperature = _fitted_temperature(model, validation) if rehearsal is None else rehearsal["temperature"]
+    if temperature is not None:
+        model.get_layer(TEMPERATURE).scale = 1 / temperature
     # Without the optimizer, whose moments would triple the file.
     trained = keras.Model(model.input, model.output, name=model.name)
     trained.save(run.model)
@@ -199,6 +211,7 @@ def fit(
         "last_epoch": history[-1],
         "temperature": temperature,
         "validation": evaluate_model(trained, validation)[0] if validation is not None else None,
+        "refit_of": _short(rehearsal) if rehearsal is not None else None,
         "test": test,
         "model_sha256": run.model_sha256(),
         "versions": _versions(),
@@ -211,18 +224,21 @@ def fit(
     return FitResult(metrics, interrupted)
 
 
-def _hold_out(
-    train: GalaxyDataset, recipe: Recipe, parameters: FitParameters
-) -> tuple[GalaxyDataset, GalaxyDataset | None]:
+def _short(rehearsal: dict[str, Any]) -> dict[str, Any]:
+    """Return what a repetition keeps of the run that it repeats: all that is known from held-out images."""
+    return {key: rehearsal[key] for key in ("model_sha256", "validation")}
+
+
+def _hold_out(train: GalaxyDataset, recipe: Recipe, fraction: float) -> tuple[GalaxyDataset, GalaxyDataset | None]:
     """Part the training set; images without weight are in neither part."""
     weights = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
     if recipe.validation == "last":
         everything = np.arange(len(train.images))
-        kept, held_out = np.split(everything, [int(len(everything) * (1 - parameters.validation_split))])
+        kept, held_out = np.split(everything, [int(len(everything) * (1 - fraction))])
     else:
         # What counts less in training is not what one wants to be right about.
         eligible = weights == weights.max()
-        kept, held_out = hold_out(train.labels, parameters.validation_split, VALIDATION_SEED, eligible)
+        kept, held_out = hold_out(train.labels, fraction, VALIDATION_SEED, eligible)
     kept = kept[weights[kept] > 0]
     if not len(kept):
         raise DataError(f"{train.file}: {len(train.images)} images leave none to train on beside the validation part")
@@ -333,13 +349,11 @@ def _weights(train: GalaxyDataset, parameters: FitParameters) -> NDArray[np.floa
     return class_weights(train.labels, own, parameters.balance)
 
 
-def _calibrate(model: Any, validation: GalaxyDataset | None) -> float | None:
-    """Fit the temperature on the held-out part and put it into the network; None where nothing was held out."""
+def _fitted_temperature(model: Any, validation: GalaxyDataset | None) -> float | None:
+    """Return the temperature that suits the held-out part best; None where nothing was held out."""
     if validation is None:
         return None
-    temperature = fit_temperature(predict_logits(model, validation.images), validation.labels)
-    model.get_layer(TEMPERATURE).scale = 1 / temperature
-    return temperature
+    return fit_temperature(predict_logits(model, validation.images), validation.labels)
 
 
 def _versions() -> dict[str, str]:

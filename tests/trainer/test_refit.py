@@ -1,0 +1,79 @@
+"""A training that is repeated on all images."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
+
+
+def fit(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run galaxy-train fit."""
+    return subprocess.run([*COMMAND, "fit", *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def options(drawn_dataset: Path) -> list[str | Path]:
+    """Options of the training of `trained_cnn`."""
+    return ["--data", drawn_dataset, "--recipe", "cnn", "--epochs", "5"]
+
+
+@pytest.fixture(scope="module")
+def repeated(trained_cnn: Path, options: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder of that training, repeated on all images."""
+    folder = tmp_path_factory.mktemp("refit") / "run"
+    result = fit(*options, "--refit", trained_cnn, "--out", folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_all_images_are_learnt_from(trained_cnn: Path, repeated: Path) -> None:
+    """Nothing is held out any more; what held-out images have told stays known, as another network's."""
+    before = json.loads((trained_cnn / "metrics.json").read_text())
+    metrics = json.loads((repeated / "metrics.json").read_text())
+    assert metrics["parameters"] == before["parameters"]
+    assert metrics["validation"] is None
+    assert metrics["refit_of"] == {"model_sha256": before["model_sha256"], "validation": before["validation"]}
+    assert "val_accuracy" not in (repeated / "history.csv").read_text()
+    assert metrics["model_sha256"] != before["model_sha256"]
+    assert metrics["test"]["accuracy"] > 0.9
+
+
+def test_the_calibration_is_taken_over(trained_cnn: Path, repeated: Path) -> None:
+    """It is in the network, not only in the metrics."""
+    from galaxy_train.evaluate import load_model
+    from galaxy_train.recipes import TEMPERATURE
+
+    before = json.loads((trained_cnn / "metrics.json").read_text())
+    assert json.loads((repeated / "metrics.json").read_text())["temperature"] == before["temperature"]
+    scale = load_model(repeated / "model.keras").get_layer(TEMPERATURE).scale
+    assert float(scale) == pytest.approx(1 / before["temperature"])
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        (["--seed", "7"], "is another training: seed was 0, now it is 7; --refit goes with the same options"),
+        (["--balance", "0.5"], "is another training: balance was 0.0, now it is 0.5"),
+    ],
+)
+def test_another_training_is_refused(
+    others: list[str], message: str, trained_cnn: Path, options: list[str | Path], tmp_path: Path
+) -> None:
+    """Its calibration and its figures would say nothing of this one; no run folder is begun."""
+    result = fit(*options, *others, "--refit", trained_cnn, "--out", tmp_path / "run")
+    assert (result.returncode, message in result.stderr) == (1, True), result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_repetition_is_not_repeated(repeated: Path, options: list[str | Path], tmp_path: Path) -> None:
+    """It has held out nothing that could be added."""
+    result = fit(*options, "--refit", repeated, "--out", tmp_path / "run")
+    assert (result.returncode, "has held out no images" in result.stderr) == (1, True), result.stderr

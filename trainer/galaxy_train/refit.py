@@ -1,0 +1,51 @@
+"""Repeat a training on all images: once the held-out ones have told how good it is, they may be learnt from, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from galaxy_classify.errors import DataError
+from galaxy_classify.output import differences
+from galaxy_train.data import TrainingData
+from galaxy_train.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from galaxy_train.fit import FitParameters
+
+
+def rehearsal_of(run: RunFolder, data: TrainingData, parameters: FitParameters) -> dict[str, Any]:
+    """Return the metrics of a run that is to be repeated on all images.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A finished run that has held images out.
+    data : TrainingData
+        The data of the repetition.
+    parameters : FitParameters
+        Its parameters.
+
+    Returns
+    -------
+    dict
+        The run's ``metrics.json``.
+
+    Raises
+    ------
+    DataError
+        If it was another training, so that its calibration and its figures would say nothing of the repetition, or if
+        it has held out nothing.
+    """
+    run.check_complete()
+    metrics = run.read_metrics()
+    if metrics["validation"] is None:
+        raise DataError(f"{run.path}: has held out no images, so that there are none to add; it is what --refit makes")
+    if metrics["interrupted"]:
+        raise DataError(f"{run.path}: was interrupted; finish such a training before it is repeated on all images")
+    before = {"data": metrics["data"]["train"], **type(parameters)(**metrics["parameters"]).described()}
+    now = {"data": data.train.summary(), **parameters.described()}
+    if found := list(differences(before, now)):
+        raise DataError(
+            f"{run.path}: is another training: {'; '.join(found)}; --refit goes with the same options otherwise"
+        )
+    return metrics
