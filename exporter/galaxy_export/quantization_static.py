@@ -35,7 +35,7 @@ from galaxy_train.recipes import LOGITS
 Ranges = dict[str, tuple[float, float]]
 
 #: Values beyond this percentile are clipped: the brightest pixel of one star would cost everyone else their levels.
-PERCENTILE: Final = 99.99
+PERCENTILE: Final = 99.997
 #: Training images to measure ranges on.
 CALIBRATION_IMAGES: Final = 512
 #: Training images, at most, to compare classes on: a few hundred could not tell 99.8 % from 99.5 %.
