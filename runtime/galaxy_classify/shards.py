@@ -215,6 +215,9 @@ def check_shards(folder: str) -> ShardedResult:
         own = provenance["options"].pop("shard")
         first = first or provenance
         result.faults += [f"{name}: is of another run: {fault}" for fault in differences(first, provenance)]
+        if own is None:
+            result.faults.append(f"{name}: is no shard, but a result of its own")
+            continue
         (shard,) = parse_shards(str(own))
         if shard.count != result.count:
             result.faults.append(f"{name}: is shard {own}, others are of {result.count}")

@@ -128,6 +128,8 @@ def test_parts_of_another_run_are_found(results: Path, images: Path) -> None:
     assert "shard-1-of-2.parquet: is shard 1/2, others are of 3" in check_shards(str(results)).faults
     pd.DataFrame({"path": ["a"]}).to_parquet(results / "shard-3-of-3.parquet")
     assert any(fault.startswith("shard-3-of-3.parquet: cannot be read") for fault in check_shards(str(results)).faults)
+    run(images / "f1", "-o", results / "shard-3-of-3.parquet", "-q", "--force")
+    assert "shard-3-of-3.parquet: is no shard, but a result of its own" in check_shards(str(results)).faults
     (results / "shard-3-of-3.parquet").write_text("no parquet")
     assert any(fault.startswith("shard-3-of-3.parquet: cannot be read") for fault in check_shards(str(results)).faults)
 

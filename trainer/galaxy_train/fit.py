@@ -202,7 +202,7 @@ def fit(
     test, probabilities = evaluate_model(trained, data.test)
     metrics = {
         "recipe": parameters.recipe,
-        "parameters": asdict(parameters),
+        "parameters": parameters.described(),
         "parameter_count": model.count_params(),
         "classes": list(train.classes),
         "epochs_completed": len(history),
