@@ -1,4 +1,7 @@
-"""What the command does: check what it was asked for, put the parts together, run, and say what was done."""
+"""What the command does: check what it was asked for, put the parts together, run, and say what was done.
+
+What few runs need is imported where it is needed: every start would pay for it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,7 @@ import typer
 
 from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.commandline import EXIT_INTERRUPTED, require_extra
-from galaxy_classify.dask_run import DaskRun
 from galaxy_classify.errors import UsageError
-from galaxy_classify.evaluation import Evaluation
 from galaxy_classify.inputs import Inputs
 from galaxy_classify.job import Job, Observer
 from galaxy_classify.layout import RowLayout
@@ -21,21 +22,21 @@ from galaxy_classify.option_checks import check_options
 from galaxy_classify.options import Options
 from galaxy_classify.output import OutputFile
 from galaxy_classify.own_process import prepare_process
-from galaxy_classify.parts import PartFolder
 from galaxy_classify.progress import progress
 from galaxy_classify.sampling import CAP
 from galaxy_classify.shard_run import ShardFolder, is_shard_folder
 from galaxy_classify.shown_content import ShownContent
-from galaxy_classify.sorting import Sorter
 from galaxy_classify.summary import what_was_done, what_was_passed_over
 from galaxy_classify.typed_output import require_format
-from galaxy_classify.watch import Watch, stopped_by_signals
 from galaxy_classify.writers import OutputFormat, choose_format
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from galaxy_classify.evaluation import Evaluation
+    from galaxy_classify.parts import PartFolder
     from galaxy_classify.report import Report
+    from galaxy_classify.sorting import Sorter
 
 
 class Command:
@@ -79,10 +80,8 @@ class Command:
             raise UsageError(f"--top-k {options.top_k}: the model has {len(classes)} classes")
         text = self.format in (OutputFormat.CSV, OutputFormat.TABLE)
         layout = self.inputs.open_catalog(RowLayout(classes, options.top_k), typed=not text)
-        self.evaluation = Evaluation(options.labels, classes) if options.labels else None
-        self.sorter = (
-            Sorter(options.sort_into, link=options.link, files=self.inputs.files) if options.sort_into else None
-        )
+        self.evaluation = self._evaluation(classes)
+        self.sorter = self._sorter()
         report = self._report(classes)
         self.shown = ShownContent(CAP)
         observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter) if part is not None]
@@ -116,7 +115,23 @@ class Command:
             return 0
         return 1 if self.job.tally.failed or (self.sorter is not None and self.sorter.failed) else 0
 
+    def _evaluation(self, classes: Sequence[str]) -> Evaluation | None:
+        if not self.options.labels:
+            return None
+        from galaxy_classify.evaluation import Evaluation
+
+        return Evaluation(self.options.labels, classes)
+
+    def _sorter(self) -> Sorter | None:
+        if not self.options.sort_into:
+            return None
+        from galaxy_classify.sorting import Sorter
+
+        return Sorter(self.options.sort_into, link=self.options.link, files=self.inputs.files)
+
     def _parts(self) -> PartFolder:
+        from galaxy_classify.parts import PartFolder
+
         parts = PartFolder(str(self.options.output))
         if not (self.options.resume or self.options.force):
             parts.refuse_to_overwrite()
@@ -144,7 +159,7 @@ class Command:
     def _report(self, classes: Sequence[str]) -> Report | None:
         if self.options.report is None:
             return None
-        from galaxy_classify.report import Report  # brings rich along
+        from galaxy_classify.report import Report
 
         return Report(classes, self.options.threshold)
 
@@ -169,6 +184,8 @@ class Command:
         with progress(enabled=enabled, inputs=self.inputs.to_count() if enabled else None) as advance:
             self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
             if self.parts is not None:
+                from galaxy_classify.dask_run import DaskRun
+
                 run = DaskRun(self.job, self.parts, str(options.dask), options.threads, options.partition_size)
                 run.classify(self.inputs.sources(), resume=options.resume, evaluate=self._figures)
             elif self.shards is not None:
@@ -180,6 +197,8 @@ class Command:
                 self.job.to_file(self.inputs.sources(), self.output, resume=options.resume, evaluate=self._figures)
 
     def _watch(self) -> None:
+        from galaxy_classify.watch import Watch, stopped_by_signals
+
         options = self.options
         with stopped_by_signals() as stop:
             watch = Watch(self.job, options.inputs, options.recursive, stop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from galaxy_classify.dask_run import check_dask_options
 from galaxy_classify.errors import UsageError
 from galaxy_classify.filenames import is_parquet_name
 from galaxy_classify.options import Options
@@ -63,6 +62,8 @@ def check_options(options: Options) -> None:
     if options.watch:
         _check_watch(options)
     if options.dask is not None:
+        from galaxy_classify.dask_run import check_dask_options  # brings along what few runs need
+
         check_dask_options(options)
 
 
