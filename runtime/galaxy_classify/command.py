@@ -69,6 +69,9 @@ class Command:
         else:
             self.format = choose_format(options.output_format, options.output, terminal=sys.stdout.isatty())
             self.output = self._output()
+        destination = self.parts or self.shards or self.output
+        if destination is not None and not (options.resume or options.force):
+            destination.refuse_to_overwrite()
         require_format(self.format)
 
     def run(self) -> int:
@@ -132,19 +135,13 @@ class Command:
     def _parts(self) -> PartFolder:
         from galaxy_classify.parts import PartFolder
 
-        parts = PartFolder(str(self.options.output))
-        if not (self.options.resume or self.options.force):
-            parts.refuse_to_overwrite()
-        return parts
+        return PartFolder(str(self.options.output))
 
     def _shards(self) -> ShardFolder | None:
         path, wanted = self.options.output, self.inputs.shards
         if path is None or wanted is None or not is_shard_folder(path, wanted):
             return None
-        shards = ShardFolder(path, wanted)
-        if not (self.options.resume or self.options.force):
-            shards.refuse_to_overwrite()
-        return shards
+        return ShardFolder(path, wanted)
 
     def _output(self) -> OutputFile | None:
         if self.options.output is None:
@@ -152,8 +149,6 @@ class Command:
         output = OutputFile(self.options.output)
         if output.is_special and (self.format.is_typed or self.options.watch):
             raise UsageError(f"{output.path}: is no regular file, which --watch and --format {self.format} need")
-        if not (self.options.resume or self.options.force or output.is_special):
-            output.refuse_to_overwrite()
         return output
 
     def _report(self, classes: Sequence[str]) -> Report | None:

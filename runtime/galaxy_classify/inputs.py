@@ -86,18 +86,17 @@ class Inputs:
 
     def sources(self) -> Iterator[Source]:
         """Yield the inputs in order."""
-        self.discovery = self._discovery()
-        return self._sources(self.discovery)
+        return self._of_these_shards(self._listing())
 
     def by_shard(self, shards: Shards) -> Iterator[tuple[Shard, Iterator[Source]]]:
         """Yield each shard with its inputs in order."""
-        return inputs_by_shard(self.sources, shards, held=None if self._only_once else HELD)
+        return inputs_by_shard(self._listing, shards, held=None if self._only_once else HELD)
 
     def to_count(self) -> Iterable[object] | None:
         """Return something that has as many items as there are inputs, or None where they cannot be found twice."""
         if self.catalog is not None and self.shards is None:
             return range(len(self.catalog))
-        return None if self._only_once else self._sources(self._discovery(counting=True))
+        return None if self._only_once else self._of_these_shards(self._all_sources(self._discovery(counting=True)))
 
     def files(self, path: str) -> list[str]:
         """Return the files of an input: one, or one for each band."""
@@ -120,8 +119,12 @@ class Inputs:
             counting=counting,
         )
 
-    def _sources(self, discovery: Discovery) -> Iterator[Source]:
-        sources = self._all_sources(discovery)
+    def _listing(self) -> Iterator[Source]:
+        """Yield the inputs of all shards in order, and count anew what is passed over."""
+        self.discovery = self._discovery()
+        return self._all_sources(self.discovery)
+
+    def _of_these_shards(self, sources: Iterator[Source]) -> Iterator[Source]:
         return sources if self.shards is None else filter(self.shards.hold, sources)
 
     def _all_sources(self, discovery: Discovery) -> Iterator[Source]:

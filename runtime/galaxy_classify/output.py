@@ -123,13 +123,15 @@ class OutputFile:
         return os.path.exists(self.path) and not os.path.isfile(self.path)
 
     def refuse_to_overwrite(self) -> None:
-        """Check that there is no result yet, not even an unfinished one.
+        """Check that there is no result yet, not even an unfinished one; a device or a pipe never is one.
 
         Raises
         ------
         UsageError
             If there is; the message names the options that help.
         """
+        if self.is_special:
+            return
         if os.path.isfile(self.path):
             raise UsageError(
                 f"{self.path}: exists already; --force replaces it, --resume completes it, or choose another --output"
