@@ -236,10 +236,14 @@ def _reproduction(name: str, metrics: dict[str, Any], proof: dict[str, Any]) -> 
     if parameters.get("unlabelled") is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]
     fit += ["--seed", str(parameters["seed"])]
-    fits = [[*fit, "--out", "RUN"]]
+    run, fits = "RUN", [[*fit, "--out", "RUN"]]
+    if parameters.get("fold") is not None:
+        number, _, count = parameters["fold"].partition("/")
+        fits = [["galaxy-train", "cross-validate", "--folds", count, *fit[2:], "--out", "FOLDS"]]
+        run = f"FOLDS/fold{number}"
     if metrics.get("refit_of"):
         fits = [[*fit, "--out", "HELD_OUT_RUN"], [*fit, "--refit", "HELD_OUT_RUN", "--out", "RUN"]]
-    convert = ["galaxy-export", "convert", "RUN", "-o", f"{name}.onnx", "--images", "DIR"]
+    convert = ["galaxy-export", "convert", run, "-o", f"{name}.onnx", "--images", "DIR"]
     if "int8" in proof:
         convert.append("--int8")
     commands = "\n".join(map(shlex.join, [*fits, convert]))

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from galaxy_classify.errors import DataError
-from galaxy_painter import paint_set
+from galaxy_painter import KINDS, paint_set
 from galaxy_train.data import load_data
+from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, Lesson, check_teachers, distil
 from galaxy_train.evaluate import load_model, predict
 from galaxy_train.run_folder import RunFolder
@@ -35,7 +36,9 @@ def test_targets_are_labels_and_the_teachers_mean(trained_cnn: Path) -> None:
     further, _ = paint_set(per_class=1, seed=32)
     teacher = RunFolder(trained_cnn)
     labelled = Lesson(images, np.eye(4, dtype=np.float32)[labels], np.linspace(1, 3, 12, dtype=np.float32))
-    found = distil(labelled, [teacher, teacher], further)
+    everything = np.arange(12)
+    train = GalaxyDataset(images, labels, KINDS, "drawn", "0" * 64)
+    found = distil(labelled, everything, [teacher, teacher], train, further)
     network = load_model(teacher.model)
     expected = (1 - TEACHERS_SHARE) * labelled.targets + TEACHERS_SHARE * predict(network, images)
     assert np.allclose(found.targets[:12], expected, atol=1e-6)
@@ -45,7 +48,7 @@ def test_targets_are_labels_and_the_teachers_mean(trained_cnn: Path) -> None:
     assert found.weights.mean() == pytest.approx(1)
     assert np.allclose(found.weights[12:] / found.weights[:12].mean(), UNLABELLED_WEIGHT)
     assert np.array_equal(found.images, np.concatenate([images, further]))
-    alone = distil(labelled, [teacher], None)
+    alone = distil(labelled, everything, [teacher], train, None)
     assert np.allclose(alone.targets, expected, atol=1e-6)
     assert alone.weights is labelled.weights
 

@@ -14,11 +14,12 @@ from galaxy_train.checksum import file_sha256
 from galaxy_train.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.quiet import import_tensorflow_quietly
 from galaxy_train.recipes import RECIPES
-from galaxy_train.run_folder import RunFolder
+from galaxy_train.run_folder import CrossValidationFolder, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from galaxy_train.data import TrainingData
     from galaxy_train.image_files import Unreadable
 
 app = typer.Typer(
@@ -39,36 +40,55 @@ DataOption = Annotated[
 ]
 
 
+RecipeOption = Annotated[str, typer.Option(help=f"Network to train: {', '.join(RECIPES)}.")]
+EpochsOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
+BatchSizeOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
+LearningRateOption = Annotated[float | None, typer.Option(min=0.0, help="Default: the recipe's.")]
+ValidationSplitOption = Annotated[
+    float | None, typer.Option(min=0.0, max=0.9, help="Part of the training set to hold out. Default: 0.2.")
+]
+WeightsOption = Annotated[
+    Path | None, typer.Option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
+]
+BalanceOption = Annotated[
+    float | None,
+    typer.Option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(
+        min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
+    ),
+]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1)]
+SplitSeedOption = Annotated[
+    int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")]
+
+
 @app.command()
 def fit(
     data: DataOption = None,
-    recipe: Annotated[str, typer.Option(help=f"Network to train: {', '.join(RECIPES)}.")] = "cnn",
+    recipe: RecipeOption = "cnn",
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="Run folder. Default: runs/RECIPE.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Default: the recipe's.")] = None,
-    validation_split: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Part of the training set to hold out. Default: 0.2.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
-    ] = None,
-    balance: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
-        ),
-    ] = None,
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
+    validation_split: ValidationSplitOption = None,
+    weights: WeightsOption = None,
+    balance: BalanceOption = None,
+    size: SizeOption = None,
     init: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Begin with this run's weights; new classes get a new head.")
     ] = None,
     teachers: Annotated[
         list[Path] | None,
-        typer.Option("--teacher", metavar="RUN", help="Learn from this run's answers too; may be given repeatedly."),
+        typer.Option(
+            "--teacher",
+            metavar="RUN",
+            help="Learn from the answers of this run, or of this cross-validation, too; may be given repeatedly.",
+        ),
     ] = None,
     unlabelled: Annotated[
         Path | None, typer.Option(metavar="HDF5", help="Further images, for which the teachers' answers are taken.")
@@ -77,28 +97,21 @@ def fit(
         Path | None,
         typer.Option(metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
-    split_seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
-    ] = 0,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")] = False,
+    seed: SeedOption = 0,
+    split_seed: SplitSeedOption = 0,
+    strict: StrictOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the run folder if it exists.")] = False,
 ) -> None:
     """Train a network and leave a run folder: model, history, metrics and pictures."""
-    if recipe not in RECIPES:
-        raise UsageError(f"no recipe is called {recipe!r}; there are: {', '.join(RECIPES)}")
-
-    from galaxy_train.data import load_data, read_unlabelled, read_weights
-
-    # What is wrong with the data is said before TensorFlow takes its seconds to load.
-    found = load_data(data, size=size, split_seed=split_seed, strict=strict)
-    show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
-    if weights is not None:
-        found = read_weights(weights, found)
+    found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
     if unlabelled is not None and not teachers:
         raise UsageError("--unlabelled is of use with --teacher only, whose answers stand in for the labels")
+    from galaxy_train.data import read_unlabelled
+
     further = read_unlabelled(unlabelled, found) if unlabelled is not None else None
-    lecturers = [RunFolder(teacher) for teacher in teachers or ()]
+    lecturers = [
+        run for teacher in teachers or () for run in CrossValidationFolder(teacher).folds() or [RunFolder(teacher)]
+    ]
     for lecturer in lecturers:
         lecturer.check_complete()
     start = RunFolder(init) if init is not None else None
@@ -141,6 +154,53 @@ def fit(
             f"interrupted: the run folder holds the network after {done} of {parameters.epochs} epochs", err=True
         )
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+@app.command()
+def cross_validate(
+    data: DataOption = None,
+    recipe: RecipeOption = "cnn",
+    folds: Annotated[int, typer.Option(min=2, help="How many networks, each without another part.")] = 5,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: runs/RECIPE-folds.")
+    ] = None,
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
+    validation_split: ValidationSplitOption = None,
+    weights: WeightsOption = None,
+    balance: BalanceOption = None,
+    size: SizeOption = None,
+    seed: SeedOption = 0,
+    split_seed: SplitSeedOption = 0,
+    strict: StrictOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace folds of another training.")] = False,
+) -> None:
+    """Ask about each labelled image a network that has not learnt from it, to judge the training and the labels.
+
+    What --validation-split holds out is seen by none of the networks. Interrupted, the same command goes on.
+    """
+    found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
+    import_tensorflow_quietly()
+    from galaxy_train.cross_validation import cross_validate as validate
+    from galaxy_train.fit import FitParameters
+    from galaxy_train.summary import show_cross_validation
+
+    folder = CrossValidationFolder(out or Path("runs") / f"{recipe}-folds")
+    parameters = FitParameters.of_recipe(
+        recipe,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        validation_split=validation_split,
+        balance=balance,
+        seed=seed,
+    )
+    result = validate(
+        found, folder, parameters, folds, sys.stderr, lambda line: typer.echo(line, err=True), force=force
+    )
+    show_cross_validation(result)
+    typer.echo(f"every answer: {folder.answers}; the labels that look most wrong: {folder.suspects}", err=True)
 
 
 @app.command()
@@ -208,6 +268,22 @@ def download(
 
     root = data if data is not None else cache_folder()
     fetch_all(root, resolution, lambda line: typer.echo(line, err=True), server=server or SERVER)
+
+
+def load_training_data(
+    source: Path | None, recipe: str, size: int | None, split_seed: int, weights: Path | None, *, strict: bool
+) -> TrainingData:
+    """Load what a recipe is to be trained on.
+
+    What is wrong with it is said before TensorFlow takes its seconds to load.
+    """
+    if recipe not in RECIPES:
+        raise UsageError(f"no recipe is called {recipe!r}; there are: {', '.join(RECIPES)}")
+    from galaxy_train.data import load_data, read_weights
+
+    found = load_data(source, size=size, split_seed=split_seed, strict=strict)
+    show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
+    return read_weights(weights, found) if weights is not None else found
 
 
 def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:

@@ -27,6 +27,8 @@ class GalaxyDataset:
         Checksum of that file; of files in a folder, that of pixels and labels.
     weights : ndarray of float32, shape (N,), or None
         How much each image counts in training; None if all count alike.
+    names : tuple of str or None
+        File of each image; None where all are in one.
     """
 
     images: NDArray[np.uint8]
@@ -35,6 +37,7 @@ class GalaxyDataset:
     file: str
     sha256: str
     weights: NDArray[np.float32] | None = None
+    names: tuple[str, ...] | None = None
 
     def images_per_class(self) -> dict[str, int]:
         """Return how many images each class has."""
@@ -65,4 +68,5 @@ class GalaxyDataset:
             Positions of the images.
         """
         weights = None if self.weights is None else self.weights[chosen]
-        return replace(self, images=self.images[chosen], labels=self.labels[chosen], weights=weights)
+        names = None if self.names is None else tuple(self.names[position] for position in chosen)
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen], weights=weights, names=names)

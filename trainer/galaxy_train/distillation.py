@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
 from galaxy_train.data import TrainingData
+from galaxy_train.dataset import GalaxyDataset
+from galaxy_train.division import Fold, divide, not_seen
 from galaxy_train.evaluate import load_model, predict
 from galaxy_train.recipes import RECIPES
 from galaxy_train.run_folder import RunFolder
@@ -83,39 +85,80 @@ def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, recipe: st
                 "same --data, --weights and --validation-split, without --refit, and not of the recipe mlp, which "
                 "holds out others"
             )
+    silent = ~np.any([speaks(teacher, data.train) for teacher in teachers], axis=0)
+    if silent.any():
+        raise DataError(
+            f"{teachers[0].path}: is of a cross-validation of which other folds are missing: "
+            f"{silent.sum():,} images have no teacher that has not learnt from them"
+        )
 
 
-def distil(lesson: Lesson, teachers: Sequence[RunFolder], unlabelled: NDArray[np.uint8] | None) -> Lesson:
+def distil(
+    lesson: Lesson,
+    positions: NDArray[np.integer[Any]],
+    teachers: Sequence[RunFolder],
+    train: GalaxyDataset,
+    unlabelled: NDArray[np.uint8] | None,
+) -> Lesson:
     """Put the teachers' answers into the targets, and add images without labels.
 
     Parameters
     ----------
     lesson : Lesson
         Labelled images, their targets as probabilities.
+    positions : ndarray of int
+        Where in the training set these images stand.
     teachers : sequence of RunFolder
         Finished runs with the same classes.
+    train : GalaxyDataset
+        Training set.
     unlabelled : ndarray of uint8, shape (N, size, size, 3), or None
         Further images.
 
     Returns
     -------
     Lesson
-        With the teachers' mean in the targets.
+        With the mean of the teachers in the targets: of those that `speaks` names for each image.
     """
     networks = [load_model(teacher.model) for teacher in teachers]
-
-    def asked(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        mean: NDArray[np.float32] = np.mean([predict(network, images) for network in networks], axis=0)
-        return mean
-
-    targets = (1 - TEACHERS_SHARE) * lesson.targets + TEACHERS_SHARE * asked(lesson.images)
+    spoken = [speaks(teacher, train)[positions] for teacher in teachers]
+    asked = np.zeros((len(positions), len(train.classes)), np.float32)
+    for network, who in zip(networks, spoken, strict=True):
+        asked[who] += predict(network, lesson.images[who])
+    asked /= np.sum(spoken, axis=0)[:, np.newaxis]
+    targets = (1 - TEACHERS_SHARE) * lesson.targets + TEACHERS_SHARE * asked
     if unlabelled is None:
         return Lesson(lesson.images, targets.astype(np.float32), lesson.weights)
     weights = lesson.weights if lesson.weights is not None else np.ones(len(lesson.images), np.float32)
     further = np.full(len(unlabelled), UNLABELLED_WEIGHT, np.float32)
     everything = np.concatenate([weights / weights.mean(), further])
+    answers = np.mean([predict(network, unlabelled) for network in networks], axis=0)
     return Lesson(
         np.concatenate([lesson.images, unlabelled]),
-        np.concatenate([targets, asked(unlabelled)]).astype(np.float32),
+        np.concatenate([targets, answers]).astype(np.float32),
         everything / everything.mean(),
     )
+
+
+def speaks(teacher: RunFolder, train: GalaxyDataset) -> NDArray[np.bool_]:
+    """Tell which labelled images a teacher is asked about.
+
+    Parameters
+    ----------
+    teacher : RunFolder
+        A finished run.
+    train : GalaxyDataset
+        Training set.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        All; of a cross-validation's network those that it has not learnt from, so that what it says of a label is not
+        what it has been told.
+    """
+    metrics = teacher.read_metrics()
+    parameters = metrics["parameters"]
+    if parameters.get("fold") is None:
+        return np.ones(len(train.images), bool)
+    division = divide(train, RECIPES[metrics["recipe"]], parameters["validation_split"])
+    return not_seen(Fold.parse(parameters["fold"]), division, train)

@@ -20,20 +20,18 @@ from galaxy_train.calibration import fit_temperature
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.distillation import Lesson, check_teachers, distil
+from galaxy_train.division import Fold, divide, leave_out
 from galaxy_train.evaluate import evaluate_model, predict_logits
 from galaxy_train.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
 from galaxy_train.recipes import RECIPES, TEMPERATURE, Recipe
 from galaxy_train.refit import rehearsal_of
 from galaxy_train.reporting import EpochReporter, HistoryWriter
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.splitting import hold_out
 from galaxy_train.symmetric import settle_statistics
 from galaxy_train.transfer_learning import start_from
 
 #: Epochs in which the learning rate of a cosine rises from nothing.
 WARM_UP: Final = 2
-#: One for all trainings, so that their figures on the held-out images can be compared.
-VALIDATION_SEED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,8 @@ class FitParameters:
         SHA-256 of the networks whose answers are among the targets.
     unlabelled : str or None
         SHA-256 of the file with further images that only the teachers have labelled, if any.
+    fold : str or None
+        In a cross-validation, which part of what is not held out is left out as well, as in ``"2/5"``.
     """
 
     recipe: str
@@ -74,6 +74,7 @@ class FitParameters:
     init: str | None = None
     teachers: tuple[str, ...] = ()
     unlabelled: str | None = None
+    fold: str | None = None
 
     @classmethod
     def of_recipe(cls, recipe: str, **chosen: Any) -> FitParameters:
@@ -169,7 +170,11 @@ def fit(
     """
     recipe = RECIPES[parameters.recipe]
     rehearsal = rehearsal_of(refit, data, parameters) if refit is not None else None
-    train, validation = _hold_out(data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
+    division = divide(data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
+    if parameters.fold is not None:
+        division = leave_out(Fold.parse(parameters.fold), division, data.train)
+    train = data.train.subset(division.learnt)
+    validation = data.train.subset(division.held_out) if len(division.held_out) else None
     keras.utils.set_random_seed(parameters.seed)
     tf.config.experimental.enable_op_determinism()
     model = recipe.build(train.images.shape[1], len(train.classes))
@@ -180,7 +185,7 @@ def fit(
         if not recipe.label_smoothing:
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
         check_teachers(teachers, data, parameters.recipe, parameters.validation_split)
-        lesson = distil(lesson, teachers, unlabelled)
+        lesson = distil(lesson, division.learnt, teachers, data.train, unlabelled)
     run.create(force=force)
 
     _compile(model, recipe, parameters, len(lesson.images))
@@ -227,22 +232,6 @@ def fit(
 def _short(rehearsal: dict[str, Any]) -> dict[str, Any]:
     """Return what a repetition keeps of the run that it repeats: all that is known from held-out images."""
     return {key: rehearsal[key] for key in ("model_sha256", "validation")}
-
-
-def _hold_out(train: GalaxyDataset, recipe: Recipe, fraction: float) -> tuple[GalaxyDataset, GalaxyDataset | None]:
-    """Part the training set; images without weight are in neither part."""
-    weights = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
-    if recipe.validation == "last":
-        everything = np.arange(len(train.images))
-        kept, held_out = np.split(everything, [int(len(everything) * (1 - fraction))])
-    else:
-        # What counts less in training is not what one wants to be right about.
-        eligible = weights == weights.max()
-        kept, held_out = hold_out(train.labels, fraction, VALIDATION_SEED, eligible)
-    kept = kept[weights[kept] > 0]
-    if not len(kept):
-        raise DataError(f"{train.file}: {len(train.images)} images leave none to train on beside the validation part")
-    return train.subset(kept), train.subset(held_out) if len(held_out) else None
 
 
 def class_weights(

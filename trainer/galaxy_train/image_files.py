@@ -193,12 +193,16 @@ def read_files(
     images = np.stack(pixels)
     labels = np.array([classes.index(file.label) for file in kept], np.int64)
     weights = np.array([file.weight for file in kept], np.float32)
-    return (
-        GalaxyDataset(
-            images, labels, classes, name, _sha256(images, labels), None if (weights == 1).all() else weights
-        ),
-        unreadable,
+    dataset = GalaxyDataset(
+        images,
+        labels,
+        classes,
+        name,
+        _sha256(images, labels),
+        None if (weights == 1).all() else weights,
+        tuple(str(file.path) for file in kept),
     )
+    return dataset, unreadable
 
 
 def _folders(folder: Path) -> list[Path]:

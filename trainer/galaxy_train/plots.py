@@ -1,16 +1,19 @@
-"""The pictures of a run: accuracy against epoch, the confusion matrix, and reliability."""
+"""Pictures: accuracy against epoch, the confusion matrix, reliability, and images with what is said of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from galaxy_train.figures import BINS, expected_calibration_error, reliability
+
+#: Images beside each other on a contact sheet.
+COLUMNS: Final = 8
 
 
 def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
@@ -36,7 +39,9 @@ def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
     figure.savefig(path)
 
 
-def plot_confusion_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path) -> None:
+def plot_confusion_matrix(
+    matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path, of: str = "the test set"
+) -> None:
     """Draw a confusion matrix with counts and, of each true class, the percentage.
 
     Parameters
@@ -47,6 +52,8 @@ def plot_confusion_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str
         Class names.
     path : pathlib.Path
         PNG file.
+    of : str, optional
+        What was counted, for the title.
     """
     counts = np.array(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -65,7 +72,7 @@ def plot_confusion_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, classes)
-    axes.set(xlabel="predicted class", ylabel="true class", title="Confusion matrix of the test set")
+    axes.set(xlabel="predicted class", ylabel="true class", title=f"Confusion matrix of {of}")
     figure.colorbar(picture, ax=axes, label="share of the true class")
     figure.savefig(path)
 
@@ -99,4 +106,30 @@ def plot_reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np
     lower.bar((np.arange(BINS) + 0.5) / BINS, counts, width=0.9 / BINS)
     lower.set(xlabel="confidence", ylabel="images", xlim=(0, 1))
     lower.grid(alpha=0.3, axis="y")
+    figure.savefig(path)
+
+
+def plot_contact_sheet(images: NDArray[np.uint8], captions: Sequence[str], title: str, path: Path) -> None:
+    """Draw images beside each other, each with a caption below.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, height, width, 3)
+        RGB pixels.
+    captions : sequence of str
+        One an image; lines are kept.
+    title : str
+        Stands above.
+    path : pathlib.Path
+        PNG file.
+    """
+    rows = max(1, -(-len(images) // COLUMNS))
+    figure = Figure(figsize=(1.6 * COLUMNS, 2.1 * rows + 0.5), dpi=100, layout="constrained")
+    figure.suptitle(title)
+    cells = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in cells:
+        axes.axis("off")
+    for axes, image, caption in zip(cells, images, captions, strict=False):
+        axes.imshow(image)
+        axes.set_title(caption, y=-0.02, verticalalignment="top", fontsize=7)
     figure.savefig(path)

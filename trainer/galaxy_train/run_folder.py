@@ -1,4 +1,4 @@
-"""A run folder: what a training leaves behind, file by file."""
+"""What a training, or a cross-validation of one, leaves behind, file by file."""
 
 from __future__ import annotations
 
@@ -130,3 +130,65 @@ class RunFolder:
     def model_sha256(self) -> str:
         """Return the checksum of ``model.keras``."""
         return file_sha256(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidationFolder:
+    """Names of the files of a cross-validation.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    """
+
+    path: Path
+
+    @property
+    def summary(self) -> Path:
+        """Figures, parameters and checksums, as JSON."""
+        return self.path / "cross_validation.json"
+
+    @property
+    def answers(self) -> Path:
+        """A row an image: label, answer, probabilities, and whether the label looks wrong."""
+        return self.path / "answers.csv"
+
+    @property
+    def confusion_plot(self) -> Path:
+        """Confusion matrix of all answers."""
+        return self.path / "confusion_matrix.png"
+
+    @property
+    def suspects(self) -> Path:
+        """The images whose labels look most wrong."""
+        return self.path / "suspects.png"
+
+    def fold(self, number: int) -> RunFolder:
+        """Return the run folder of a fold, counted from 1."""
+        return RunFolder(self.path / f"fold{number}")
+
+    def folds(self) -> list[RunFolder]:
+        """Return the run folders of a cross-validation that is done, or none where it is not, or is no such folder."""
+        if not self.summary.is_file():
+            return []
+        try:
+            count = int(json.loads(self.summary.read_text(encoding="utf-8"))["folds"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise DataError(f"{self.summary}: cannot be read: {error}; cross-validate again") from None
+        return [self.fold(number) for number in range(1, count + 1)]
+
+    def check_free(self) -> None:
+        """Check that nothing is there but a cross-validation.
+
+        Raises
+        ------
+        DataError
+            If results would be written among other files.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise DataError(f"{self.path}: is a file, not a folder; choose another --out")
+        ours = {self.summary, self.answers, self.confusion_plot, self.suspects}
+        others = set(self.path.glob("*")) - ours - set(self.path.glob("fold[0-9]*"))
+        if others:
+            raise DataError(f"{self.path}: holds files that are no cross-validation's; choose another --out")

@@ -1,4 +1,4 @@
-"""Hold out a part of a labelled set, class by class."""
+"""Part a labelled set, class by class."""
 
 from __future__ import annotations
 
@@ -44,3 +44,39 @@ def hold_out(
         count = min(round(len(candidates) * fraction), len(members) - 1)
         chosen[rng.permutation(candidates)[:count]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def fold_numbers(
+    labels: NDArray[np.integer[Any]], count: int, seed: int, eligible: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Deal images out to folds, those of each class alike.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    count : int
+        Number of folds.
+    seed : int
+        The same seed gives the same folds for the same labels.
+    eligible : ndarray of bool, shape (N,)
+        Which images count in full; they are dealt out alike, and so are the others.
+
+    Returns
+    -------
+    ndarray of int64, shape (N,)
+        The fold of each image, from 0. Sizes differ by one image at most, and so do the numbers of each class.
+
+    Examples
+    --------
+    >>> numbers = fold_numbers(np.array([0, 0, 0, 0, 1, 1]), 2, seed=0, eligible=np.ones(6, bool))
+    >>> [np.bincount(numbers[:4]).tolist(), np.bincount(numbers[4:]).tolist()]
+    [[2, 2], [1, 1]]
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(labels))
+    # Card by card, one class after the other, so that a class begins where the one before has ended.
+    order = shuffled[np.lexsort((~eligible[shuffled], labels[shuffled]))]
+    numbers = np.empty(len(labels), np.int64)
+    numbers[order] = np.arange(len(labels)) % count
+    return numbers

@@ -14,7 +14,7 @@ def show_figures(figures: dict[str, Any], file: str) -> None:
     Parameters
     ----------
     figures : dict
-        As `galaxy_train.evaluate.evaluate_model` gives it.
+        As `galaxy_train.figures.figures` gives it, or `galaxy_train.evaluate.evaluate_model` with more.
     file : str
         What was tested on.
     """
@@ -27,7 +27,8 @@ def show_figures(figures: dict[str, Any], file: str) -> None:
     typer.echo(f"expected calibration error  {figures['calibration_error']:.4f}")
     typer.echo(f"negative log-likelihood     {figures['negative_log_likelihood']:.4f}")
     typer.echo(f"Brier score                 {figures['brier_score']:.4f}")
-    typer.echo(f"same class in all eight orientations  {figures['symmetry_agreement']:.2%}")
+    if "symmetry_agreement" in figures:
+        typer.echo(f"same class in all eight orientations  {figures['symmetry_agreement']:.2%}")
     predicted = "".join(f"{index:>7}" for index in range(len(classes)))
     typer.echo(f"\n{'true class':<{width}}  recall  precision  predicted as{predicted}")
     for name, numbered, counts in zip(classes, names, figures["confusion_matrix"], strict=True):
@@ -59,3 +60,25 @@ def show_out_of_class(kinds: dict[str, dict[str, Any]], folder: Path) -> None:
     for kind, found in kinds.items():
         shares = "".join(f"{share:>8.1%}" for share in found["kept"].values())
         typer.echo(f"{kind:<{width}}  {found['images']:>6,}  {found['auroc']:.4f}{shares}")
+
+
+def show_cross_validation(summary: dict[str, Any]) -> None:
+    """Print what a cross-validation says of networks and labels.
+
+    Parameters
+    ----------
+    summary : dict
+        As `galaxy_train.cross_validation.cross_validate` gives it.
+    """
+    pooled, folds = summary["out_of_fold"], summary["accuracy_of_folds"]
+    show_figures(pooled, f"{summary['data']['train']['file']}, each image by the network that has not learnt from it")
+    typer.echo(f"\naccuracy, with its standard error      {pooled['accuracy']:.4f} +- {pooled['standard_error']:.4f}")
+    typer.echo(f"of the folds, one by one               {', '.join(f'{accuracy:.4f}' for accuracy in folds)}")
+    suspects = summary["suspects"]
+    typer.echo(f"labels that look wrong                 {suspects:,} ({suspects / pooled['images']:.1%})")
+    if (spread := summary["held_out"]) is not None:
+        typer.echo(f"\nthe same {len(folds)} networks on {spread['images']:,} images that none has seen")
+        typer.echo(f"accuracy of one                        {spread['accuracy_of_one']:.4f}")
+        typer.echo(f"accuracy of their mean                 {spread['accuracy_of_mean']:.4f}")
+        typer.echo(f"two of them agree                      {spread['agreement']:.1%}")
+        typer.echo(f"all of them agree on another class     {spread['all_against_label']:.1%}")

@@ -1,0 +1,193 @@
+"""Cross-validation, through the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from galaxy_classify.errors import DataError
+from galaxy_painter import KINDS, paint_set
+from galaxy_train.data import load_data
+from galaxy_train.distillation import TEACHERS_SHARE, Lesson, check_teachers, distil
+from galaxy_train.division import Fold, divide, not_seen
+from galaxy_train.evaluate import load_model, predict
+from galaxy_train.recipes import RECIPES
+from galaxy_train.run_folder import CrossValidationFolder, RunFolder
+
+pytestmark = pytest.mark.slow
+
+COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
+#: Images of the training set whose label the fixture has changed; every class has 100.
+WRONG = range(0, 400, 20)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run galaxy-train."""
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def mislabelled(tmp_path_factory: pytest.TempPathFactory, write_dataset: Callable[..., None]) -> Path:
+    """400 drawn galaxies, of which 20 have the label of another class."""
+    folder = tmp_path_factory.mktemp("mislabelled")
+    images, labels = paint_set(per_class=100, seed=41)
+    labels[list(WRONG)] = (labels[list(WRONG)] + 2) % 4
+    write_dataset(folder / "train_dataset.hdf5", images, labels)
+    write_dataset(folder / "test_dataset.hdf5", *paint_set(per_class=5, seed=42))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(mislabelled: Path) -> list[str | Path]:
+    """Options of a short training."""
+    return ["--data", mislabelled, "--recipe", "cnn", "--epochs", "8", "--batch-size", "16"]
+
+
+@pytest.fixture(scope="module")
+def validated(options: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a cross-validation with two folds."""
+    folder = tmp_path_factory.mktemp("folds") / "cv"
+    result = run("cross-validate", *options, "--folds", "2", "--out", folder)
+    assert result.returncode == 0, result.stderr
+    assert "fold 1 of 2\n" in result.stderr
+    assert "labels that look wrong" in result.stdout
+    assert "all of them agree on another class" in result.stdout
+    return folder
+
+
+def test_every_image_is_answered_by_a_network_that_has_not_learnt_from_it(validated: Path, mislabelled: Path) -> None:
+    """Otherwise the figures, and what is said of a label, would be what the network has been told."""
+    data = load_data(mislabelled).train
+    whole = divide(data, RECIPES["cnn"], 0.2)
+    rows = read(validated / "answers.csv")
+    assert [int(row["image"]) for row in rows] == whole.learnt.tolist()
+    for number in (1, 2):
+        fold = RunFolder(validated / f"fold{number}")
+        assert fold.read_metrics()["parameters"]["fold"] == f"{number}/2"
+        unseen = not_seen(Fold(number, 2), whole, data)
+        mine = [row for row in rows if row["fold"] == str(number)]
+        positions = [int(row["image"]) for row in mine]
+        assert positions == np.intersect1d(np.flatnonzero(unseen), whole.learnt).tolist()
+        expected = predict(load_model(fold.model), data.images[positions])
+        found = np.array([[float(row[f"prob_{kind}"]) for kind in KINDS] for row in mine])
+        assert np.allclose(found, expected, atol=1e-4)
+        assert [row["answer"] for row in mine] == [KINDS[index] for index in found.argmax(axis=1)]
+
+
+def test_wrong_labels_look_wrong(validated: Path) -> None:
+    """Many labels that were changed are found, and hardly any other: the method accuses only what is beyond doubt."""
+    rows = read(validated / "answers.csv")
+    changed = {str(position) for position in WRONG} & {row["image"] for row in rows}
+    found = {row["image"] for row in rows if row["suspect"] == "true"}
+    assert len(changed & found) >= 0.5 * len(changed)
+    assert len(found - changed) <= 0.02 * len(rows)
+    summary = json.loads((validated / "cross_validation.json").read_text())
+    assert summary["suspects"] == len(found)
+    for picture in ("suspects.png", "confusion_matrix.png"):
+        with Image.open(validated / picture) as image:
+            assert min(image.size) > 200
+
+
+def test_the_summary_is_that_of_the_answers(validated: Path) -> None:
+    """Accuracy over all folds, of each fold, and on held-out images that no fold has seen."""
+    summary = json.loads((validated / "cross_validation.json").read_text())
+    rows = read(validated / "answers.csv")
+    right = np.array([row["answer"] == row["label"] for row in rows])
+    pooled = summary["out_of_fold"]
+    assert pooled["accuracy"] == pytest.approx(right.mean())
+    assert pooled["images"] == len(rows) == 320
+    assert pooled["standard_error"] == pytest.approx((right.mean() * (1 - right.mean()) / 320) ** 0.5)
+    for number, accuracy in enumerate(summary["accuracy_of_folds"], start=1):
+        assert accuracy == pytest.approx(right[[row["fold"] == str(number) for row in rows]].mean())
+    held_out = summary["held_out"]
+    assert held_out["images"] == 80
+    assert held_out["accuracy_of_one"] > 0.7
+    assert 0 < held_out["all_against_label"] <= 1 - max(held_out["accuracy_of_each"])
+
+
+def test_an_interrupted_one_goes_on(validated: Path, options: list[str | Path], tmp_path: Path) -> None:
+    """Folds that are done are not trained again; one that was killed is, and ends with the same network."""
+    folder = Path(shutil.copytree(validated, tmp_path / "cv"))
+    before = (folder / "answers.csv").read_bytes()
+    (folder / "fold2" / "metrics.json").unlink()
+    (folder / "cross_validation.json").unlink()
+    result = run("cross-validate", *options, "--folds", "2", "--out", folder)
+    assert result.returncode == 0, result.stderr
+    assert "fold 1 of 2: done before\nfold 2 of 2\n" in result.stderr
+    assert (folder / "answers.csv").read_bytes() == before
+
+
+def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path) -> None:
+    """The target of a labelled image has the word of the network that has not learnt from it, and of no other."""
+    data = load_data(mislabelled)
+    folds = CrossValidationFolder(validated).folds()
+    check_teachers(folds, data, "cnn", 0.2)
+    whole = divide(data.train, RECIPES["cnn"], 0.2)
+    images = data.train.images
+    truth = np.eye(4, dtype=np.float32)[data.train.labels]
+    answers = np.stack([predict(load_model(fold.model), images) for fold in folds])
+    unseen = np.stack([not_seen(Fold(number, 2), whole, data.train) for number in (1, 2)])
+    # On all images, as --refit does: both have a say on those that were held out from both.
+    for positions in (whole.learnt, np.arange(len(images))):
+        lesson = Lesson(images[positions], truth[positions], None)
+        found = distil(lesson, positions, folds, data.train, images[:3])
+        who = unseen[:, positions, np.newaxis]
+        word = (answers[:, positions] * who).sum(axis=0) / who.sum(axis=0)
+        expected = (1 - TEACHERS_SHARE) * truth[positions] + TEACHERS_SHARE * word
+        assert np.allclose(found.targets[: len(positions)], expected, atol=1e-4)
+        assert np.allclose(found.targets[len(positions) :], answers[:, :3].mean(axis=0), atol=1e-4)
+
+
+def test_a_fold_alone_teaches_nobody(validated: Path, mislabelled: Path) -> None:
+    """Half of the images would have no teacher that has not been told their labels."""
+    with pytest.raises(DataError, match="of which other folds are missing: 160 images have no teacher"):
+        check_teachers([RunFolder(validated / "fold1")], load_data(mislabelled), "cnn", 0.2)
+
+
+def test_a_pupil_names_every_fold(validated: Path, options: list[str | Path], tmp_path: Path) -> None:
+    """``--teacher`` takes the folder, and the run records the checksums of all its networks."""
+    result = run("fit", *options, "--epochs", "1", "--teacher", validated, "--out", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["parameters"]["teachers"] == json.loads((validated / "cross_validation.json").read_text())["models"]
+
+
+def test_mistakes_are_one_line_each(
+    validated: Path, options: list[str | Path], tmp_path: Path, write_dataset: Callable[..., None]
+) -> None:
+    """Each names the remedy, before anything is trained or overwritten."""
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("x")
+    few = tmp_path / "few"
+    few.mkdir()
+    for split in ("train", "test"):
+        write_dataset(few / f"{split}_dataset.hdf5", *paint_set(per_class=3, seed=1))
+    cases: list[tuple[list[str | Path], int, str]] = [
+        (["--folds", "2", "--seed", "3", "--out", validated], 1, "is another training: seed was 0, now it is 3"),
+        (["--folds", "3", "--out", validated], 1, "fold was 1/2, now it is 1/3; choose another --out, or use --force"),
+        (["--out", tmp_path / "thesis"], 1, "holds files that are no cross-validation's"),
+        (["--data", few, "--out", tmp_path / "cv"], 1, "has 2 images of smooth_round to learn from, too few for 5"),
+        (["--folds", "1", "--out", tmp_path / "cv"], 2, "--folds"),
+    ]
+    before = (validated / "cross_validation.json").read_bytes()
+    for others, code, message in cases:
+        result = run("cross-validate", *options, *others)
+        assert (result.returncode, message in " ".join(result.stderr.split())) == (code, True), result.stderr
+        assert "Traceback" not in result.stderr
+    assert (validated / "cross_validation.json").read_bytes() == before
+    assert not (tmp_path / "cv").exists()
