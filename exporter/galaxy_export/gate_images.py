@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from galaxy_classify.imagefile import read_model_input
 from galaxy_classify.resizing import Resizer
 from galaxy_train.data import load_test
 from galaxy_train.hdf5 import find_split, read_hdf5
+from galaxy_train.image_files import list_csv
 
 #: Fewer prove little: rounding shows itself in the largest difference over many images.
 MIN_IMAGES = 32
@@ -129,11 +129,7 @@ def _find_labels(folder: Path, paths: list[Path], classes: tuple[str, ...]) -> N
     if not file.is_file():
         names = [path.parent.name for path in paths]
         return np.array([classes.index(name) for name in names], np.int64) if set(names) <= set(classes) else None
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if not {"file", "label"} <= set(rows.fieldnames or ()):
-            raise DataError(f"{file}: has no columns file and label")
-        labels = {file.parent / row["file"]: row["label"] for row in rows}
+    labels = {labelled.path: labelled.label for labelled in list_csv(file)}
     for path in paths:
         if labels.get(path) not in classes:
             raise DataError(

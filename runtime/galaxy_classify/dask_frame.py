@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from galaxy_classify.dask_worker import ClassifierSpec, shared_classifier
+from galaxy_classify.dask_worker import ClassifierSpec, errors_in_words, shared_classifier
 from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.typed_output import utf8
@@ -70,6 +70,7 @@ class FramePlan:
         return frame.rename(columns=dict(self.renamed)).assign(**columns)
 
 
+@errors_in_words
 def classify_partition(
     frame: pd.DataFrame, content: bytes | None, spec: ClassifierSpec, plan: FramePlan
 ) -> pd.DataFrame:

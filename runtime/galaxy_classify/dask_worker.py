@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from galaxy_classify import __version__
 from galaxy_classify.classifier import GalaxyClassifier
@@ -19,6 +20,9 @@ from galaxy_classify.prediction import Prediction
 
 #: Classifiers that a process keeps: a cluster outlives the runs that it works for, and their models.
 KEPT: Final = 4
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 _classifiers: dict[ClassifierSpec, GalaxyClassifier] = {}
 _lock = threading.Lock()
@@ -147,6 +151,26 @@ def _load(spec: ClassifierSpec, content: bytes | None) -> GalaxyClassifier:
     return classifier
 
 
+def errors_in_words(task: Callable[Given, Made]) -> Callable[Given, Made]:
+    """Let a task fail with our own errors only: the client waits for ever for one that cannot be pickled.
+
+    Such is one from deep recursion, or from a library whose errors take more than a message.
+    """
+
+    @wraps(task)
+    def safe(*args: Given.args, **options: Given.kwargs) -> Made:
+        try:
+            return task(*args, **options)
+        except GalaxyClassifyError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+        raise ClusterError(reason)  # here, so that the error itself does not travel along as its context
+
+    return safe
+
+
+@errors_in_words
 def classify_paths(
     paths: Sequence[str], spec: ClassifierSpec, content: bytes | None, threshold: float, batch_size: int
 ) -> list[Prediction]:
@@ -173,12 +197,5 @@ def classify_paths(
     ClusterError, ModelError, UsageError
         As `shared_classifier` does; a ClusterError also for whatever else goes wrong.
     """
-    try:
-        prepare_process(spec.max_pixels)
-        return list(shared_classifier(spec, content).classify(paths, threshold=threshold, batch_size=batch_size))
-    except GalaxyClassifyError:
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-    # In words: the client waits for ever for an error that cannot be pickled, such as one from deep recursion.
-    raise ClusterError(reason)
+    prepare_process(spec.max_pixels)
+    return list(shared_classifier(spec, content).classify(paths, threshold=threshold, batch_size=batch_size))

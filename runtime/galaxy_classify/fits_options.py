@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Final
 
 from galaxy_classify.band_files import BandPattern
+from galaxy_classify.commandline import did_you_mean
 from galaxy_classify.errors import UsageError
 
 GALAXY_ZOO_DECALS: Final = "galaxy-zoo-decals"
@@ -48,9 +48,8 @@ class FitsOptions:
         if self.bands is not None:
             check_bands(self.bands)
         if self.recipe is not None and self.recipe not in RECIPES:
-            close = difflib.get_close_matches(self.recipe, RECIPES, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise UsageError(f"recipe {self.recipe!r} is not known, there are {', '.join(RECIPES)}{hint}")
+            hint = did_you_mean(self.recipe, RECIPES)
+            raise UsageError(f"recipe {self.recipe!r} is not known; {hint}there are {', '.join(RECIPES)}")
         if isinstance(self.hdu, bool) or (isinstance(self.hdu, int) and self.hdu < 0) or self.hdu == "":
             raise UsageError(f"HDU {self.hdu!r} is neither a number from 0 nor a name")
         if self.pattern is not None:

@@ -14,9 +14,10 @@ from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.errors import UsageError
 from galaxy_classify.filelock import only_writer
 from galaxy_classify.layout import RowLayout
-from galaxy_classify.output import OutputFile, RecordFile, standard_output, write_errors
+from galaxy_classify.output import OutputFile, standard_output
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.provenance import provenance
+from galaxy_classify.record_file import RecordFile, write_errors
 from galaxy_classify.resume import DoneRow, done_rows, keep_matching
 from galaxy_classify.source import Content, Source
 from galaxy_classify.tables import open_table, table_errors

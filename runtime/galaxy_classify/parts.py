@@ -14,7 +14,8 @@ from typing import Any, Final
 from galaxy_classify.errors import UsageError
 from galaxy_classify.filelock import only_writer
 from galaxy_classify.layout import Column
-from galaxy_classify.output import EVALUATION, RecordFile, differences, write_errors
+from galaxy_classify.record_file import write_errors
+from galaxy_classify.sidecar import EVALUATION, differences, read_sidecar, write_sidecar
 from galaxy_classify.source import Source
 from galaxy_classify.typed_output import PROVENANCE, Row, write_typed
 from galaxy_classify.writers import OutputFormat
@@ -163,16 +164,10 @@ class PartFolder:
         self._write_sidecar(provenance | totals | ({} if evaluation is None else {EVALUATION: evaluation}))
 
     def _check(self, provenance: dict[str, Any]) -> None:
-        try:
-            with open(self.sidecar, encoding="utf-8") as file:
-                before = json.load(file)
-        except FileNotFoundError:
-            before = None
-            if not self._numbers():
+        before = read_sidecar(self.sidecar)
+        if before is None:
+            if not os.path.exists(self.sidecar) and not self._numbers():
                 return
-        except ValueError:
-            before = None
-        if not isinstance(before, dict):
             raise UsageError(
                 f"{self.sidecar}: missing or damaged, so it is not known what the parts were made with; "
                 "--force starts anew"
@@ -196,6 +191,5 @@ class PartFolder:
 
     def _write_sidecar(self, content: dict[str, Any]) -> None:
         unfinished = self.sidecar + ".partial"
-        with RecordFile(unfinished) as file:
-            file.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
+        write_sidecar(unfinished, content)
         os.replace(unfinished, self.sidecar)

@@ -13,9 +13,10 @@ from typing import Any, Final
 from PIL import Image
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
-from galaxy_classify.output import OutputFile, RecordFile
+from galaxy_classify.output import OutputFile
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.printable import printable
+from galaxy_classify.record_file import RecordFile
 from galaxy_classify.reportpage import json_in_page, page_around_data
 from galaxy_classify.sampling import CAP, EvenSample
 from galaxy_classify.table import CLASS_COLOURS

@@ -11,7 +11,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.output import PARTIAL_SUFFIX, differences
+from galaxy_classify.output import PARTIAL_SUFFIX
+from galaxy_classify.sidecar import differences
 from galaxy_classify.source import Source
 from galaxy_classify.typed_output import PROVENANCE
 

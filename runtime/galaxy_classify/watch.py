@@ -16,8 +16,9 @@ from galaxy_classify.discovery import Discovery
 from galaxy_classify.filelock import only_writer
 from galaxy_classify.filenames import is_image_name
 from galaxy_classify.job import Job
-from galaxy_classify.output import OutputFile, RecordFile, standard_output, write_errors
+from galaxy_classify.output import OutputFile, standard_output
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.record_file import RecordFile, write_errors
 from galaxy_classify.source import Source
 from galaxy_classify.writers import Writer
 

@@ -7,8 +7,9 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ import pyarrow.parquet as pq
 import pytest
 from dask.dataframe.utils import assert_dask_dtypes, assert_eq
 
+import galaxy_classify.dask_frame
 import galaxy_classify.dask_worker
 from galaxy_classify import ClusterError, GalaxyClassifier, ModelError, UsageError
 from galaxy_classify.dask import classify, read_parquet
+from galaxy_classify.dask_frame import FramePlan, classify_partition
 from galaxy_classify.dask_worker import ClassifierSpec, classify_paths, shared_classifier
 from galaxy_classify.embedded import find_model
 from galaxy_classify.layout import RowLayout
@@ -299,15 +302,24 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
     assert found.message.tolist() == ["no such file"]
 
 
-def test_an_unexpected_error_comes_back_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("of_frame", [False, True])
+def test_an_unexpected_error_comes_back_in_words(monkeypatch: pytest.MonkeyPatch, of_frame: bool) -> None:
     """An exception that cannot be pickled never reaches the client, which would wait for ever."""
 
     def fail(*arguments: Any) -> None:
         raise RuntimeError(lambda: "cannot be pickled")
 
-    monkeypatch.setattr(galaxy_classify.dask_worker, "shared_classifier", fail)
+    for module in (galaxy_classify.dask_worker, galaxy_classify.dask_frame):
+        monkeypatch.setattr(module, "shared_classifier", fail)
+    spec = ClassifierSpec.of(GalaxyClassifier(), "cpu")
+    plan = FramePlan("file", None, None, "", 0.5, RowLayout(KINDS), {})
+    table = pd.DataFrame({"file": ["a.jpg"]})
+    tasks: dict[bool, Callable[[], object]] = {
+        False: partial(classify_paths, ["a.jpg"], spec, None, 0.5, 16),
+        True: partial(classify_partition, table, None, spec, plan),
+    }
     with pytest.raises(ClusterError, match="RuntimeError: ") as raised:
-        classify_paths(["a.jpg"], ClassifierSpec.of(GalaxyClassifier(), "cpu"), None, 0.5, 16)
+        tasks[of_frame]()
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)  # noqa: S301
 
 

@@ -22,7 +22,8 @@ from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.job import Job
 from galaxy_classify.layout import RowLayout
-from galaxy_classify.output import FLUSH_RECORDS, OutputFile, RecordFile
+from galaxy_classify.output import OutputFile
+from galaxy_classify.record_file import FLUSH_RECORDS, RecordFile
 from galaxy_classify.resume import done_rows
 from galaxy_classify.source import Source
 from galaxy_classify.writers import OutputFormat

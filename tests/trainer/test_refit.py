@@ -77,3 +77,17 @@ def test_a_repetition_is_not_repeated(repeated: Path, options: list[str | Path],
     """It has held out nothing that could be added."""
     result = fit(*options, "--refit", repeated, "--out", tmp_path / "run")
     assert (result.returncode, "has held out no images" in result.stderr) == (1, True), result.stderr
+
+
+def test_no_training_that_holds_images_out_begins_with_it(
+    repeated: Path, trained_cnn: Path, options: list[str | Path], tmp_path: Path
+) -> None:
+    """It has learnt from them, so that the figures on them would be flattered."""
+    result = fit(*options, "--init", repeated, "--out", tmp_path / "run")
+    assert (result.returncode, "has learnt from images of" in result.stderr) == (1, True), result.stderr
+    assert not (tmp_path / "run").exists()
+    for beginning, split in ((repeated, "0"), (trained_cnn, "0.2")):
+        result = fit(
+            *options, "--epochs", "1", "--init", beginning, "--validation-split", split, "--out", tmp_path / split
+        )
+        assert result.returncode == 0, result.stderr

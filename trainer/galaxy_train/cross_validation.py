@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.output import differences
+from galaxy_classify.sidecar import differences
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.division import Division, Fold, counts_in_full, divide, not_seen

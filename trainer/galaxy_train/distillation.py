@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import DataError
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.division import Fold, divide, not_seen
+from galaxy_train.division import Fold, divide, held_out_alike, not_seen
 from galaxy_train.evaluate import load_model, predict
 from galaxy_train.recipes import RECIPES
 from galaxy_train.run_folder import RunFolder
@@ -75,11 +75,7 @@ def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, recipe: st
         recorded = metrics["data"]["train"]
         if recorded["shape"][1:] != list(data.train.images.shape[1:]):
             raise DataError(f"{teacher.path}: was trained on images of {recorded['shape'][1]} px, these have others")
-        held_out = (RECIPES[metrics["recipe"]].validation, metrics["parameters"]["validation_split"])
-        # A run of before --refit says nothing of it.
-        has_seen_all = metrics.get("refit_of") is not None
-        other = recorded != data.train.summary() or held_out != (RECIPES[recipe].validation, validation_split)
-        if other or has_seen_all:
+        if not held_out_alike(metrics, data.train, RECIPES[recipe], validation_split):
             raise DataError(
                 f"{teacher.path}: was trained on other images, or held out others; a teacher must be a run with the "
                 "same --data, --weights and --validation-split, without --refit, and not of the recipe mlp, which "

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
 from galaxy_train.dataset import GalaxyDataset
+from galaxy_train.recipes import RECIPES, Recipe
 from galaxy_train.splitting import fold_numbers, hold_out
-
-if TYPE_CHECKING:
-    from galaxy_train.recipes import Recipe
 
 #: One for all trainings, so that their figures on the held-out images can be compared.
 VALIDATION_SEED: Final = 0
@@ -141,6 +139,32 @@ def not_seen(fold: Fold, division: Division, train: GalaxyDataset) -> NDArray[np
     unseen = np.ones(len(train.images), bool)
     unseen[division.learnt] = _numbers(fold.count, division, train) == fold.number - 1
     return unseen
+
+
+def held_out_alike(metrics: dict[str, Any], train: GalaxyDataset, recipe: Recipe, fraction: float) -> bool:
+    """Tell whether a run has seen nothing of what another one holds out.
+
+    Parameters
+    ----------
+    metrics : dict
+        ``metrics.json`` of the run.
+    train : GalaxyDataset
+        Training set of the other.
+    recipe : Recipe
+        Of the other.
+    fraction : float
+        Part that the other holds out.
+
+    Returns
+    -------
+    bool
+        Whether it was trained on the same data, held out the same part, and was not repeated with it.
+    """
+    before = (RECIPES[metrics["recipe"]].validation, metrics["parameters"]["validation_split"])
+    # A run of before --refit says nothing of it.
+    repeated = metrics.get("refit_of") is not None
+    same_data: bool = metrics["data"]["train"] == train.summary()
+    return same_data and before == (recipe.validation, fraction) and not repeated
 
 
 def counts_in_full(train: GalaxyDataset) -> NDArray[np.bool_]:

@@ -28,7 +28,7 @@ from galaxy_train.refit import rehearsal_of
 from galaxy_train.reporting import EpochReporter, HistoryWriter
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.symmetric import settle_statistics
-from galaxy_train.transfer_learning import start_from
+from galaxy_train.transfer_learning import check_beginning, start_from
 
 #: Epochs in which the learning rate of a cosine rises from nothing.
 WARM_UP: Final = 2
@@ -179,6 +179,7 @@ def fit(
     tf.config.experimental.enable_op_determinism()
     model = recipe.build(train.images.shape[1], len(train.classes))
     if init is not None:
+        check_beginning(init, data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
         start_from(model, init, train.classes)
     lesson = Lesson(train.images, _targets(train, recipe), _weights(train, parameters))
     if teachers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.output import differences
+from galaxy_classify.sidecar import differences
 from galaxy_train.data import TrainingData
 from galaxy_train.run_folder import RunFolder
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from galaxy_classify.errors import DataError
+from galaxy_train.dataset import GalaxyDataset
+from galaxy_train.division import held_out_alike
 from galaxy_train.evaluate import load_model
-from galaxy_train.recipes import LOGITS
+from galaxy_train.recipes import LOGITS, Recipe
 from galaxy_train.run_folder import RunFolder
 
 
@@ -44,6 +46,34 @@ def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
                 f"{trained.input_shape[1]} px"
             )
         new.set_weights(weights)
+
+
+def check_beginning(run: RunFolder, train: GalaxyDataset, recipe: Recipe, validation_split: float) -> None:
+    """Check that a run has not learnt from what is held out from the training that begins with it.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A finished run.
+    train : GalaxyDataset
+        Training set.
+    recipe : Recipe
+        Of the training that begins with it.
+    validation_split : float
+        Part of the training set that is held out.
+
+    Raises
+    ------
+    DataError
+        If it was trained on the same set without holding out the same part: the figures on that would be flattered.
+    """
+    metrics = run.read_metrics()
+    same_data = metrics["data"]["train"]["sha256"] == train.sha256
+    if validation_split and same_data and not held_out_alike(metrics, train, recipe, validation_split):
+        raise DataError(
+            f"{run.path}: has learnt from images of {train.file} that are held out here; begin with a run that had the "
+            "same --weights and --validation-split and no --refit, or hold out none with --validation-split 0"
+        )
 
 
 def _with_weights(model: Any) -> list[Any]:
