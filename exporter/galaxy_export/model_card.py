@@ -231,23 +231,30 @@ def _reproduction(name: str, metrics: dict[str, Any], proof: dict[str, Any]) -> 
         fit += ["--weights", "WEIGHTS.csv"]
     if parameters["init"] is not None:
         fit += ["--init", "EARLIER_RUN"]
-    for number, _ in enumerate(parameters.get("teachers", ()), start=1):
-        fit += ["--teacher", f"TEACHER_{number}"]
+    teachers = parameters.get("teachers", ())
     if parameters.get("unlabelled") is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]
     fit += ["--seed", str(parameters["seed"])]
-    run, fits = "RUN", [[*fit, "--out", "RUN"]]
+    taught = [*fit, *_teacher_options(teachers, "TEACHER")]
+    run, fits = "RUN", [[*taught, "--out", "RUN"]]
     if parameters.get("fold") is not None:
         number, _, count = parameters["fold"].partition("/")
         fits = [["galaxy-train", "cross-validate", "--folds", count, *fit[2:], "--out", "FOLDS"]]
         run = f"FOLDS/fold{number}"
-    if metrics.get("refit_of"):
-        fits = [[*fit, "--out", "HELD_OUT_RUN"], [*fit, "--refit", "HELD_OUT_RUN", "--out", "RUN"]]
+    if refit_of := metrics.get("refit_of"):
+        # Teachers may have been repeated on all images, too.
+        again = "TEACHER" if refit_of.get("teachers", teachers) == teachers else "REPEATED_TEACHER"
+        repeated = [*fit, *_teacher_options(teachers, again), "--refit", "HELD_OUT_RUN"]
+        fits = [[*taught, "--out", "HELD_OUT_RUN"], [*repeated, "--out", "RUN"]]
     convert = ["galaxy-export", "convert", run, "-o", f"{name}.onnx", "--images", "DIR"]
     if "int8" in proof:
         convert.append("--int8")
     commands = "\n".join(map(shlex.join, [*fits, convert]))
     return f"## To reproduce it\n\n```sh\n{commands}\n```\n"
+
+
+def _teacher_options(teachers: Sequence[str], name: str) -> list[str]:
+    return [word for number, _ in enumerate(teachers, start=1) for word in ("--teacher", f"{name}_{number}")]
 
 
 def _share(value: float | None) -> str:

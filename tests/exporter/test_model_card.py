@@ -97,6 +97,26 @@ def test_a_card_of_a_training_that_was_repeated_on_all_images(metrics: dict[str,
         assert text in card
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "again"), [("a", "TEACHER"), ("b", "REPEATED_TEACHER")])
+def test_a_card_says_whose_pupil_the_network_is(metrics: dict[str, Any], before: str, again: str) -> None:
+    """Teachers may have been repeated on all images before the pupil was: then they are others in its second training."""
+    metrics["refit_of"] = {"model_sha256": "0", "validation": metrics["validation"], "teachers": [before]}
+    metrics["parameters"]["teachers"] = ["a"]
+    card = model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
+    assert "--seed 0 --teacher TEACHER_1 --out HELD_OUT_RUN\n" in card
+    assert f"--seed 0 --teacher {again}_1 --refit HELD_OUT_RUN --out RUN\n" in card
+
+
+@pytest.mark.slow
+def test_a_card_of_a_fold(metrics: dict[str, Any]) -> None:
+    """The command that makes it again is that of the cross-validation."""
+    metrics["parameters"]["fold"] = "2/5"
+    card = model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
+    assert "galaxy-train cross-validate --folds 5 --data DIR --recipe cnn --epochs 5 --seed 0 --out FOLDS\n" in card
+    assert "galaxy-export convert FOLDS/fold2 -o mine.onnx" in card
+
+
 def test_every_embedded_model_has_a_card(repository: Path) -> None:
     """The file in the source tree is the card that the model carries, and the command prints it."""
     from galaxy_classify.embedded import embedded_models

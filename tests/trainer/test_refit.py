@@ -40,7 +40,8 @@ def test_all_images_are_learnt_from(trained_cnn: Path, repeated: Path) -> None:
     metrics = json.loads((repeated / "metrics.json").read_text())
     assert metrics["parameters"] == before["parameters"]
     assert metrics["validation"] is None
-    assert metrics["refit_of"] == {"model_sha256": before["model_sha256"], "validation": before["validation"]}
+    known = {"model_sha256": before["model_sha256"], "validation": before["validation"], "teachers": []}
+    assert metrics["refit_of"] == known
     assert "val_accuracy" not in (repeated / "history.csv").read_text()
     assert metrics["model_sha256"] != before["model_sha256"]
     assert metrics["test"]["accuracy"] > 0.9
@@ -91,3 +92,24 @@ def test_no_training_that_holds_images_out_begins_with_it(
             *options, "--epochs", "1", "--init", beginning, "--validation-split", split, "--out", tmp_path / split
         )
         assert result.returncode == 0, result.stderr
+
+
+def test_teachers_may_be_repeated_first(
+    trained_cnn: Path, repeated: Path, options: list[str | Path], tmp_path: Path
+) -> None:
+    """A pupil on all images learns from teachers on all images, if they are those that it has learnt from before."""
+    taught = [*options, "--epochs", "1"]
+    result = fit(*taught, "--teacher", trained_cnn, "--out", tmp_path / "pupil")
+    assert result.returncode == 0, result.stderr
+    again = [*taught, "--refit", tmp_path / "pupil", "--out", tmp_path / "again"]
+    result = fit(*again, "--teacher", repeated)
+    assert result.returncode == 0, result.stderr
+    before, after, teacher = (
+        json.loads((run / "metrics.json").read_text()) for run in (trained_cnn, tmp_path / "again", repeated)
+    )
+    assert after["parameters"]["teachers"] == [teacher["model_sha256"]]
+    assert after["refit_of"]["teachers"] == [before["model_sha256"]]
+    result = fit(*again, "--force", "--teacher", tmp_path / "again")
+    assert (result.returncode, "is another training: teachers was" in result.stderr) == (1, True), result.stderr
+    result = fit(*taught, "--teacher", repeated, "--out", tmp_path / "flattered")
+    assert (result.returncode, "without --refit" in result.stderr) == (1, True), result.stderr

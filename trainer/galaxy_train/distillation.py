@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import DataError
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.division import Fold, divide, held_out_alike, not_seen
+from galaxy_train.division import Fold, divide, divided_alike, not_seen
 from galaxy_train.evaluate import load_model, predict
 from galaxy_train.recipes import RECIPES
+from galaxy_train.refit import has_seen_all
 from galaxy_train.run_folder import RunFolder
 
 #: Of a labelled image's target, the teachers' part. The rest is the label.
@@ -47,7 +48,14 @@ class Lesson:
     weights: NDArray[np.float32] | None
 
 
-def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, recipe: str, validation_split: float) -> None:
+def check_teachers(
+    teachers: Sequence[RunFolder],
+    data: TrainingData,
+    recipe: str,
+    validation_split: float,
+    *,
+    refit: bool = False,
+) -> None:
     """Check that teachers suit the data, before anything is trained.
 
     Parameters
@@ -60,6 +68,8 @@ def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, recipe: st
         The pupil's.
     validation_split : float
         Part of the data that is held out.
+    refit : bool, optional
+        Whether the pupil is trained on that, too: then teachers may have been.
 
     Raises
     ------
@@ -75,7 +85,8 @@ def check_teachers(teachers: Sequence[RunFolder], data: TrainingData, recipe: st
         recorded = metrics["data"]["train"]
         if recorded["shape"][1:] != list(data.train.images.shape[1:]):
             raise DataError(f"{teacher.path}: was trained on images of {recorded['shape'][1]} px, these have others")
-        if not held_out_alike(metrics, data.train, RECIPES[recipe], validation_split):
+        knows_too_much = has_seen_all(metrics) and not refit
+        if knows_too_much or not divided_alike(metrics, data.train, RECIPES[recipe], validation_split):
             raise DataError(
                 f"{teacher.path}: was trained on other images, or held out others; a teacher must be a run with the "
                 "same --data, --weights and --validation-split, without --refit, and not of the recipe mlp, which "

@@ -141,8 +141,8 @@ def not_seen(fold: Fold, division: Division, train: GalaxyDataset) -> NDArray[np
     return unseen
 
 
-def held_out_alike(metrics: dict[str, Any], train: GalaxyDataset, recipe: Recipe, fraction: float) -> bool:
-    """Tell whether a run has seen nothing of what another one holds out.
+def divided_alike(metrics: dict[str, Any], train: GalaxyDataset, recipe: Recipe, fraction: float) -> bool:
+    """Tell whether a run has parted the same data in the same way as another one does.
 
     Parameters
     ----------
@@ -158,13 +158,11 @@ def held_out_alike(metrics: dict[str, Any], train: GalaxyDataset, recipe: Recipe
     Returns
     -------
     bool
-        Whether it was trained on the same data, held out the same part, and was not repeated with it.
+        Whether it has held out the same part of the same data, though it may have been repeated with it later.
     """
     before = (RECIPES[metrics["recipe"]].validation, metrics["parameters"]["validation_split"])
-    # A run of before --refit says nothing of it.
-    repeated = metrics.get("refit_of") is not None
     same_data: bool = metrics["data"]["train"] == train.summary()
-    return same_data and before == (recipe.validation, fraction) and not repeated
+    return same_data and before == (recipe.validation, fraction)
 
 
 def counts_in_full(train: GalaxyDataset) -> NDArray[np.bool_]:

@@ -169,7 +169,7 @@ def fit(
         If interrupted before the first epoch was done.
     """
     recipe = RECIPES[parameters.recipe]
-    rehearsal = rehearsal_of(refit, data, parameters) if refit is not None else None
+    rehearsal = rehearsal_of(refit, data, parameters, teachers) if refit is not None else None
     division = divide(data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
     if parameters.fold is not None:
         division = leave_out(Fold.parse(parameters.fold), division, data.train)
@@ -185,7 +185,8 @@ def fit(
     if teachers:
         if not recipe.label_smoothing:
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
-        check_teachers(teachers, data, parameters.recipe, parameters.validation_split)
+        split = parameters.validation_split
+        check_teachers(teachers, data, parameters.recipe, split, refit=rehearsal is not None)
         lesson = distil(lesson, division.learnt, teachers, data.train, unlabelled)
     run.create(force=force)
 
@@ -232,7 +233,8 @@ def fit(
 
 def _short(rehearsal: dict[str, Any]) -> dict[str, Any]:
     """Return what a repetition keeps of the run that it repeats: all that is known from held-out images."""
-    return {key: rehearsal[key] for key in ("model_sha256", "validation")}
+    teachers = rehearsal["parameters"].get("teachers", [])
+    return {key: rehearsal[key] for key in ("model_sha256", "validation")} | {"teachers": teachers}
 
 
 def class_weights(

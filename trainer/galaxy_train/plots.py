@@ -124,12 +124,14 @@ def plot_contact_sheet(images: NDArray[np.uint8], captions: Sequence[str], title
         PNG file.
     """
     rows = max(1, -(-len(images) // COLUMNS))
-    figure = Figure(figsize=(1.6 * COLUMNS, 2.1 * rows + 0.5), dpi=100, layout="constrained")
+    figure = Figure(figsize=(1.6 * COLUMNS, 1.95 * rows + 0.5), dpi=100, layout="constrained")
     figure.suptitle(title)
     cells = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for axes in cells:
+    for axes in cells[len(images) :]:
         axes.axis("off")
     for axes, image, caption in zip(cells, images, captions, strict=False):
         axes.imshow(image)
-        axes.set_title(caption, y=-0.02, verticalalignment="top", fontsize=7)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_xlabel(caption, fontsize=7)
     figure.savefig(path)

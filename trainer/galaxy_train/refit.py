@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.errors import DataError
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
     from galaxy_train.fit import FitParameters
 
 
-def rehearsal_of(run: RunFolder, data: TrainingData, parameters: FitParameters) -> dict[str, Any]:
+def rehearsal_of(
+    run: RunFolder, data: TrainingData, parameters: FitParameters, teachers: Sequence[RunFolder]
+) -> dict[str, Any]:
     """Return the metrics of a run that is to be repeated on all images.
 
     Parameters
@@ -24,6 +28,8 @@ def rehearsal_of(run: RunFolder, data: TrainingData, parameters: FitParameters) 
         The data of the repetition.
     parameters : FitParameters
         Its parameters.
+    teachers : sequence of RunFolder
+        Its teachers: those of the run, or these repeated on all images themselves.
 
     Returns
     -------
@@ -43,9 +49,21 @@ def rehearsal_of(run: RunFolder, data: TrainingData, parameters: FitParameters) 
     if metrics["interrupted"]:
         raise DataError(f"{run.path}: was interrupted; finish such a training before it is repeated on all images")
     before = {"data": metrics["data"]["train"], **type(parameters)(**metrics["parameters"]).described()}
-    now = {"data": data.train.summary(), **parameters.described()}
+    as_then = replace(parameters, teachers=tuple(map(_before_it_was_repeated, teachers)))
+    now = {"data": data.train.summary(), **as_then.described()}
     if found := list(differences(before, now)):
         raise DataError(
             f"{run.path}: is another training: {'; '.join(found)}; --refit goes with the same options otherwise"
         )
     return metrics
+
+
+def has_seen_all(metrics: dict[str, Any]) -> bool:
+    """Tell from its metrics whether a run has learnt from what it had held out before."""
+    return metrics.get("refit_of") is not None  # runs of before --refit say nothing of it
+
+
+def _before_it_was_repeated(teacher: RunFolder) -> str:
+    metrics = teacher.read_metrics()
+    sha256: str = metrics["refit_of"]["model_sha256"] if has_seen_all(metrics) else metrics["model_sha256"]
+    return sha256

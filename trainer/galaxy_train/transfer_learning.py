@@ -6,9 +6,10 @@ from typing import Any
 
 from galaxy_classify.errors import DataError
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.division import held_out_alike
+from galaxy_train.division import divided_alike
 from galaxy_train.evaluate import load_model
 from galaxy_train.recipes import LOGITS, Recipe
+from galaxy_train.refit import has_seen_all
 from galaxy_train.run_folder import RunFolder
 
 
@@ -69,7 +70,8 @@ def check_beginning(run: RunFolder, train: GalaxyDataset, recipe: Recipe, valida
     """
     metrics = run.read_metrics()
     same_data = metrics["data"]["train"]["sha256"] == train.sha256
-    if validation_split and same_data and not held_out_alike(metrics, train, recipe, validation_split):
+    blind = divided_alike(metrics, train, recipe, validation_split) and not has_seen_all(metrics)
+    if validation_split and same_data and not blind:
         raise DataError(
             f"{run.path}: has learnt from images of {train.file} that are held out here; begin with a run that had the "
             "same --weights and --validation-split and no --refit, or hold out none with --validation-split 0"
