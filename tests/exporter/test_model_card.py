@@ -100,7 +100,7 @@ def test_a_card_of_a_training_that_was_repeated_on_all_images(metrics: dict[str,
 @pytest.mark.slow
 @pytest.mark.parametrize(("before", "again"), [("a", "TEACHER"), ("b", "REPEATED_TEACHER")])
 def test_a_card_says_whose_pupil_the_network_is(metrics: dict[str, Any], before: str, again: str) -> None:
-    """Teachers may have been repeated on all images before the pupil was: then they are others in its second training."""
+    """Teachers may have been repeated on all images before the pupil was: then it had others the second time."""
     metrics["refit_of"] = {"model_sha256": "0", "validation": metrics["validation"], "teachers": [before]}
     metrics["parameters"]["teachers"] = ["a"]
     card = model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
