@@ -132,6 +132,32 @@ def test_an_interrupted_one_goes_on(validated: Path, options: list[str | Path], 
     assert (folder / "answers.csv").read_bytes() == before
 
 
+def test_an_interrupt_ends_it(mislabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted fold is not taken for a trained one, and no later fold is begun."""
+    from galaxy_train import cross_validation
+    from galaxy_train.fit import FitParameters, FitResult
+
+    begun = []
+
+    def interrupted(data: object, run: RunFolder, *arguments: object, **options: object) -> FitResult:
+        begun.append(run.path.name)
+        return FitResult({}, interrupted=True)
+
+    monkeypatch.setattr(cross_validation, "fit", interrupted)
+    lines: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        cross_validation.cross_validate(
+            load_data(mislabelled),
+            CrossValidationFolder(tmp_path / "cv"),
+            FitParameters.of_recipe("cnn"),
+            3,
+            sys.stderr,
+            lines.append,
+        )
+    assert begun == ["fold1"]
+    assert lines == ["fold 1 of 3", "interrupted in fold 1; the same command goes on with it"]
+
+
 def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path) -> None:
     """The target of a labelled image has the word of the network that has not learnt from it, and of no other."""
     data = load_data(mislabelled)

@@ -115,6 +115,7 @@ def cross_validate(
         announce(f"fold {number} of {count}")
         folder.summary.unlink(missing_ok=True)  # until it is true again
         if fit(data, run, of_fold, progress, force=True).interrupted:
+            announce(f"interrupted in fold {number}; the same command goes on with it")
             raise KeyboardInterrupt
 
     networks = [load_model(run.model) for run in runs]
