@@ -75,7 +75,8 @@ def drawn_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(data: Path, folder: Path, recipe: str, size: int | None = None, **chosen: Any) -> Path:
     """Train a recipe on a data set, and return the run folder."""
     from galaxy_train.data import load_data
-    from galaxy_train.fit import FitParameters, fit
+    from galaxy_train.fit import fit
+    from galaxy_train.parameters import FitParameters
     from galaxy_train.run_folder import RunFolder
 
     with open(os.devnull, "w") as progress:

@@ -128,8 +128,9 @@ def test_the_wheel_holds_exactly_these_files(repository: Path, tmp_path: Path) -
             "__init__.py", "augment.py", "batches.py", "calibration.py", "checksum.py", "cli.py",
             "cross_validation.py", "data.py", "dataset.py", "distillation.py", "division.py", "download.py",
             "evaluate.py", "figures.py", "fit.py", "galaxy_mnist.py", "hdf5.py", "image_files.py", "label_noise.py",
-            "out_of_class.py", "plots.py", "py.typed", "quiet.py", "recipes.py", "refit.py", "reporting.py",
-            "run_folder.py", "splitting.py", "summary.py", "symmetric.py", "transfer.py", "transfer_learning.py",
+            "lesson.py", "out_of_class.py", "parameters.py", "plots.py", "py.typed", "quiet.py", "recipes.py",
+            "refit.py", "reporting.py", "run_folder.py", "splitting.py", "summary.py", "symmetric.py", "transfer.py",
+            "transfer_learning.py",
         },
     }  # fmt: skip
     assert names == {f"{package}/{name}" for package, files in expected.items() for name in files}

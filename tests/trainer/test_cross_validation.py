@@ -17,9 +17,10 @@ from PIL import Image
 from galaxy_classify.errors import DataError
 from galaxy_painter import KINDS, paint_set
 from galaxy_train.data import load_data
-from galaxy_train.distillation import TEACHERS_SHARE, Lesson, check_teachers, distil
+from galaxy_train.distillation import TEACHERS_SHARE, check_teachers, distil
 from galaxy_train.division import Fold, divide, not_seen
 from galaxy_train.evaluate import load_model, predict
+from galaxy_train.lesson import Lesson
 from galaxy_train.recipes import RECIPES
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
 
@@ -135,7 +136,8 @@ def test_an_interrupted_one_goes_on(validated: Path, options: list[str | Path], 
 def test_an_interrupt_ends_it(mislabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupted fold is not taken for a trained one, and no later fold is begun."""
     from galaxy_train import cross_validation
-    from galaxy_train.fit import FitParameters, FitResult
+    from galaxy_train.fit import FitResult
+    from galaxy_train.parameters import FitParameters
 
     begun = []
 

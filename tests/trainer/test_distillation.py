@@ -16,8 +16,9 @@ from galaxy_classify.errors import DataError
 from galaxy_painter import KINDS, paint_set
 from galaxy_train.data import load_data
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, Lesson, check_teachers, distil
+from galaxy_train.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, check_teachers, distil
 from galaxy_train.evaluate import load_model, predict
+from galaxy_train.lesson import Lesson
 from galaxy_train.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow

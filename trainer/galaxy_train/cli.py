@@ -12,6 +12,7 @@ from galaxy_classify.commandline import EXIT_INTERRUPTED, run
 from galaxy_classify.errors import UsageError
 from galaxy_train.checksum import file_sha256
 from galaxy_train.galaxy_mnist import FOLDERS, cache_folder
+from galaxy_train.parameters import FitParameters
 from galaxy_train.quiet import import_tensorflow_quietly
 from galaxy_train.recipes import RECIPES
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
@@ -118,7 +119,6 @@ def fit(
     if start is not None:
         start.check_complete()
     import_tensorflow_quietly()
-    from galaxy_train.fit import FitParameters
     from galaxy_train.fit import fit as fit_run
     from galaxy_train.summary import show_figures
 
@@ -183,7 +183,6 @@ def cross_validate(
     found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
     import_tensorflow_quietly()
     from galaxy_train.cross_validation import cross_validate as validate
-    from galaxy_train.fit import FitParameters
     from galaxy_train.summary import show_cross_validation
 
     folder = CrossValidationFolder(out or Path("runs") / f"{recipe}-folds")

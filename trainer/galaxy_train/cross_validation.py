@@ -23,8 +23,9 @@ from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.division import Division, Fold, counts_in_full, divide, not_seen
 from galaxy_train.evaluate import load_model, predict
 from galaxy_train.figures import figures
-from galaxy_train.fit import FitParameters, fit
+from galaxy_train.fit import fit
 from galaxy_train.label_noise import spread, suspects
+from galaxy_train.parameters import FitParameters
 from galaxy_train.plots import plot_confusion_matrix, plot_contact_sheet
 from galaxy_train.recipes import RECIPES
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder

@@ -8,7 +8,6 @@ less noisy where teachers are averaged. A small network learns more from them th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.division import Fold, divide, divided_alike, not_seen
 from galaxy_train.evaluate import load_model, predict
+from galaxy_train.lesson import Lesson
 from galaxy_train.recipes import RECIPES
 from galaxy_train.refit import has_seen_all
 from galaxy_train.run_folder import RunFolder
@@ -27,25 +27,6 @@ from galaxy_train.run_folder import RunFolder
 TEACHERS_SHARE: Final = 0.5
 #: How much an unlabelled image counts, where a labelled one counts 1 on average.
 UNLABELLED_WEIGHT: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a network is trained on.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (N, size, size, 3)
-        RGB pixels.
-    targets : ndarray
-        What the loss compares with: class indices, shape (N,), or probabilities, shape (N, classes).
-    weights : ndarray of float32, shape (N,), or None
-        How much each image counts; None if all count alike.
-    """
-
-    images: NDArray[np.uint8]
-    targets: NDArray[Any]
-    weights: NDArray[np.float32] | None
 
 
 def check_teachers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final, TextIO
 
@@ -19,9 +19,11 @@ from galaxy_train.batches import training_batches
 from galaxy_train.calibration import fit_temperature
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.distillation import Lesson, check_teachers, distil
+from galaxy_train.distillation import check_teachers, distil
 from galaxy_train.division import Fold, divide, leave_out
 from galaxy_train.evaluate import evaluate_model, predict_logits
+from galaxy_train.lesson import Lesson, targets, weights
+from galaxy_train.parameters import FitParameters
 from galaxy_train.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
 from galaxy_train.recipes import RECIPES, TEMPERATURE, Recipe
 from galaxy_train.refit import rehearsal_of
@@ -32,73 +34,6 @@ from galaxy_train.transfer_learning import check_beginning, start_from
 
 #: Epochs in which the learning rate of a cosine rises from nothing.
 WARM_UP: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class FitParameters:
-    """Everything that a training depends on besides the data.
-
-    Parameters
-    ----------
-    recipe : str
-        Name in `RECIPES`.
-    epochs : int
-        Passes over the training images.
-    batch_size : int
-        Images a step.
-    learning_rate : float
-        Adam's, at its highest.
-    validation_split : float
-        Fraction of the training images that is held out, as the recipe says which; 0 for none.
-    balance : float
-        0 if every image counts alike, 1 if every class does; between, the classes' weights are a power of that.
-    seed : int
-        Seed of weights, shuffling, dropout and augmentation; the held-out images are the same for all seeds.
-    init : str or None
-        SHA-256 of the network whose weights were the beginning, if any.
-    teachers : tuple of str
-        SHA-256 of the networks whose answers are among the targets.
-    unlabelled : str or None
-        SHA-256 of the file with further images that only the teachers have labelled, if any.
-    fold : str or None
-        In a cross-validation, which part of what is not held out is left out as well, as in ``"2/5"``.
-    """
-
-    recipe: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    validation_split: float = 0.2
-    balance: float = 0.0
-    seed: int = 0
-    init: str | None = None
-    teachers: tuple[str, ...] = ()
-    unlabelled: str | None = None
-    fold: str | None = None
-
-    @classmethod
-    def of_recipe(cls, recipe: str, **chosen: Any) -> FitParameters:
-        """Return a recipe's parameters, some of them chosen otherwise.
-
-        Parameters
-        ----------
-        recipe : str
-            Name in `RECIPES`.
-        **chosen
-            Parameters by name; None leaves the recipe's own.
-
-        Examples
-        --------
-        >>> FitParameters.of_recipe("mlp", epochs=3).batch_size
-        1000
-        """
-        own = RECIPES[recipe]
-        defaults = {"epochs": own.epochs, "batch_size": own.batch_size, "learning_rate": own.learning_rate}
-        return cls(recipe, **defaults | {name: value for name, value in chosen.items() if value is not None})
-
-    def described(self) -> dict[str, Any]:
-        """Return the parameters as they stand in ``metrics.json``."""
-        return asdict(self) | {"teachers": list(self.teachers)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +116,7 @@ def fit(
     if init is not None:
         check_beginning(init, data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
         start_from(model, init, train.classes)
-    lesson = Lesson(train.images, _targets(train, recipe), _weights(train, parameters))
+    lesson = Lesson(train.images, targets(train, recipe), weights(train, parameters.balance))
     if teachers:
         if not recipe.label_smoothing:
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
@@ -237,36 +172,6 @@ def _short(rehearsal: dict[str, Any]) -> dict[str, Any]:
     return {key: rehearsal[key] for key in ("model_sha256", "validation")} | {"teachers": teachers}
 
 
-def class_weights(
-    labels: NDArray[np.integer[Any]], weights: NDArray[np.float32], balance: float
-) -> NDArray[np.float32]:
-    """Return how much each image counts, on average 1.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (N,)
-        Class indices.
-    weights : ndarray of float32, shape (N,)
-        How much each image counts within its class.
-    balance : float
-        0 leaves the weights, 1 makes every class count alike.
-
-    Returns
-    -------
-    ndarray of float32, shape (N,)
-        The weights to train with.
-
-    Examples
-    --------
-    >>> class_weights(np.array([0, 0, 0, 0, 1]), np.ones(5, np.float32), 1.0).tolist()
-    [0.625, 0.625, 0.625, 0.625, 2.5]
-    """
-    totals = np.bincount(labels, weights=weights)
-    balanced = weights * totals[labels] ** -balance
-    normalised: NDArray[np.float32] = (balanced / balanced.mean()).astype(np.float32)
-    return normalised
-
-
 def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int) -> None:
     optimizer: Any
     if recipe.cosine:
@@ -297,7 +202,7 @@ def _run_epochs(
     progress: TextIO,
 ) -> bool:
     """Train, and return whether it was interrupted."""
-    held_out = (validation.images, _targets(validation, recipe)) if validation is not None else None
+    held_out = (validation.images, targets(validation, recipe)) if validation is not None else None
     reporter = EpochReporter(parameters.epochs, progress)
     options = {
         "epochs": parameters.epochs,
@@ -326,19 +231,6 @@ def _run_epochs(
 
 def _training_batches(lesson: Lesson, parameters: FitParameters) -> Any:
     return training_batches(lesson.images, lesson.targets, lesson.weights, parameters.batch_size, parameters.seed)
-
-
-def _targets(dataset: GalaxyDataset, recipe: Recipe) -> Any:
-    """Return what the recipe's loss compares with."""
-    return np.eye(len(dataset.classes), dtype=np.float32)[dataset.labels] if recipe.label_smoothing else dataset.labels
-
-
-def _weights(train: GalaxyDataset, parameters: FitParameters) -> NDArray[np.float32] | None:
-    """Return how much each image counts, or None if all count alike."""
-    if train.weights is None and not parameters.balance:
-        return None
-    own = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
-    return class_weights(train.labels, own, parameters.balance)
 
 
 def _fitted_temperature(model: Any, validation: GalaxyDataset | None) -> float | None:

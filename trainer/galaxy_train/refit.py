@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from galaxy_classify.errors import DataError
 from galaxy_classify.sidecar import differences
 from galaxy_train.data import TrainingData
+from galaxy_train.parameters import FitParameters
 from galaxy_train.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from galaxy_train.fit import FitParameters
 
 
 def rehearsal_of(
