@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.sidecar import differences
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
 from galaxy_train.division import Division, Fold, counts_in_full, divide, not_seen
@@ -108,9 +107,10 @@ def cross_validate(
                 f"{data.train.file}: has {images:,} images of {name} to learn from, too few for {count} folds"
             )
     runs = [folder.fold(number) for number in range(1, count + 1)]
-    for number, run in enumerate(runs, start=1):
-        of_fold = replace(parameters, fold=str(Fold(number, count)))
-        if _is_done(run, data, of_fold, force=force):
+    of_folds = [replace(parameters, fold=str(Fold(number, count))) for number in range(1, count + 1)]
+    done = [_is_done(run, data, of_fold, force=force) for run, of_fold in zip(runs, of_folds, strict=True)]
+    for number, (run, of_fold) in enumerate(zip(runs, of_folds, strict=True), start=1):
+        if done[number - 1]:
             announce(f"fold {number} of {count}: done before")
             continue
         announce(f"fold {number} of {count}")
@@ -154,8 +154,7 @@ def _is_done(run: RunFolder, data: TrainingData, parameters: FitParameters, *, f
         return False
     run.check_complete()
     metrics = run.read_metrics()
-    before = {"data": metrics["data"]["train"], **type(parameters)(**metrics["parameters"]).described()}
-    found = list(differences(before, {"data": data.train.summary(), **parameters.described()}))
+    found = parameters.differences_from(metrics, data.train)
     if found and not force:
         raise DataError(f"{run.path}: is another training: {'; '.join(found)}; choose another --out, or use --force")
     return not found and not metrics["interrupted"]

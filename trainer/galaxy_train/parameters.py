@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from galaxy_classify.sidecar import differences
 from galaxy_train.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from galaxy_train.dataset import GalaxyDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,22 @@ class FitParameters:
         own = RECIPES[recipe]
         defaults = {"epochs": own.epochs, "batch_size": own.batch_size, "learning_rate": own.learning_rate}
         return cls(recipe, **defaults | {name: value for name, value in chosen.items() if value is not None})
+
+    def differences_from(self, metrics: dict[str, Any], train: GalaxyDataset) -> list[str]:
+        """Return in words what a run was trained with otherwise.
+
+        Parameters
+        ----------
+        metrics : dict
+            ``metrics.json`` of the run.
+        train : GalaxyDataset
+            Training set that goes with these parameters.
+        """
+        # Runs of before a parameter existed do not name it.
+        before = type(self)(**metrics["parameters"]).described()
+        return list(
+            differences({"data": metrics["data"]["train"], **before}, {"data": train.summary(), **self.described()})
+        )
 
     def described(self) -> dict[str, Any]:
         """Return the parameters as they stand in ``metrics.json``."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.sidecar import differences
 from galaxy_train.data import TrainingData
 from galaxy_train.parameters import FitParameters
 from galaxy_train.run_folder import RunFolder
@@ -46,10 +45,8 @@ def rehearsal_of(
         raise DataError(f"{run.path}: has held out no images, so that there are none to add; it is what --refit makes")
     if metrics["interrupted"]:
         raise DataError(f"{run.path}: was interrupted; finish such a training before it is repeated on all images")
-    before = {"data": metrics["data"]["train"], **type(parameters)(**metrics["parameters"]).described()}
     as_then = replace(parameters, teachers=tuple(map(_before_it_was_repeated, teachers)))
-    now = {"data": data.train.summary(), **as_then.described()}
-    if found := list(differences(before, now)):
+    if found := as_then.differences_from(metrics, data.train):
         raise DataError(
             f"{run.path}: is another training: {'; '.join(found)}; --refit goes with the same options otherwise"
         )
