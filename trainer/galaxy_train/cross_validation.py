@@ -136,7 +136,7 @@ def cross_validate(
             float((answers.probabilities.argmax(axis=1) == labels)[full & (answers.folds == number)].mean())
             for number in range(1, count + 1)
         ],
-        "suspects": int(answers.suspect[full].sum()),
+        "suspects": {"images": len(answers.suspect), "suspect": int(answers.suspect.sum())},
         "held_out": spread(held_out.labels, np.stack([predict(network, held_out.images) for network in networks]))
         if len(held_out.images)
         else None,

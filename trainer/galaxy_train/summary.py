@@ -74,8 +74,8 @@ def show_cross_validation(summary: dict[str, Any]) -> None:
     show_figures(pooled, f"{summary['data']['train']['file']}, each image by the network that has not learnt from it")
     typer.echo(f"\naccuracy, with its standard error      {pooled['accuracy']:.4f} +- {pooled['standard_error']:.4f}")
     typer.echo(f"of the folds, one by one               {', '.join(f'{accuracy:.4f}' for accuracy in folds)}")
-    suspects = summary["suspects"]
-    typer.echo(f"labels that look wrong                 {suspects:,} ({suspects / pooled['images']:.1%})")
+    asked, suspect = summary["suspects"]["images"], summary["suspects"]["suspect"]
+    typer.echo(f"labels that look wrong                 {suspect:,} of {asked:,} ({suspect / asked:.1%})")
     if (spread := summary["held_out"]) is not None:
         typer.echo(f"\nthe same {len(folds)} networks on {spread['images']:,} images that none has seen")
         typer.echo(f"accuracy of one                        {spread['accuracy_of_one']:.4f}")
