@@ -66,6 +66,7 @@ def validated(options: list[str | Path], tmp_path_factory: pytest.TempPathFactor
     result = run("cross-validate", *options, "--folds", "2", "--out", folder)
     assert result.returncode == 0, result.stderr
     assert "fold 1 of 2\n" in result.stderr
+    assert "WARNING" not in result.stderr
     assert "labels that look wrong" in result.stdout
     assert "all of them agree on another class" in result.stdout
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from importlib import import_module
 
 
 def import_tensorflow_quietly() -> None:
-    """Import TensorFlow; what it writes to stderr meanwhile is shown only if the import fails.
+    """Import TensorFlow; what it writes to stderr meanwhile is shown only if the import fails, later its errors only.
 
     TensorFlow's C++ side greets with several lines, before it reads any log level, on the file descriptor
     that belongs to the user's error messages.
@@ -28,3 +29,5 @@ def import_tensorflow_quietly() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+    # Its Python side would warn of each further network that is asked, as of a mistake in its user's program.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
