@@ -60,7 +60,7 @@ def test_a_run_folder_is_complete(trained_run: Path) -> None:
     assert metrics["parameter_count"] == 6_819_332
     assert metrics["parameters"] == {
         "recipe": "mlp", "epochs": 12, "batch_size": 50, "learning_rate": 0.0015, "validation_split": 0.2,
-        "balance": 0.0, "seed": 0, "init": None, "teachers": [], "unlabelled": None,
+        "balance": 0.0, "seed": 0, "init": None, "teachers": [], "unlabelled": None, "fold": None,
     }  # fmt: skip
     assert metrics["interrupted"] is False
     assert metrics["epochs_completed"] == 12
