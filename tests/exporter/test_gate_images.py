@@ -67,13 +67,14 @@ def test_without_labels(folder: Path) -> None:
     ("labels", "reason"),
     [
         ("name,class\n", "has no columns file and label"),
+        ("file,label\n\xe9.png,smooth_round\n", "cannot be read as CSV"),
         ("file,label\n00.png,smooth_round\n", r"gives 01\.png the label None"),
         ("file,label\n00.png,barred\n", r"gives 00\.png the label 'barred', not one of smooth_round"),
     ],
 )
 def test_wrong_labels_are_named(folder: Path, labels: str, reason: str) -> None:
     """A label file that does not fit is no reason to guess."""
-    (folder / "labels.csv").write_text(labels)
+    (folder / "labels.csv").write_text(labels, encoding="latin-1")
     with pytest.raises(DataError, match=reason):
         load_gate_images(folder, SIZE, GALAXY_MNIST_CLASSES)
 
