@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import DataError
 from galaxy_train.data import TrainingData
 from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.division import Division, Fold, counts_in_full, divide, not_seen
+from galaxy_train.division import Division, Fold, counts_in_full, divide, folds_of
 from galaxy_train.evaluate import load_model, predict
 from galaxy_train.figures import figures
 from galaxy_train.fit import fit
@@ -106,18 +106,7 @@ def cross_validate(
             raise DataError(
                 f"{data.train.file}: has {images:,} images of {name} to learn from, too few for {count} folds"
             )
-    runs = [folder.fold(number) for number in range(1, count + 1)]
-    of_folds = [replace(parameters, fold=str(Fold(number, count))) for number in range(1, count + 1)]
-    done = [_is_done(run, data, of_fold, force=force) for run, of_fold in zip(runs, of_folds, strict=True)]
-    for number, (run, of_fold) in enumerate(zip(runs, of_folds, strict=True), start=1):
-        if done[number - 1]:
-            announce(f"fold {number} of {count}: done before")
-            continue
-        announce(f"fold {number} of {count}")
-        folder.summary.unlink(missing_ok=True)  # until it is true again
-        if fit(data, run, of_fold, progress, force=True).interrupted:
-            announce(f"interrupted in fold {number}; the same command goes on with it")
-            raise KeyboardInterrupt
+    runs = _train_folds(data, folder, parameters, count, progress, announce, force=force)
 
     networks = [load_model(run.model) for run in runs]
     answers = _ask(networks, data.train, division)
@@ -148,6 +137,33 @@ def cross_validate(
     return found
 
 
+def _train_folds(
+    data: TrainingData,
+    folder: CrossValidationFolder,
+    parameters: FitParameters,
+    count: int,
+    progress: TextIO,
+    announce: Callable[[str], None],
+    *,
+    force: bool,
+) -> list[RunFolder]:
+    """Train what is not there yet, and return the run folders of all folds."""
+    runs = [folder.fold(number) for number in range(1, count + 1)]
+    of_folds = [replace(parameters, fold=str(Fold(number, count))) for number in range(1, count + 1)]
+    # All are looked at before any is trained.
+    done = [_is_done(run, data, of_fold, force=force) for run, of_fold in zip(runs, of_folds, strict=True)]
+    for number, (run, of_fold, is_done) in enumerate(zip(runs, of_folds, done, strict=True), start=1):
+        if is_done:
+            announce(f"fold {number} of {count}: done before")
+            continue
+        announce(f"fold {number} of {count}")
+        folder.summary.unlink(missing_ok=True)  # until it is true again
+        if fit(data, run, of_fold, progress, force=True).interrupted:
+            announce(f"interrupted in fold {number}; the same command goes on with it")
+            raise KeyboardInterrupt
+    return runs
+
+
 def _is_done(run: RunFolder, data: TrainingData, parameters: FitParameters, *, force: bool) -> bool:
     """Tell whether a fold has been trained to its end."""
     if not run.metrics.exists():
@@ -162,11 +178,10 @@ def _is_done(run: RunFolder, data: TrainingData, parameters: FitParameters, *, f
 
 def _ask(networks: list[Any], train: GalaxyDataset, division: Division) -> Answers:
     learnt = division.learnt
-    folds = np.zeros(len(learnt), np.int64)
+    folds = folds_of(len(networks), division, train)
     probabilities = np.empty((len(learnt), len(train.classes)), np.float32)
     for number, network in enumerate(networks, start=1):
-        mine = not_seen(Fold(number, len(networks)), division, train)[learnt]
-        folds[mine] = number
+        mine = folds == number
         probabilities[mine] = predict(network, train.images[learnt[mine]])
     return Answers(learnt, folds, probabilities, suspects(train.labels[learnt], probabilities))
 

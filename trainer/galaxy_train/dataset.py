@@ -44,6 +44,10 @@ class GalaxyDataset:
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, counts, strict=True))
 
+    def each_weight(self) -> NDArray[np.float32]:
+        """Return how much each image counts, 1 where nothing is said of it."""
+        return self.weights if self.weights is not None else np.ones(len(self.images), np.float32)
+
     def summary(self) -> dict[str, Any]:
         """Return what a run records of its data: file name, checksum, shape and images per class."""
         summary: dict[str, Any] = {

@@ -85,7 +85,7 @@ def divide(train: GalaxyDataset, recipe: Recipe, fraction: float) -> Division:
     DataError
         If nothing is left to train on.
     """
-    weights = _weights(train)
+    weights = train.each_weight()
     if recipe.validation == "last":
         everything = np.arange(len(train.images))
         kept, held_out = np.split(everything, [int(len(everything) * (1 - fraction))])
@@ -95,6 +95,12 @@ def divide(train: GalaxyDataset, recipe: Recipe, fraction: float) -> Division:
     if not len(kept):
         raise DataError(f"{train.file}: {len(train.images)} images leave none to train on beside the validation part")
     return Division(kept, held_out)
+
+
+def folds_of(count: int, division: Division, train: GalaxyDataset) -> NDArray[np.int64]:
+    """Return the fold of each image that is learnt from, from 1 to `count`; the same ones each time."""
+    full = counts_in_full(train)[division.learnt]
+    return 1 + fold_numbers(train.labels[division.learnt], count, VALIDATION_SEED, full)
 
 
 def leave_out(fold: Fold, division: Division, train: GalaxyDataset) -> Division:
@@ -114,7 +120,7 @@ def leave_out(fold: Fold, division: Division, train: GalaxyDataset) -> Division:
     Division
         The other folds, and of this one the images that count in full.
     """
-    of_fold = division.learnt[_numbers(fold.count, division, train) == fold.number - 1]
+    of_fold = division.learnt[folds_of(fold.count, division, train) == fold.number]
     learnt = np.setdiff1d(division.learnt, of_fold)
     return Division(learnt, of_fold[counts_in_full(train)[of_fold]])
 
@@ -137,7 +143,7 @@ def not_seen(fold: Fold, division: Division, train: GalaxyDataset) -> NDArray[np
         True for the fold, for what was held out beside it, and for images without weight.
     """
     unseen = np.ones(len(train.images), bool)
-    unseen[division.learnt] = _numbers(fold.count, division, train) == fold.number - 1
+    unseen[division.learnt] = folds_of(fold.count, division, train) == fold.number
     return unseen
 
 
@@ -167,14 +173,6 @@ def divided_alike(metrics: dict[str, Any], train: GalaxyDataset, recipe: Recipe,
 
 def counts_in_full(train: GalaxyDataset) -> NDArray[np.bool_]:
     """Tell which images have the largest weight: what counts less is not what one wants to be right about."""
-    weights = _weights(train)
+    weights = train.each_weight()
     full: NDArray[np.bool_] = weights == weights.max()
     return full
-
-
-def _numbers(count: int, division: Division, train: GalaxyDataset) -> NDArray[np.int64]:
-    return fold_numbers(train.labels[division.learnt], count, VALIDATION_SEED, counts_in_full(train)[division.learnt])
-
-
-def _weights(train: GalaxyDataset) -> NDArray[Any]:
-    return train.weights if train.weights is not None else np.ones(len(train.images), np.float32)

@@ -105,7 +105,8 @@ def fit(
     """
     recipe = RECIPES[parameters.recipe]
     rehearsal = rehearsal_of(refit, data, parameters, teachers) if refit is not None else None
-    division = divide(data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
+    fraction = parameters.validation_split if rehearsal is None else 0.0
+    division = divide(data.train, recipe, fraction)
     if parameters.fold is not None:
         division = leave_out(Fold.parse(parameters.fold), division, data.train)
     train = data.train.subset(division.learnt)
@@ -114,7 +115,7 @@ def fit(
     tf.config.experimental.enable_op_determinism()
     model = recipe.build(train.images.shape[1], len(train.classes))
     if init is not None:
-        check_beginning(init, data.train, recipe, parameters.validation_split if rehearsal is None else 0.0)
+        check_beginning(init, data.train, recipe, fraction)
         start_from(model, init, train.classes)
     lesson = Lesson(train.images, targets(train, recipe), weights(train, parameters.balance))
     if teachers:

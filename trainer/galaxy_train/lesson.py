@@ -40,8 +40,7 @@ def weights(train: GalaxyDataset, balance: float) -> NDArray[np.float32] | None:
     """Return how much each image counts, or None if all count alike; `balance` as `class_weights` takes it."""
     if train.weights is None and not balance:
         return None
-    own = train.weights if train.weights is not None else np.ones(len(train.images), np.float32)
-    return class_weights(train.labels, own, balance)
+    return class_weights(train.labels, train.each_weight(), balance)
 
 
 def class_weights(

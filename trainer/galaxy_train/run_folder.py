@@ -68,8 +68,7 @@ class RunFolder:
         DataError
             If the folder holds something that must not be overwritten.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise DataError(f"{self.path}: is a file, not a folder; choose another --out")
+        _refuse_file(self.path)
         pictures = {self.accuracy_plot, self.confusion_plot, self.reliability_plot}
         ours = {self.model, self.history, self.metrics} | pictures
         present = set(self.path.iterdir()) if self.path.exists() else set()
@@ -186,9 +185,13 @@ class CrossValidationFolder:
         DataError
             If results would be written among other files.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise DataError(f"{self.path}: is a file, not a folder; choose another --out")
+        _refuse_file(self.path)
         ours = {self.summary, self.answers, self.confusion_plot, self.suspects}
         others = set(self.path.glob("*")) - ours - set(self.path.glob("fold[0-9]*"))
         if others:
             raise DataError(f"{self.path}: holds files that are no cross-validation's; choose another --out")
+
+
+def _refuse_file(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path}: is a file, not a folder; choose another --out")
