@@ -7,8 +7,33 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
+from typing import TYPE_CHECKING, Any, TextIO
 
 from galaxy_classify.errors import GalaxyClassifyError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def terminal_bar(*columns: Any, stream: TextIO | None = None, **settings: Any) -> Progress:
+    """Return a progress bar for a terminal that leaves standard output alone.
+
+    Parameters
+    ----------
+    *columns : rich.progress.ProgressColumn or str
+        What the bar shows.
+    stream : text file, optional
+        The terminal; by default standard error.
+    **settings
+        Further arguments of `rich.progress.Progress`.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True) if stream is None else Console(file=stream)
+    # By default rich sends what is printed to standard output to the bar's terminal instead: rows that were
+    # redirected to a file or a pipe would be lost.
+    return Progress(*columns, console=console, redirect_stdout=False, **settings)
 
 
 @contextmanager
@@ -31,10 +56,8 @@ def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterat
     if not enabled or not sys.stderr.isatty():
         yield lambda: None
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
-        Progress,
         ProgressColumn,
         SpinnerColumn,
         Task,
@@ -50,14 +73,13 @@ def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterat
             known = "" if task.total is None else f" of {task.total:,.0f}"
             return Text(f"{task.completed:,.0f}{known} images, {task.speed or 0:,.0f} images/s")
 
-    bar = Progress(
+    bar = terminal_bar(
         SpinnerColumn(),
         BarColumn(),
         Images(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
         transient=True,
         speed_estimate_period=10,
     )

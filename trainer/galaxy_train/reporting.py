@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import keras
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from galaxy_classify.progress import terminal_bar
 
 
 class HistoryWriter(keras.callbacks.Callback):  # type: ignore[misc]
@@ -53,13 +54,13 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
         self._stream = stream
         self._bar: Progress | None = None
         if stream.isatty():
-            self._bar = Progress(
+            self._bar = terminal_bar(
                 TextColumn("epoch"),
                 MofNCompleteColumn(),
                 BarColumn(),
                 TextColumn("{task.description}"),
                 TimeRemainingColumn(),
-                console=Console(file=stream),
+                stream=stream,
             )
             self._task = self._bar.add_task("", total=epochs)
             self._bar.start()
