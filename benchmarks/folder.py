@@ -55,14 +55,14 @@ def make_folder(folder: Path, files: int, size: int, images: Path | None) -> Non
 
 def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
     """Do all that our command does before the model: what is left when the model costs nothing."""
-    from galaxy_classify.allocator import keep_freed_memory
     from galaxy_classify.defaults import BATCH_SIZE
-    from galaxy_classify.discovery import Discovery
-    from galaxy_classify.embedded import find_model
-    from galaxy_classify.imagefile import read_model_input
-    from galaxy_classify.model import OnnxModel
+    from galaxy_classify.images.decode import read_model_input
+    from galaxy_classify.images.resize import Resizer
+    from galaxy_classify.inference.embedded import find_model
+    from galaxy_classify.inference.model import OnnxModel
+    from galaxy_classify.inputs.discovery import Discovery
     from galaxy_classify.parallel import batched, ordered_map
-    from galaxy_classify.resizing import Resizer
+    from galaxy_classify.process import keep_freed_memory
 
     keep_freed_memory()
     model = OnnxModel(find_model())
@@ -78,7 +78,7 @@ def naive_onnxruntime(folder: Path) -> None:
     import onnxruntime
     from PIL import Image
 
-    from galaxy_classify.embedded import find_model
+    from galaxy_classify.inference.embedded import find_model
 
     session = onnxruntime.InferenceSession(find_model().path, providers=["CPUExecutionProvider"])
     for path in sorted(folder.rglob("*.jpg")):
@@ -93,7 +93,7 @@ def keras_folder(folder: Path, network: Path) -> None:
     """Classify with what Keras offers for folders."""
     import keras
 
-    import galaxy_train.symmetric  # noqa: F401 - the network's layers
+    import galaxy_train.networks.symmetric  # noqa: F401 - the network's layers
 
     images = keras.utils.image_dataset_from_directory(
         folder, labels=None, image_size=(64, 64), batch_size=BATCH, shuffle=False, verbose=False
@@ -106,7 +106,7 @@ def tensorflow_exact(folder: Path, network: Path) -> None:
     import keras
     import tensorflow as tf
 
-    import galaxy_train.symmetric  # noqa: F401 - the network's layers
+    import galaxy_train.networks.symmetric  # noqa: F401 - the network's layers
 
     def read(path: Any) -> Any:
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
@@ -122,7 +122,7 @@ def tensorflow_exact(folder: Path, network: Path) -> None:
 def build_network(path: Path) -> None:
     """Write the network of the embedded model's recipe, untrained, to a Keras file."""
     from galaxy_classify import GalaxyClassifier
-    from galaxy_train.recipes import RECIPES
+    from galaxy_train.networks.recipes import RECIPES
 
     recipe = GalaxyClassifier().model.description.training["recipe"]
     RECIPES[recipe].build(64, 4).save(path)

@@ -14,8 +14,8 @@ import onnx
 from onnx import numpy_helper
 
 from galaxy_classify.errors import ParityError
-from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
+from galaxy_export.graph.convert import to_onnx
 from galaxy_export.parity import keras_answers, measure_parity
 from galaxy_export.verify import load_trained
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from galaxy_export.conversion import to_onnx
 from galaxy_export.gate_images import load_gate_images
-from galaxy_export.int8 import quantize
-from galaxy_train.evaluate import load_model
+from galaxy_export.graph.convert import to_onnx
+from galaxy_export.int8.choose import quantize
+from galaxy_train.networks.keras_model import load_model
 from galaxy_train.run_folder import RunFolder
 
 REPEATS = 30

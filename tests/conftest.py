@@ -74,10 +74,10 @@ def drawn_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(data: Path, folder: Path, recipe: str, size: int | None = None, **chosen: Any) -> Path:
     """Train a recipe on a data set, and return the run folder."""
-    from galaxy_train.data import load_data
-    from galaxy_train.fit import fit
-    from galaxy_train.parameters import FitParameters
+    from galaxy_train.data.load import load_data
     from galaxy_train.run_folder import RunFolder
+    from galaxy_train.training.fit import fit
+    from galaxy_train.training.parameters import FitParameters
 
     with open(os.devnull, "w") as progress:
         fit(load_data(data, size=size), RunFolder(folder), FitParameters.of_recipe(recipe, **chosen), progress)

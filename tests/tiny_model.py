@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES, ModelDescription, Preprocessing
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, ModelDescription, Preprocessing
 
 
 def description(**changes: Any) -> ModelDescription:

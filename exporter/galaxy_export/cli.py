@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galaxy_classify.commandline import run
+from galaxy_classify.cli.runner import run
 from galaxy_classify.errors import DataError, GalaxyClassifyError
-from galaxy_train.quiet import import_tensorflow_quietly
+from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
 from galaxy_train.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from galaxy_export.report import Report
+
 
 app = typer.Typer(
     add_completion=False,
@@ -28,9 +29,13 @@ app = typer.Typer(
 ImagesOption = Annotated[
     Path, typer.Option(metavar="DIR_OR_HDF5", help="Real galaxies to compare on: image files, or GalaxyMNIST's HDF5.")
 ]
+
+
 ToleranceOption = Annotated[
     float, typer.Option(min=0.0, help="Largest difference of a probability; ten times that for logits, relative.")
 ]
+
+
 ReportOption = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Write a report, passed or not: .json, or .md for a CI summary. Repeatable."),

@@ -6,10 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
-from galaxy_classify.embedded import MANIFEST, ModelSource
 from galaxy_classify.errors import DataError
-from galaxy_classify.golden import golden_file
-from galaxy_classify.model import OnnxModel
+from galaxy_classify.inference.embedded import MANIFEST, ModelSource
+from galaxy_classify.inference.golden import golden_file
+from galaxy_classify.inference.model import OnnxModel
 
 
 def card_file(model: Path) -> Path:

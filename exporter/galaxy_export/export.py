@@ -6,19 +6,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from galaxy_classify.contract import ModelDescription
 from galaxy_classify.errors import DataError
-from galaxy_classify.model import OnnxModel
-from galaxy_classify.resizing import Resizer
-from galaxy_export.conversion import to_onnx
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import ModelDescription
+from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.golden import machine_tolerance, read_pictures, write_golden
-from galaxy_export.int8 import quantize
-from galaxy_export.margin import unseen_margin
+from galaxy_export.graph.convert import to_onnx
+from galaxy_export.graph.margin import unseen_margin
+from galaxy_export.int8.choose import quantize
+from galaxy_export.int8.guard import check_quantization
 from galaxy_export.model_card import model_card
-from galaxy_export.package import set_metadata, tool_versions, training_summary, write_model
+from galaxy_export.model_file import set_metadata, tool_versions, training_summary, write_model
 from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.quantization_guard import check_quantization
 from galaxy_export.report import Report
 from galaxy_export.verify import load_trained
 from galaxy_train.run_folder import RunFolder

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_classify.contract import Preprocessing
-from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
-from galaxy_classify.imagefile import read_model_input
-from galaxy_classify.resizing import Resizer
-from galaxy_train.data import load_test
-from galaxy_train.hdf5 import find_split, read_hdf5
-from galaxy_train.image_files import list_csv
+from galaxy_classify.images.decode import read_model_input
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import Preprocessing
+from galaxy_classify.inputs.discovery import Discovery
+from galaxy_train.data.hdf5 import find_split, read_hdf5
+from galaxy_train.data.image_files import list_csv
+from galaxy_train.data.load import load_test
 
 #: Fewer prove little: rounding shows itself in the largest difference over many images.
 MIN_IMAGES = 32
+
+
 LABELS_FILE = "labels.csv"
 
 

@@ -13,13 +13,13 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME
-from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import DataError, ImageError
-from galaxy_classify.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
-from galaxy_classify.imagefile import decode_model_input
-from galaxy_classify.model import OnnxModel
-from galaxy_classify.resizing import Resizer
+from galaxy_classify.images.decode import decode_model_input
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
+from galaxy_classify.inference.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inputs.discovery import Discovery
 from galaxy_export.parity import keras_answers
 
 #: They travel with every installation, a third larger in base64: below 300 kB in all.

@@ -1,6 +1,6 @@
 """Build the graph with which the runtime resizes images, ``galaxy_classify/lanczos.onnx``.
 
-``python -m galaxy_export.lanczos_graph`` writes it anew; `galaxy_classify.resizing` explains it.
+``python -m galaxy_export.lanczos_graph`` writes it anew; `galaxy_classify.images.resize` explains it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from galaxy_classify.resizing import BLOCKS, GRAPH_FILE
-from galaxy_export.canonical import make_canonical
+from galaxy_classify.images.resize import BLOCKS, GRAPH_FILE
+from galaxy_export.graph.canonical import make_canonical
 
 OPSET: Final = 17
 
@@ -24,7 +24,7 @@ def lanczos_graph() -> onnx.ModelProto:
     -------
     onnx.ModelProto
         Inputs ``planes``, uint8 (height, 3, width); starts, ends and weights of both axes as
-        `galaxy_classify.resizing.AxisWeights` has them, the columns' weights transposed; and ``lines``, the shape
+        `galaxy_classify.images.resize.AxisWeights` has them, the columns' weights transposed; and ``lines``, the shape
         (height, 3 · columns). Output ``pixels``, uint8 (rows, columns, 3).
     """
     graph = _Graph()

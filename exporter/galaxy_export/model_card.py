@@ -9,9 +9,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from galaxy_classify.contract import Preprocessing
 from galaxy_classify.defaults import THRESHOLD
-from galaxy_train.recipes import RECIPES
+from galaxy_classify.inference.contract import Preprocessing
+from galaxy_train.networks.recipes import RECIPES
 
 #: Options of ``galaxy-train fit`` by the parameter that they set.
 OPTIONS = {

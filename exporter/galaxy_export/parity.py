@@ -11,17 +11,23 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from galaxy_classify.contract import INPUT_NAME, OUTPUT_NAME
 from galaxy_classify.errors import ClassError, GraphError, LogitError, ProbabilityError
-from galaxy_export.conversion import expose_logits, with_logits
-from galaxy_train.recipes import LOGITS
+from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
+from galaxy_export.graph.convert import expose_logits, with_logits
+from galaxy_train.networks.recipes import LOGITS
 
 #: An honest export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
 PROBABILITY_TOLERANCE: Final = 1e-5
+
+
 #: Logits are compared relative to their size, and may differ by this much more than probabilities.
 LOGIT_FACTOR: Final = 10
+
+
 #: An image may change its class only where the trained model's two best probabilities are closer than this.
 MARGIN: Final = 1e-4
+
+
 BATCH_SIZES: Final = (1, 3, 17, 64, 256)
 
 

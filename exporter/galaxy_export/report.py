@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from galaxy_classify.errors import UsageError
+from galaxy_export.int8.guard import QuantizationLoss
 from galaxy_export.parity import MARGIN, Parity
-from galaxy_export.quantization_guard import QuantizationLoss
 
 SUFFIXES = (".json", ".md")
 

@@ -8,20 +8,20 @@ from typing import Any
 
 import onnx
 
-from galaxy_classify.contract import Preprocessing
-from galaxy_classify.embedded import ModelSource
 from galaxy_classify.errors import ContractError, DataError, ModelError
-from galaxy_classify.model import OnnxModel
-from galaxy_classify.onnxfile import check_onnx_file
-from galaxy_export.conversion import to_onnx
+from galaxy_classify.inference.contract import Preprocessing
+from galaxy_classify.inference.embedded import ModelSource
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inference.onnx_check import check_onnx_file
 from galaxy_export.gate_images import load_gate_images
-from galaxy_export.int8 import quantize_again
-from galaxy_export.margin import unseen_margin
+from galaxy_export.graph.convert import to_onnx
+from galaxy_export.graph.margin import unseen_margin
+from galaxy_export.int8.choose import quantize_again
+from galaxy_export.int8.guard import check_quantization
 from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.quantization_guard import check_quantization
 from galaxy_export.report import Report
 from galaxy_train.checksum import file_sha256
-from galaxy_train.evaluate import load_model
+from galaxy_train.networks.keras_model import load_model
 from galaxy_train.run_folder import RunFolder
 
 

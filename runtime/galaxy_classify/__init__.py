@@ -18,7 +18,7 @@ from galaxy_classify.errors import (
     ParityError,
     UsageError,
 )
-from galaxy_classify.fits_options import FitsOptions
+from galaxy_classify.images.fits.options import FitsOptions
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.version import __version__ as __version__
 

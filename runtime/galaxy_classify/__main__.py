@@ -1,5 +1,5 @@
 """``python -m galaxy_classify`` is ``galaxy-classify``."""
 
-from galaxy_classify.cli import main
+from galaxy_classify.cli.main import main
 
 main()

@@ -5,38 +5,94 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from enum import Enum
+from functools import partial
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_classify.arguments import (
-    Given,
-    ImageLike,
-    NamedImage,
-    PathLike,
-    Where,
-    as_images,
-    as_input,
-    as_model_input,
-)
-from galaxy_classify.contract import Preprocessing
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
-from galaxy_classify.embedded import ModelSource, find_model
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.fits_options import AS_IN_HEADERS, FitsOptions
-from galaxy_classify.imagefile import ModelInput, decode_picture, read_model_input, read_picture
-from galaxy_classify.model import OnnxModel
+from galaxy_classify.images.decode import ModelInput, as_model_input, decode_picture, read_model_input, read_picture
+from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import Preprocessing
+from galaxy_classify.inference.embedded import ModelSource, find_model
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inputs.remote import is_remote, read_remote
+from galaxy_classify.inputs.source import MEMBER, InOrder, Unreadable
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.resizing import Resizer
-from galaxy_classify.source import MEMBER, InOrder, Unreadable
+
+PathLike = str | os.PathLike[str]
+
+
+ImageLike = Image.Image | NDArray[np.uint8] | bytes
+
+
+NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
+
+
+class Where(Enum):
+    """Stands for the image of an input that is a path."""
+
+    IN_FILE = "in the file of that name"
+
+
+#: What `classify` works on: an input may have been read or even decoded already.
+Given = ImageLike | Callable[[], bytes] | Where | ModelInput
+
+
+def as_input(item: Any) -> tuple[str, Given]:
+    """Return an input of `classify` as a name and an image, or where to find one.
+
+    Parameters
+    ----------
+    item : str or path-like, or tuple of a name and an image
+        What a caller gave.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else; bytes alone are refused because they might be a path or an image.
+    """
+    if isinstance(item, str | os.PathLike):
+        path = os.fsdecode(item)
+        return path, partial(read_remote, path) if is_remote(path) else Where.IN_FILE
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
+        return os.fsdecode(item[0]), item[1]
+    raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
+
+
+def as_images(images: Any) -> Iterable[Any]:
+    """Return images one by one.
+
+    Parameters
+    ----------
+    images : PIL image, ndarray, bytes, or an iterable of them
+        One image, or many; an array is a stack if it has four dimensions.
+
+    Raises
+    ------
+    ImageError
+        If it is neither.
+    """
+    if isinstance(images, Image.Image | bytes) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
+        return [images]
+    if isinstance(images, np.ndarray) and images.ndim != 4:
+        raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
+    if not isinstance(images, Iterable):
+        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
+    return images
+
 
 #: Encoded images with more bytes than this do not wait for a worker: many of them together would take much memory.
 WAITING_BYTES: Final = 1 << 20
+
 
 LOGGER = logging.getLogger("galaxy_classify")
 
@@ -272,7 +328,7 @@ class GalaxyClassifier:
         """
         path, content = as_input(image)
         if content is Where.IN_FILE and MEMBER in path and not os.path.lexists(path):
-            from galaxy_classify.containers import read_member  # brings along what few programs need
+            from galaxy_classify.inputs.containers.open import read_member  # brings along what few programs need
 
             content = read_member(path)
         elif callable(content):

@@ -10,6 +10,8 @@ from itertools import chain, islice
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
 R = TypeVar("R")
 
 

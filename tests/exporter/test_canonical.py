@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from galaxy_export.canonical import make_canonical
+from galaxy_export.graph.canonical import make_canonical
 
 
 def graph(seed: int) -> onnx.ModelProto:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_classify.errors import DataError
-from galaxy_classify.preprocessing import model_pixels
-from galaxy_classify.resizing import Resizer
+from galaxy_classify.images.pixels import model_pixels
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_export.gate_images import MIN_IMAGES, load_gate_images
 from galaxy_painter import paint_set
 

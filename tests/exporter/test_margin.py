@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from galaxy_export.conversion import to_onnx
-from galaxy_export.margin import unseen_margin
+from galaxy_export.graph.convert import to_onnx
+from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.parity import onnx_runner
 
 
@@ -51,7 +51,7 @@ def test_a_network_that_sees_everything_has_none(tiny_model: Path) -> None:
 @pytest.mark.slow
 def test_nothing_depends_on_the_margin_of_the_cnn(trained_cnn: Path) -> None:
     """Noise in the margin changes no digit; a pixel further in, it does."""
-    from galaxy_train.evaluate import load_model
+    from galaxy_train.networks.keras_model import load_model
 
     proto = to_onnx(load_model(trained_cnn / "model.keras"))
     margin = unseen_margin(proto)

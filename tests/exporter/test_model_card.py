@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from galaxy_classify.cli import app
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES, Preprocessing
+from galaxy_classify.cli.main import app
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_export.model_card import model_card
 
 PROOF = {
@@ -119,8 +119,8 @@ def test_a_card_of_a_fold(metrics: dict[str, Any]) -> None:
 
 def test_every_embedded_model_has_a_card(repository: Path) -> None:
     """The file in the source tree is the card that the model carries, and the command prints it."""
-    from galaxy_classify.embedded import embedded_models
-    from galaxy_classify.model import OnnxModel
+    from galaxy_classify.inference.embedded import embedded_models
+    from galaxy_classify.inference.model import OnnxModel
 
     for name, source in embedded_models().items():
         card = OnnxModel(source).description.card
@@ -141,7 +141,7 @@ def test_a_model_without_a_card(tiny_model: Path) -> None:
 
 def test_the_list_of_models() -> None:
     """Name, size, training set, test figures and classes of each, the default first."""
-    from galaxy_classify.embedded import embedded_models
+    from galaxy_classify.inference.embedded import embedded_models
 
     result = CliRunner().invoke(app, ["--list-models"], catch_exceptions=False)
     head, *lines = result.stdout.splitlines()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from galaxy_classify.errors import DataError
-from galaxy_export.quantization import MIN_WEIGHTS, WEIGHT_LEVELS, quantize_dense
+from galaxy_export.int8.dense import MIN_WEIGHTS, WEIGHT_LEVELS, quantize_dense
 
 RANDOM = np.random.default_rng(0)
 INPUTS = 96

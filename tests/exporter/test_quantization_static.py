@@ -14,8 +14,7 @@ import onnxruntime
 import pytest
 
 from galaxy_classify.errors import ContractError, DataError
-from galaxy_export.quantization import WEIGHT_LEVELS
-from galaxy_export.quantization_static import (
+from galaxy_export.int8.convolutions import (
     CALIBRATION_IMAGES,
     MIN_AGREEMENT,
     StaticQuantization,
@@ -23,6 +22,7 @@ from galaxy_export.quantization_static import (
     choose_images,
     quantize_convolutions,
 )
+from galaxy_export.int8.dense import WEIGHT_LEVELS
 
 pytestmark = pytest.mark.slow
 
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def graph(trained_cnn: Path) -> onnx.ModelProto:
     """Float32 graph of the drawn galaxies' CNN."""
-    from galaxy_export.conversion import to_onnx
-    from galaxy_train.evaluate import load_model
+    from galaxy_export.graph.convert import to_onnx
+    from galaxy_train.networks.keras_model import load_model
 
     return to_onnx(load_model(trained_cnn / "model.keras"))
 
@@ -39,7 +39,7 @@ def graph(trained_cnn: Path) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def pixels(drawn_dataset: Path) -> np.ndarray:
     """Drawn test galaxies."""
-    from galaxy_train.data import load_data
+    from galaxy_train.data.load import load_data
 
     return load_data(drawn_dataset).test.images
 
@@ -107,7 +107,7 @@ def test_as_many_convolutions_stay_float_as_it_takes(
     graph: onnx.ModelProto, pixels: np.ndarray, recipe: StaticQuantization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A looser demand quantizes more; one that nothing meets is refused."""
-    from galaxy_export import quantization_static
+    from galaxy_export.int8 import convolutions as quantization_static
 
     monkeypatch.setattr(quantization_static, "MIN_AGREEMENT", 0.0)
     assert calibrate(graph, pixels).float_convolutions == 1 <= recipe.float_convolutions
@@ -129,7 +129,7 @@ def test_calibration_on_anything_but_the_training_set_is_refused(
     trained_cnn: Path, drawn_dataset: Path, drawn_images: Path, tmp_path: Path
 ) -> None:
     """Test images would flatter the quantized model; the checksum tells them apart."""
-    from galaxy_export.int8 import load_training_images
+    from galaxy_export.int8.choose import load_training_images
 
     metrics = json.loads((trained_cnn / "metrics.json").read_text())
     assert len(load_training_images(drawn_dataset, metrics)) == 800
@@ -143,7 +143,7 @@ def test_calibration_on_anything_but_the_training_set_is_refused(
 
 def test_metadata_without_ranges_cannot_be_verified(graph: onnx.ModelProto, recipe: StaticQuantization) -> None:
     """A file that does not say how it was quantized is refused by name, and so are ranges of another network."""
-    from galaxy_export.int8 import quantize_again
+    from galaxy_export.int8.choose import quantize_again
 
     broken: list[dict[str, Any]] = [{}, {"ranges": 3}, {"ranges": {"a": ["x", "y"]}}, {"ranges": recipe.ranges}]
     for noted in broken:

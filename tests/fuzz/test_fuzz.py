@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 
 from fits_galaxies import compressed, fits_bytes, image_hdu, nanomaggies
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.cli import app
-from galaxy_classify.embedded import ModelSource
+from galaxy_classify.cli.main import app
 from galaxy_classify.errors import GalaxyClassifyError, ModelError
-from galaxy_classify.model import OnnxModel
+from galaxy_classify.inference.embedded import ModelSource
+from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint
 from tiny_model import tiny_model
 

@@ -16,7 +16,7 @@ import pytest
 from onnx import numpy_helper
 
 from galaxy_classify.errors import ContractError, LogitError, ParityError, ProbabilityError
-from galaxy_classify.model import OnnxModel
+from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import draw_golden
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
@@ -195,14 +195,14 @@ def test_what_the_files_carry(files: dict[str, Path]) -> None:
 
 def load(path: Path) -> OnnxModel:
     """Load a file as the runtime does."""
-    from galaxy_classify.embedded import ModelSource
+    from galaxy_classify.inference.embedded import ModelSource
 
     return OnnxModel(ModelSource(path))
 
 
 def test_the_self_test_of_an_int8_network(files: dict[str, Path]) -> None:
     """Its golden images hold on the machine that made them."""
-    from galaxy_classify.golden import run_self_test
+    from galaxy_classify.cli.self_test import run_self_test
 
     outcome = run_self_test(load(files["int8"]))
     assert outcome.preprocessing_holds

@@ -15,14 +15,10 @@ import pytest
 from onnx import numpy_helper
 
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
-from galaxy_classify.embedded import ModelSource
-from galaxy_classify.errors import (
-    DataError,
-    ParityError,
-    QuantizationError,
-)
-from galaxy_classify.model import OnnxModel
+from galaxy_classify.errors import DataError, ParityError, QuantizationError
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
+from galaxy_classify.inference.embedded import ModelSource
+from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint_set
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
@@ -50,7 +46,7 @@ def exported(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.Te
 @pytest.fixture(scope="module")
 def network(trained_run: Path) -> Any:
     """The trained network."""
-    from galaxy_train.evaluate import load_model
+    from galaxy_train.networks.keras_model import load_model
 
     return load_model(trained_run / "model.keras")
 
@@ -116,7 +112,7 @@ def convert_changed(
 ) -> None:
     """Export a run while `change` is done to the converted graph, as a broken converter would."""
     from galaxy_export import export
-    from galaxy_export.conversion import to_onnx
+    from galaxy_export.graph.convert import to_onnx
     from galaxy_export.report import Report
     from galaxy_train.run_folder import RunFolder
 
@@ -190,7 +186,7 @@ def test_a_quantization_that_costs_too_much_is_refused(
     monkeypatch: pytest.MonkeyPatch, trained_run: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     """With three levels instead of 129 the classes change, and the guard sees it."""
-    from galaxy_export import quantization
+    from galaxy_export.int8 import dense as quantization
 
     monkeypatch.setattr(quantization, "WEIGHT_LEVELS", 1)
     with pytest.raises(QuantizationError, match=r"int8: .* of the classes agree with the float model, 99% must"):
@@ -200,8 +196,8 @@ def test_a_quantization_that_costs_too_much_is_refused(
 
 def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
     """Where the few changed classes were all right ones, agreement does not show it."""
+    from galaxy_export.int8.guard import check_quantization
     from galaxy_export.parity import Answers
-    from galaxy_export.quantization_guard import check_quantization
 
     path, _ = exported["int8"]
     images, _ = paint_set(per_class=75, seed=3)
@@ -218,8 +214,8 @@ def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
 
 def test_worse_calibration_alone_is_refused(exported: dict[str, Any]) -> None:
     """Where every class stays but confidence no longer means what it did."""
+    from galaxy_export.int8.guard import check_quantization
     from galaxy_export.parity import Answers
-    from galaxy_export.quantization_guard import check_quantization
 
     path, _ = exported["int8"]
     images, _ = paint_set(per_class=75, seed=3)
@@ -240,9 +236,9 @@ def test_batch_dependent_int8_is_refused(exported: dict[str, Any], drawn_dataset
     """ONNX Runtime's own dynamic quantization, whose answers depend on the neighbours, does not pass."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    from galaxy_export.int8.guard import check_quantization
     from galaxy_export.parity import onnx_runner
-    from galaxy_export.quantization_guard import check_quantization
-    from galaxy_train.hdf5 import find_split, load_file
+    from galaxy_train.data.hdf5 import find_split, load_file
 
     path, _ = exported["float"]
     quantize_dynamic(path, tmp_path / "dynamic.onnx", weight_type=QuantType.QInt8, per_channel=True)
@@ -337,7 +333,7 @@ def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: P
 
 def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> None:
     """The manifest lists the copy with its checksum; the first model is the default until another is made it."""
-    from galaxy_classify.embedded import embedded_models
+    from galaxy_classify.inference.embedded import embedded_models
 
     float_path, int8_path = exported["float"][0], exported["int8"][0]
     assert run("embed", float_path, "--into", tmp_path).returncode == 0
@@ -354,8 +350,8 @@ def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> No
 @pytest.mark.data
 def test_every_embedded_model_passes_on_real_galaxies(galaxy_data: Path) -> None:
     """The shipped file reaches, on the stand-in's test set, exactly the accuracy that it claims."""
-    from galaxy_classify.embedded import embedded_models
-    from galaxy_train.hdf5 import find_split, load_file
+    from galaxy_classify.inference.embedded import embedded_models
+    from galaxy_train.data.hdf5 import find_split, load_file
 
     test = load_file(find_split(galaxy_data / "galaxies64", "test"))
     for source in embedded_models().values():

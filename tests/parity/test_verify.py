@@ -14,8 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.errors import ContractError, GraphError, LogitError, ParityError, ProbabilityError
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from fits_galaxies import fits_bytes, image_hdu, nanomaggies, write_fits
 from galaxy_classify import FitsOptions, GalaxyClassifier, Prediction
-from galaxy_classify.band_files import BandPattern, band_file, existing_files, is_joined
 from galaxy_classify.errors import UsageError
+from galaxy_classify.images.fits.band_files import BandPattern, band_file, existing_files, is_joined
 
 GALAXY = nanomaggies("smooth_cigar", seed=3)
 PATTERN = "{id}-{band}.fits"

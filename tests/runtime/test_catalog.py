@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import MaskedColumn, Table
 
-from galaxy_classify.catalog import Catalog, open_catalog
 from galaxy_classify.errors import UsageError
-from galaxy_classify.layout import Column, RowLayout
+from galaxy_classify.inputs.catalog import Catalog, open_catalog
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.tables.columns import Column
 
 RESERVED = RowLayout(("round", "spiral")).names
 

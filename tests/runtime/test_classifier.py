@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.errors import ImageError, ModelError, UsageError
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_painter import KINDS, paint, paint_set
 from tiny_model import save_tiny_model
 

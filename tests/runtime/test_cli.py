@@ -17,9 +17,9 @@ import pytest
 from typer.main import get_command
 
 from galaxy_classify import __version__
-from galaxy_classify.cli import app
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
-from galaxy_classify.embedded import find_model
+from galaxy_classify.cli.main import app
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
+from galaxy_classify.inference.embedded import find_model
 from galaxy_painter import KINDS
 from terminal import read_terminal
 
@@ -321,8 +321,8 @@ def test_closed_standard_input_is_a_usage_error() -> None:
 @pytest.mark.data
 def test_real_cutouts_classify_as_well_as_the_trained_network(galaxy_data: Path, tmp_path: Path) -> None:
     """The figures that the model file claims for the test set hold for a user's folder of JPEGs."""
-    from galaxy_classify.embedded import ModelSource
-    from galaxy_classify.model import OnnxModel
+    from galaxy_classify.inference.embedded import ModelSource
+    from galaxy_classify.inference.model import OnnxModel
 
     folder = galaxy_data / "images" / "test"
     result = run(folder, "-o", tmp_path / "out.csv")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fits_galaxies import nanomaggies
-from galaxy_classify.colour import UNKNOWN, Colouring, choose_colouring, colour, default_bands
 from galaxy_classify.errors import ImageError
+from galaxy_classify.images.fits.colour import UNKNOWN, Colouring, choose_colouring, colour, default_bands
 
 DECALS = Colouring("galaxy-zoo-decals", ("g", "r", "z"))
 

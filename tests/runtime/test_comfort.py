@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from terminal import read_terminal
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -145,7 +145,7 @@ def test_a_terminal_without_colours(nested: Path) -> None:
 def test_shell_completion() -> None:
     """The shells ask for options and for the embedded models."""
     environment = {"_GALAXY_CLASSIFY_COMPLETE": "complete_bash"}
-    code = "import sys; sys.argv[0] = 'galaxy-classify'; from galaxy_classify.cli import main; main()"
+    code = "import sys; sys.argv[0] = 'galaxy-classify'; from galaxy_classify.cli.main import main; main()"
     for words, expected in (
         ("galaxy-classify --thre", "--threads"),
         ("galaxy-classify --ban", "--bands"),

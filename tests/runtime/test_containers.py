@@ -22,21 +22,21 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 
-import galaxy_classify.member
+import galaxy_classify.inputs.containers.member
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.containers import container_sources, read_container, read_member
-from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import ImageError, MissingExtraError, UsageError
-from galaxy_classify.job import Job
-from galaxy_classify.layout import RowLayout
-from galaxy_classify.member import too_large
-from galaxy_classify.output import OutputFile
-from galaxy_classify.parquet_images import ParquetImages
+from galaxy_classify.inputs.containers.member import too_large
+from galaxy_classify.inputs.containers.open import container_sources, read_container, read_member
+from galaxy_classify.inputs.containers.parquet import ParquetImages
+from galaxy_classify.inputs.containers.tar import HEADER_BYTES
+from galaxy_classify.inputs.discovery import Discovery
+from galaxy_classify.inputs.source import InOrder, Source, Unreadable
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.shown_content import ShownContent
-from galaxy_classify.source import InOrder, Source, Unreadable
-from galaxy_classify.tar_images import HEADER_BYTES
-from galaxy_classify.writers import OutputFormat
+from galaxy_classify.report.pictures import ShownContent
+from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.runs.job import Job
 from galaxy_painter import KINDS, paint
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -199,7 +199,7 @@ def test_reading_again_behind_the_first_reader_does_not_turn_it_back(
             assert whence != io.SEEK_SET or offset >= super().seek(0, io.SEEK_CUR), "turned back"
             return super().seek(offset, whence)
 
-    monkeypatch.setattr("galaxy_classify.tar_images.COMPRESSIONS", ((b"\x1f\x8b", Forward),))
+    monkeypatch.setattr("galaxy_classify.inputs.containers.tar.COMPRESSIONS", ((b"\x1f\x8b", Forward),))
     before: Source | None = None
     for source in container_sources(str(path)):
         for wanted in (source, before):
@@ -377,7 +377,7 @@ def test_a_sparse_map_without_end_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ARCHIVES)
 def test_a_bomb_is_refused_by_its_size(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not unpacked, and the members behind it are read."""
-    for module in ("tar_images", "zip_images"):
+    for module in ("inputs.containers.tar", "inputs.containers.zip"):
         monkeypatch.setattr(f"galaxy_classify.{module}.LARGEST", 1000)
     path = pack(tmp_path / f"a{suffix}", [("bomb.jpg", bytes(100_000)), ("good.jpg", b"good")])
     reason = "archive member too large: 100,000 bytes, the limit is 1,073,741,824"
@@ -495,7 +495,7 @@ def test_parquet_images_that_are_missing_or_damaged_are_errors_of_their_own(tmp_
     options = {"row_group_size": 3, "use_dictionary": False, "write_statistics": False, "compression": "zstd"}
     pq.write_table(pa.table({"image": [*images[:8], None]}), path, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("galaxy_classify.parquet_images.LARGEST", 10)
+        patch.setattr("galaxy_classify.inputs.containers.parquet.LARGEST", 10)
         assert {str(said)[:14] for _, said in contents(path)} == {"archive member", "no image in th"}
     data = path.read_bytes()
     compressed = data.rindex(b"\x28\xb5\x2f\xfd", 0, data.index(images[4]))
@@ -528,7 +528,7 @@ def test_columns_that_are_not_there_are_usage_errors(column: str | None, message
 
 def test_without_pyarrow_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message is the command that installs it."""
-    monkeypatch.setattr("galaxy_classify.commandline.find_spec", lambda _: None)
+    monkeypatch.setattr("galaxy_classify.extras.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'galaxy-classify\[parquet\]'"):
         ParquetImages(str(tmp_path / "a.parquet"))
 
@@ -662,7 +662,9 @@ def test_the_documentation_names_every_reason(repository: Path) -> None:
     """What a row may say of a member stands in the table."""
     text = (repository / "docs" / "containers.md").read_text(encoding="utf-8")
     reasons = re.findall(r"\| `([^`]+)` \|", text)
-    fixed = [value for value in vars(galaxy_classify.member).values() if isinstance(value, Unreadable)]
+    fixed = [
+        value for value in vars(galaxy_classify.inputs.containers.member).values() if isinstance(value, Unreadable)
+    ]
     assert len(fixed) == 5
     for said in (*fixed, too_large(1 << 40)):
         assert any(said.reason.startswith(reason) for reason in reasons), said.reason
@@ -675,7 +677,7 @@ def test_memory_does_not_grow_with_the_members_of_a_tar(suffix: str, tmp_path: P
     """A hundred thousand members take no more than a thousand do."""
     program = (
         "import re, sys\n"
-        "from galaxy_classify.containers import container_sources\n"
+        "from galaxy_classify.inputs.containers.open import container_sources\n"
         "print(sum(1 for _ in container_sources(sys.argv[1])))\n"
         "print(re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1])\n"
     )

@@ -25,7 +25,7 @@ from distributed import Client, LocalCluster
 import galaxy_classify
 from galaxy_classify import ClusterError, UsageError, __version__
 from galaxy_classify.dask import classify, read_parquet
-from galaxy_classify.embedded import find_model
+from galaxy_classify.inference.embedded import find_model
 
 #: Seconds that a step may take on a machine that tests share.
 PATIENCE = 60.0
@@ -379,7 +379,7 @@ def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tm
     preload.write_text(
         "import os, signal\n"
         "import galaxy_classify.classifier as classifier\n"
-        "from galaxy_classify.imagefile import read_model_input\n"
+        "from galaxy_classify.images.decode import read_model_input\n"
         "def deadly(path, *rest):\n"
         "    if path.endswith('/155.jpg'):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -487,7 +487,7 @@ def test_a_frame_on_a_cluster(client: Client, images: Path, expected: pd.DataFra
 
     # A function within a function is shipped as a whole: the workers cannot import this module.
     def classifiers_made() -> int:
-        from galaxy_classify import dask_worker
+        from galaxy_classify.dask import worker as dask_worker
 
         return len(dask_worker._classifiers)
 

@@ -21,14 +21,14 @@ import pyarrow.parquet as pq
 import pytest
 from dask.dataframe.utils import assert_dask_dtypes, assert_eq
 
-import galaxy_classify.dask_frame
-import galaxy_classify.dask_worker
+import galaxy_classify.dask.partitions
+import galaxy_classify.dask.worker
 from galaxy_classify import ClusterError, GalaxyClassifier, ModelError, UsageError
 from galaxy_classify.dask import classify, read_parquet
-from galaxy_classify.dask_frame import FramePlan, classify_partition
-from galaxy_classify.dask_worker import ClassifierSpec, classify_paths, shared_classifier
-from galaxy_classify.embedded import find_model
-from galaxy_classify.layout import RowLayout
+from galaxy_classify.dask.partitions import FramePlan, classify_partition
+from galaxy_classify.dask.worker import ClassifierSpec, classify_paths, shared_classifier
+from galaxy_classify.inference.embedded import find_model
+from galaxy_classify.results.layout import RowLayout
 from galaxy_painter import KINDS
 
 #: Dask reads and writes Parquet in a way that pandas 3.1 warns of.
@@ -213,8 +213,8 @@ def test_one_classifier_for_all_partitions(table: pd.DataFrame, monkeypatch: pyt
         made.append(arguments)
         return GalaxyClassifier(*arguments, **options)
 
-    monkeypatch.setattr(galaxy_classify.dask_worker, "GalaxyClassifier", counted)
-    monkeypatch.setattr(galaxy_classify.dask_worker, "_classifiers", {})
+    monkeypatch.setattr(galaxy_classify.dask.worker, "GalaxyClassifier", counted)
+    monkeypatch.setattr(galaxy_classify.dask.worker, "_classifiers", {})
     for threshold in (0.5, 0.7):
         classify(dd.from_pandas(table, npartitions=8), path_column="file", threshold=threshold).compute()
     assert len(made) == 1
@@ -222,11 +222,11 @@ def test_one_classifier_for_all_partitions(table: pd.DataFrame, monkeypatch: pyt
 
 def test_few_classifiers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that serves for weeks must not hold every model that it was ever given."""
-    monkeypatch.setattr(galaxy_classify.dask_worker, "_classifiers", {})
+    monkeypatch.setattr(galaxy_classify.dask.worker, "_classifiers", {})
     spec = ClassifierSpec.of(GalaxyClassifier(threads=1), "cpu")
     specs = [replace(spec, crop=tenths / 10) for tenths in range(1, 7)]
     kept = [shared_classifier(spec, None) for spec in specs]
-    assert list(galaxy_classify.dask_worker._classifiers) == specs[-galaxy_classify.dask_worker.KEPT :]
+    assert list(galaxy_classify.dask.worker._classifiers) == specs[-galaxy_classify.dask.worker.KEPT :]
     assert shared_classifier(specs[-1], None) is kept[-1]
 
 
@@ -288,7 +288,7 @@ def test_columns_without_names_are_refused() -> None:
 def test_an_embedded_model_is_not_shipped() -> None:
     """Of an embedded model the name and the checksum are enough; every worker has the file."""
     classifier = GalaxyClassifier()
-    assert galaxy_classify.dask_worker.model_content(classifier) is None
+    assert galaxy_classify.dask.worker.model_content(classifier) is None
     assert ClassifierSpec.of(classifier, "cpu").model == find_model().name
 
 
@@ -309,7 +309,7 @@ def test_an_unexpected_error_comes_back_in_words(monkeypatch: pytest.MonkeyPatch
     def fail(*arguments: Any) -> None:
         raise RuntimeError(lambda: "cannot be pickled")
 
-    for module in (galaxy_classify.dask_worker, galaxy_classify.dask_frame):
+    for module in (galaxy_classify.dask.worker, galaxy_classify.dask.partitions):
         monkeypatch.setattr(module, "shared_classifier", fail)
     spec = ClassifierSpec.of(GalaxyClassifier(), "cpu")
     plan = FramePlan("file", None, None, "", 0.5, RowLayout(KINDS), {})
@@ -325,6 +325,6 @@ def test_an_unexpected_error_comes_back_in_words(monkeypatch: pytest.MonkeyPatch
 
 def test_dask_is_loaded_only_when_it_is_asked_for() -> None:
     """A plain run starts as fast as before, and works where Dask is not installed."""
-    code = "import sys, galaxy_classify.command; print(*sys.modules)"
+    code = "import sys, galaxy_classify.cli.command; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"dask", "distributed", "pandas", "pyarrow"} & set(loaded)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from galaxy_classify.discovery import Discovery
+from galaxy_classify.inputs.discovery import Discovery
 
 
 def found(*inputs: str | Path, stdin: tuple[bytes, ...] = ()) -> list[str]:

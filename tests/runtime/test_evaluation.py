@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.evaluation import Evaluation
+from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.source import Source
+from galaxy_classify.runs.labels import Evaluation
 
 CLASSES = ("round", "spiral")
 COMMAND = [sys.executable, "-m", "galaxy_classify"]

@@ -18,13 +18,13 @@ from PIL import Image
 
 from fits_galaxies import compressed, fits_bytes, image_hdu, nanomaggies, write_fits
 from galaxy_classify import FitsOptions, GalaxyClassifier, Prediction
-from galaxy_classify.colour import Colouring, colour
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.fits_options import parse_bands, parse_hdu
-from galaxy_classify.flux_unit import nanomaggies_per
-from galaxy_classify.layout import RowLayout
-from galaxy_classify.preprocessing import central_crop_box
-from galaxy_classify.provenance import provenance
+from galaxy_classify.images.crop import central_crop_box
+from galaxy_classify.images.fits.colour import Colouring, colour
+from galaxy_classify.images.fits.options import parse_bands, parse_hdu
+from galaxy_classify.images.fits.units import nanomaggies_per
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.provenance import provenance
 
 DECALS = Colouring("galaxy-zoo-decals", ("g", "r", "z"))
 NOTE = "g, r, z by galaxy-zoo-decals"
@@ -326,7 +326,7 @@ def test_too_many_pixels_are_refused_by_the_header() -> None:
 
 def test_a_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file that unpacks to more than the image may be is given up on the way."""
-    monkeypatch.setattr("galaxy_classify.fits_image.UNPACKED_BYTES", 1_000_000)
+    monkeypatch.setattr("galaxy_classify.images.fits.reader.UNPACKED_BYTES", 1_000_000)
     packed = gzip.compress(cube(BANDS="grz") + bytes(60_000_000))
     (row,) = GalaxyClassifier(threads=1, max_pixels=100_000).classify([("bomb", packed)])
     assert row.message == "too many pixels: the file unpacks to more than 2,200,000 bytes"
@@ -334,7 +334,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_header_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be read into memory to the last byte."""
-    monkeypatch.setattr("galaxy_classify.fits_image.HEADER_BYTES", 100_000)
+    monkeypatch.setattr("galaxy_classify.images.fits.reader.HEADER_BYTES", 100_000)
     endless = b"SIMPLE  =                    T".ljust(80) + b"COMMENT".ljust(80) * 20_000
     assert reason(endless) == "damaged or incomplete image: its FITS headers take more than 100,000 bytes"
 
@@ -427,7 +427,7 @@ def test_an_astropy_that_does_not_fit_is_not_blamed_on_the_image(monkeypatch: py
     def fail(name: str) -> None:
         raise AttributeError("module 'numpy' has no attribute 'in1d'")
 
-    monkeypatch.setattr("galaxy_classify.lazy_astropy.import_module", fail)
+    monkeypatch.setattr("galaxy_classify.extras.import_module", fail)
     assert reason(cube(BANDS="grz")) == "astropy cannot be loaded: module 'numpy' has no attribute 'in1d'"
 
 
@@ -520,8 +520,8 @@ def test_a_file_that_shrinks_meanwhile_is_an_error(classifier: GalaxyClassifier)
                     self.truncate(20_000)
             return position
 
-    from galaxy_classify.imagefile import decode_model_input
-    from galaxy_classify.resizing import Resizer
+    from galaxy_classify.images.decode import decode_model_input
+    from galaxy_classify.images.resize import Resizer
 
     with pytest.raises(ImageError, match="damaged or incomplete image: "):
         decode_model_input(Shrinking(cube(BANDS="grz")), Resizer((64, 64), classifier.preprocessing))

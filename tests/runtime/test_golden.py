@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from galaxy_classify.embedded import embedded_models, find_model
-from galaxy_classify.golden import golden_file, run_self_test
-from galaxy_classify.model import OnnxModel
+from galaxy_classify.cli.self_test import run_self_test
+from galaxy_classify.inference.embedded import embedded_models, find_model
+from galaxy_classify.inference.golden import golden_file
+from galaxy_classify.inference.model import OnnxModel
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from galaxy_classify import imagefile
-from galaxy_classify.contract import Preprocessing
 from galaxy_classify.errors import ImageError
-from galaxy_classify.preprocessing import model_pixels
-from galaxy_classify.resizing import Resizer
+from galaxy_classify.images import decode as imagefile
+from galaxy_classify.images import open_file
+from galaxy_classify.images.pixels import model_pixels
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import Preprocessing
 from galaxy_painter import paint
 
 
@@ -64,7 +65,7 @@ def test_pipe_does_not_block(tmp_path: Path) -> None:
 def test_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that may not be read says so (made up here, because root may read everything)."""
     (tmp_path / "a.jpg").write_text("x")
-    monkeypatch.setattr(imagefile, "open", refuse, raising=False)
+    monkeypatch.setattr(open_file, "open", refuse, raising=False)
     assert reason(tmp_path / "a.jpg") == "permission denied"
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from fits_galaxies import fits_bytes, image_hdu, nanomaggies
 from galaxy_classify import GalaxyClassifier, Prediction
-from galaxy_classify.discovery import Discovery
+from galaxy_classify.inputs.discovery import Discovery
 from galaxy_painter import paint
 from tiny_model import save_tiny_model
 

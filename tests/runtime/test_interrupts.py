@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from galaxy_classify.interrupts import interrupts_deferred
+from galaxy_classify.dask.interrupts import interrupts_deferred
 
 
 class Busy:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from galaxy_classify import embedded
-from galaxy_classify.contract import ModelDescription
-from galaxy_classify.embedded import ModelSource, embedded_models, find_model
 from galaxy_classify.errors import ModelError
-from galaxy_classify.golden import golden_file
-from galaxy_classify.model import OnnxModel
+from galaxy_classify.inference import embedded
+from galaxy_classify.inference.contract import ModelDescription
+from galaxy_classify.inference.embedded import ModelSource, embedded_models, find_model
+from galaxy_classify.inference.golden import golden_file
+from galaxy_classify.inference.model import OnnxModel
 from tiny_model import description, save_tiny_model
 
 

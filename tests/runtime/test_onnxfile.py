@@ -10,11 +10,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from galaxy_classify import onnxfile
-from galaxy_classify.embedded import ModelSource, embedded_models
 from galaxy_classify.errors import ModelError
-from galaxy_classify.model import OnnxModel
-from galaxy_classify.onnxfile import check_onnx_file
+from galaxy_classify.inference import onnx_check as onnxfile
+from galaxy_classify.inference.embedded import ModelSource, embedded_models
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inference.onnx_check import check_onnx_file
 from tiny_model import tiny_model
 
 
@@ -112,7 +112,7 @@ def test_a_dangerous_or_unknown_file_is_refused_by_name(
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of the wrong kind is not read into memory in full."""
-    monkeypatch.setattr("galaxy_classify.model.MAX_MODEL_BYTES", 1000)
+    monkeypatch.setattr("galaxy_classify.inference.model.MAX_MODEL_BYTES", 1000)
     monkeypatch.setattr(onnxfile, "MAX_MODEL_BYTES", 1000)
     path = tmp_path / "a.onnx"
     with path.open("wb") as file:

@@ -20,13 +20,13 @@ from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
-from galaxy_classify.job import Job
-from galaxy_classify.layout import RowLayout
-from galaxy_classify.output import OutputFile
-from galaxy_classify.record_file import FLUSH_RECORDS, RecordFile
-from galaxy_classify.resume import done_rows
-from galaxy_classify.source import Source
-from galaxy_classify.writers import OutputFormat
+from galaxy_classify.inputs.source import Source
+from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.results.resume import done_rows
+from galaxy_classify.results.safe_writing import FLUSH_RECORDS, RecordFile
+from galaxy_classify.runs.job import Job
 from galaxy_painter import paint_set
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from galaxy_classify.dask.part_folder import SIDECAR, Part, PartFolder, about_part
 from galaxy_classify.errors import UsageError
-from galaxy_classify.layout import RowLayout
-from galaxy_classify.parts import SIDECAR, Part, PartFolder, about_part
+from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.source import Source
+from galaxy_classify.results.layout import RowLayout
 
 LAYOUT = RowLayout(["round"])
 MADE_WITH: dict[str, Any] = {"model": {"name": "m", "sha256": "0"}, "partition_size": 2}

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galaxy_classify.contract import Preprocessing
 from galaxy_classify.errors import ImageError
-from galaxy_classify.imagefile import read_model_input
-from galaxy_classify.preprocessing import central_crop_box, model_pixels, to_rgb
-from galaxy_classify.resizing import Resizer
+from galaxy_classify.images.crop import central_crop_box
+from galaxy_classify.images.decode import read_model_input
+from galaxy_classify.images.pixels import model_pixels, to_rgb
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import Preprocessing
 from galaxy_painter import paint
 
 SIZE = (64, 64)

@@ -71,7 +71,7 @@ HELP_MODULES = {
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_start_fast(option: str) -> None:
     """They load nothing but the command line's own modules: no NumPy, no ONNX Runtime, no Pillow."""
-    code = f"sys.argv = ['galaxy-classify', '{option}']\nfrom galaxy_classify.cli import main\n"
+    code = f"sys.argv = ['galaxy-classify', '{option}']\nfrom galaxy_classify.cli.main import main\n"
     code += "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
     # What the interpreter loads at start-up, such as hooks of editable installations, is not ours.
     loaded = loaded_after(code) - loaded_after("pass") - sys.stdlib_module_names

@@ -20,10 +20,10 @@ from moto.server import ThreadedMotoServer
 
 from file_server import serving
 from galaxy_classify import GalaxyClassifier, Prediction
-from galaxy_classify.discovery import Discovery
 from galaxy_classify.errors import ImageError, MissingExtraError
-from galaxy_classify.remote import is_remote, read_remote, remote_source, remote_sources, require_remote
-from galaxy_classify.source import Source
+from galaxy_classify.inputs.discovery import Discovery
+from galaxy_classify.inputs.remote import is_remote, read_remote, remote_source, remote_sources, require_remote
+from galaxy_classify.inputs.source import Source
 from galaxy_painter import KINDS, paint
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -241,7 +241,7 @@ def test_folders_within_folders_may_be_left_out(memory: Any) -> None:
 
 def test_large_objects_are_not_read(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither one that says so, nor one that has grown, nor one that tells no size."""
-    monkeypatch.setattr("galaxy_classify.remote.LARGEST", 100)
+    monkeypatch.setattr("galaxy_classify.inputs.remote.LARGEST", 100)
     memory.pipe("/large/a.jpg", bytes(101))
     memory.pipe("/grows/b.jpg", bytes(5))
     (grown,) = remote_sources("memory://grows")
@@ -273,7 +273,7 @@ def test_images_on_a_web_server(files: Path, classifier: GalaxyClassifier) -> No
 
 def test_files_of_single_bands_are_not_taken_for_images(memory: Any) -> None:
     """`--fits-pattern` would have to join them: a row says that it does not."""
-    from galaxy_classify.band_files import BandPattern
+    from galaxy_classify.images.fits.band_files import BandPattern
 
     memory.pipe("/bands/m51-g.fits", b"FITS")
     discovery = Discovery(pattern=BandPattern("{id}-{band}.fits"))
@@ -296,7 +296,7 @@ def test_a_local_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pyte
 
 def test_without_the_extra(classifier: GalaxyClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in a list has a row that names the remedy."""
-    monkeypatch.setattr("galaxy_classify.commandline.find_spec", lambda name: None)
+    monkeypatch.setattr("galaxy_classify.extras.find_spec", lambda name: None)
     remedy = "s3fs not installed: run  pip install 'galaxy-classify[remote]'"
     with pytest.raises(MissingExtraError) as refused:
         require_remote("s3://survey/images")
@@ -308,8 +308,8 @@ def test_without_the_extra(classifier: GalaxyClassifier, monkeypatch: pytest.Mon
 def test_the_command_without_the_extra(tmp_path: Path) -> None:
     """It ends before anything is loaded or written."""
     code = (
-        "import galaxy_classify.commandline as c; c.find_spec = lambda name: None; "
-        "from galaxy_classify.cli import main; main()"
+        "import galaxy_classify.extras as c; c.find_spec = lambda name: None; "
+        "from galaxy_classify.cli.main import main; main()"
     )
     command = [sys.executable, "-c", code, "s3://survey/images", "-o", "rows.csv"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)

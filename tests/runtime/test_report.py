@@ -22,15 +22,15 @@ from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, ImageError, UsageError
-from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction, Status
-from galaxy_classify.provenance import provenance
-from galaxy_classify.report import BINS, Report
-from galaxy_classify.reportpage import TEMPLATE_FILE, json_in_page
-from galaxy_classify.sampling import CAP, EvenSample
-from galaxy_classify.table import CLASS_COLOURS
-from galaxy_classify.thumbnails import make_thumbnail
-from galaxy_classify.writers import CsvWriter
+from galaxy_classify.report.page import TEMPLATE_FILE, json_in_page
+from galaxy_classify.report.report import BINS, Report
+from galaxy_classify.report.sample import CAP, EvenSample
+from galaxy_classify.report.thumbnails import make_thumbnail
+from galaxy_classify.results.csv_rows import CsvWriter
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.provenance import provenance
+from galaxy_classify.results.terminal_table import CLASS_COLOURS
 from galaxy_painter import KINDS, paint
 
 CLASSES = ("round", "spiral")
@@ -159,7 +159,7 @@ def test_a_confidence_of_one_is_in_the_last_bin(tmp_path: Path) -> None:
 def test_a_long_run_is_shown_by_a_sample_and_counted_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Millions of images must fit into memory and into a browser, and no count may be of the sample alone."""
     assert CAP == 10_000
-    monkeypatch.setattr("galaxy_classify.report.CAP", 50)
+    monkeypatch.setattr("galaxy_classify.report.report.CAP", 50)
     done = []
     report = report_of(map(prediction, range(1000)))
     data = data_of(write(report, tmp_path / "r.html", advance=lambda: done.append(1)))
@@ -200,7 +200,7 @@ def test_the_same_rows_give_the_same_data(tmp_path: Path) -> None:
 
 def test_failures_are_counted_by_kind_and_listed_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken disk with a million files must not make a page of a million lines."""
-    monkeypatch.setattr("galaxy_classify.report.LISTED_FAILURES", 10)
+    monkeypatch.setattr("galaxy_classify.report.report.LISTED_FAILURES", 10)
     failures = [failure(f"{number}.jpg", f"image too small: {number} x 1 pixels") for number in range(30)]
     failures += [failure("a.txt", "not an image (supported: JPEG)"), failure("b.jpg", "no such file")]
     data = data_of(write(report_of(failures), tmp_path / "r.html"))

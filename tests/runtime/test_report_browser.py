@@ -21,10 +21,10 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError
-from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.provenance import provenance
-from galaxy_classify.report import Report
+from galaxy_classify.report.report import Report
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.provenance import provenance
 from galaxy_painter import KINDS, paint
 
 THRESHOLD = 0.9
@@ -411,7 +411,7 @@ def test_cards_are_made_as_one_scrolls(
     show: Callable[[Path], Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page of very many images opens with a few cards, says that it shows a sample, and yet reaches every image."""
-    monkeypatch.setattr("galaxy_classify.report.CAP", 700)
+    monkeypatch.setattr("galaxy_classify.report.report.CAP", 700)
     synthetic_report(tmp_path / "r.html", [round_row(f"{number:05}.png", 0.7) for number in range(1500)])
     page = show(tmp_path / "r.html")
     assert (

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.contract import Preprocessing
-from galaxy_classify.preprocessing import central_crop_box, model_pixels
-from galaxy_classify.resizing import GRAPH_FILE, Resizer, axis_weights, lanczos_weights
+from galaxy_classify.images.crop import central_crop_box
+from galaxy_classify.images.pixels import model_pixels
+from galaxy_classify.images.resize import GRAPH_FILE, Resizer, axis_weights, lanczos_weights
+from galaxy_classify.inference.contract import Preprocessing
 from galaxy_export.lanczos_graph import lanczos_graph
 from galaxy_painter import paint
 

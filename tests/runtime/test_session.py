@@ -12,7 +12,7 @@ import pytest
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import UsageError
-from galaxy_classify.session import available_providers, open_session
+from galaxy_classify.inference.session import available_providers, open_session
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_classify.progress import terminal_bar
+from galaxy_classify.cli.progress import terminal_bar
 from terminal import read_terminal
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -80,6 +80,6 @@ def test_a_bar_leaves_standard_output_alone(tmp_path: Path, capsys: pytest.Captu
     terminal = Stream("terminal", tmp_path)
     with os.fdopen(os.dup(terminal.end), "w") as stream, terminal_bar("bar", stream=stream) as bar:
         bar.add_task("", total=1)
-        print("a row")
+        sys.stdout.write("a row\n")
     assert capsys.readouterr().out == "a row\n"
     assert "a row" not in terminal.content()

@@ -20,14 +20,16 @@ from astropy.io.votable.ucd import parse_ucd
 from astropy.table import Table
 
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.job import Job
-from galaxy_classify.layout import Column, RowLayout
-from galaxy_classify.output import OutputFile
+from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.source import Source
-from galaxy_classify.tables import open_table
-from galaxy_classify.typed_output import ROW_GROUP, write_typed
-from galaxy_classify.writers import OutputFormat
+from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.runs.job import Job
+from galaxy_classify.tables.columns import Column
+from galaxy_classify.tables.parquet_table import ROW_GROUP
+from galaxy_classify.tables.read import open_table
+from galaxy_classify.tables.write import write_typed
 from galaxy_painter import paint
 
 TYPED = [output_format for output_format in OutputFormat if output_format.is_typed]
@@ -211,7 +213,7 @@ def test_a_complete_result_is_continued(run_folder: Path, output_format: OutputF
 
 def test_without_the_extra_the_remedy_is_named_before_anything_is_done(tmp_path: Path) -> None:
     """One line and exit code 1, and no file."""
-    code = "import sys; sys.modules['pyarrow'] = None; from galaxy_classify.cli import main; main()"
+    code = "import sys; sys.modules['pyarrow'] = None; from galaxy_classify.cli.main import main; main()"
     command = [sys.executable, "-c", code.replace("main()", "sys.argv[0] = 'x'; main()"), "a.jpg", "-o", "out.parquet"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 1

@@ -8,10 +8,12 @@ import json
 import pytest
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.layout import RowLayout
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.table import TableWriter, fit
-from galaxy_classify.writers import CsvWriter, JsonlWriter, OutputFormat, choose_format
+from galaxy_classify.results.csv_rows import CsvWriter
+from galaxy_classify.results.formats import OutputFormat, choose_format
+from galaxy_classify.results.jsonl_rows import JsonlWriter
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.terminal_table import TableWriter, fit
 
 LAYOUT = RowLayout(("round", "spiral"))
 OK = Prediction("a.jpg", "ok", "m@0", "spiral", 0.75, {"round": 0.25, "spiral": 0.75})

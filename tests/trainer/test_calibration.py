@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galaxy_train.calibration import fit_temperature, softmax
-from galaxy_train.figures import expected_calibration_error
+from galaxy_train.evaluation.calibration import fit_temperature, softmax
+from galaxy_train.evaluation.metrics import expected_calibration_error
 
 
 def sample(temperature: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +41,7 @@ def test_a_network_that_is_always_right_is_not_made_infinitely_sure() -> None:
 @pytest.mark.slow
 def test_the_temperature_is_inside_the_network(trained_cnn: Path) -> None:
     """What model.keras says is softmax(logits / temperature), with the temperature of metrics.json, fitted anew."""
-    from galaxy_train.evaluate import load_model, predict, predict_logits
+    from galaxy_train.networks.keras_model import load_model, predict, predict_logits
 
     model = load_model(trained_cnn / "model.keras")
     metrics = json.loads((trained_cnn / "metrics.json").read_text())

@@ -16,13 +16,13 @@ from PIL import Image
 
 from galaxy_classify.errors import DataError
 from galaxy_painter import KINDS, paint_set
-from galaxy_train.data import load_data
-from galaxy_train.distillation import TEACHERS_SHARE, check_teachers, distil
-from galaxy_train.division import Fold, divide, not_seen
-from galaxy_train.evaluate import load_model, predict
-from galaxy_train.lesson import Lesson
-from galaxy_train.recipes import RECIPES
+from galaxy_train.data.load import load_data
+from galaxy_train.networks.keras_model import load_model, predict
+from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
+from galaxy_train.training.distillation import TEACHERS_SHARE, check_teachers, distil
+from galaxy_train.training.splits import Fold, divide, not_seen
+from galaxy_train.training.targets import Lesson
 
 pytestmark = pytest.mark.slow
 
@@ -136,9 +136,9 @@ def test_an_interrupted_one_goes_on(validated: Path, options: list[str | Path], 
 
 def test_an_interrupt_ends_it(mislabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupted fold is not taken for a trained one, and no later fold is begun."""
-    from galaxy_train import cross_validation
-    from galaxy_train.fit import FitResult
-    from galaxy_train.parameters import FitParameters
+    from galaxy_train.training import cross_validation
+    from galaxy_train.training.fit import FitResult
+    from galaxy_train.training.parameters import FitParameters
 
     begun = []
 

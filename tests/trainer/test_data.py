@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_classify.errors import DataError
-from galaxy_classify.imagefile import read_model_input
-from galaxy_classify.resizing import Resizer
+from galaxy_classify.images.decode import read_model_input
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_painter import paint
-from galaxy_train.data import load_data, load_test, read_weights
-from galaxy_train.splitting import hold_out
+from galaxy_train.data.load import load_data, load_test, read_weights
+from galaxy_train.data.splitting import hold_out
 
 #: Names that are not GalaxyMNIST's, with what is painted for them.
 KINDS = {"elliptical": "smooth_round", "spiral": "unbarred_spiral", "thin": "edge_on_disk"}

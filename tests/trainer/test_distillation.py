@@ -14,12 +14,12 @@ import pytest
 
 from galaxy_classify.errors import DataError
 from galaxy_painter import KINDS, paint_set
-from galaxy_train.data import load_data
-from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, check_teachers, distil
-from galaxy_train.evaluate import load_model, predict
-from galaxy_train.lesson import Lesson
+from galaxy_train.data.dataset import GalaxyDataset
+from galaxy_train.data.load import load_data
+from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.run_folder import RunFolder
+from galaxy_train.training.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, check_teachers, distil
+from galaxy_train.training.targets import Lesson
 
 pytestmark = pytest.mark.slow
 

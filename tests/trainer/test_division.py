@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from galaxy_train.dataset import GalaxyDataset
-from galaxy_train.division import Fold, counts_in_full, divide, leave_out, not_seen
-from galaxy_train.recipes import RECIPES
-from galaxy_train.splitting import fold_numbers
+from galaxy_train.data.dataset import GalaxyDataset
+from galaxy_train.data.splitting import fold_numbers
+from galaxy_train.networks.recipes import RECIPES
+from galaxy_train.training.splits import Fold, counts_in_full, divide, leave_out, not_seen
 
 CLASSES = ("round", "cigar", "spiral")
 

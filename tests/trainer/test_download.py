@@ -20,12 +20,12 @@ from typer.testing import CliRunner
 
 from file_server import FileServer, serving
 from galaxy_classify.errors import DataError
-from galaxy_train import download as download_module
-from galaxy_train import transfer
 from galaxy_train.cli import app
-from galaxy_train.data import load_data
-from galaxy_train.download import RESOURCES, Resource, download
-from galaxy_train.galaxy_mnist import raw_folder
+from galaxy_train.data import download as download_module
+from galaxy_train.data import http_file as transfer
+from galaxy_train.data.download import RESOURCES, Resource, download
+from galaxy_train.data.galaxy_mnist import raw_folder
+from galaxy_train.data.load import load_data
 
 NAMES = ("train_dataset.hdf5", "test_dataset.hdf5")
 
@@ -236,7 +236,8 @@ def test_an_interrupt_keeps_what_arrived(packed: dict[str, bytes], tmp_path: Pat
     content = packed["train_dataset.hdf5"]
     with serving({"/a.gz": content}) as server:
         code = (
-            "import sys, time\nfrom pathlib import Path\nfrom galaxy_train import transfer\ntransfer.CHUNK = 4096\n"
+            "import sys, time\nfrom pathlib import Path\n"
+            "from galaxy_train.data import http_file as transfer\ntransfer.CHUNK = 4096\n"
             "transfer.fetch(sys.argv[1], Path(sys.argv[2]), sys.argv[3], lambda done, total: time.sleep(0.05))\n"
         )
         command = [sys.executable, "-c", code, f"{server.address}/a.gz", str(tmp_path / "a.gz"), md5(content)]

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from galaxy_train.figures import auroc, brier_score, expected_calibration_error, figures, negative_log_likelihood
+from galaxy_train.evaluation.metrics import (
+    auroc,
+    brier_score,
+    expected_calibration_error,
+    figures,
+    negative_log_likelihood,
+)
 
 CLASSES = ("a", "b", "c")
 

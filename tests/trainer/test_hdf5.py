@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 import pytest
 
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.errors import DataError
-from galaxy_train.data import load_data
-from galaxy_train.hdf5 import find_split, load_file, read_hdf5
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
+from galaxy_train.data.hdf5 import find_split, load_file, read_hdf5
+from galaxy_train.data.load import load_data
 
 IMAGES = np.arange(6 * 8 * 8 * 3, dtype=np.uint8).reshape(6, 8, 8, 3)
 LABELS = np.array([0, 1, 2, 3, 0, 3], np.uint8)

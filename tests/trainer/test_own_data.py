@@ -90,10 +90,10 @@ def test_the_runtime_speaks_the_new_classes(fine_tuned: Path, folders: Path, tmp
 
 def test_fine_tuning_keeps_what_was_learnt(trained_cnn: Path, drawn_dataset: Path) -> None:
     """With the same classes every weight is taken over, with others all but the head."""
-    from galaxy_train.evaluate import load_model
-    from galaxy_train.recipes import LOGITS, cnn
+    from galaxy_train.networks.keras_model import load_model
+    from galaxy_train.networks.recipes import LOGITS, cnn
     from galaxy_train.run_folder import RunFolder
-    from galaxy_train.transfer_learning import start_from
+    from galaxy_train.training.warm_start import start_from
 
     classes = tuple(json.loads((trained_cnn / "metrics.json").read_text())["classes"])
     trained = load_model(trained_cnn / "model.keras")
@@ -117,9 +117,9 @@ def test_fine_tuning_keeps_what_was_learnt(trained_cnn: Path, drawn_dataset: Pat
 
 def test_a_run_that_does_not_fit_is_refused(trained_run: Path, trained_cnn: Path, drawn_dataset: Path) -> None:
     """Another recipe, or dense layers for another size of image: said before an epoch is trained."""
-    from galaxy_train.recipes import cnn, mlp
+    from galaxy_train.networks.recipes import cnn, mlp
     from galaxy_train.run_folder import RunFolder
-    from galaxy_train.transfer_learning import start_from
+    from galaxy_train.training.warm_start import start_from
 
     classes = tuple(json.loads((trained_run / "metrics.json").read_text())["classes"])
     with pytest.raises(DataError, match="is a run of the recipe mlp, not cnn"):

@@ -49,8 +49,8 @@ def test_all_images_are_learnt_from(trained_cnn: Path, repeated: Path) -> None:
 
 def test_the_calibration_is_taken_over(trained_cnn: Path, repeated: Path) -> None:
     """It is in the network, not only in the metrics."""
-    from galaxy_train.evaluate import load_model
-    from galaxy_train.recipes import TEMPERATURE
+    from galaxy_train.networks.keras_model import load_model
+    from galaxy_train.networks.recipes import TEMPERATURE
 
     before = json.loads((trained_cnn / "metrics.json").read_text())
     assert json.loads((repeated / "metrics.json").read_text())["temperature"] == before["temperature"]

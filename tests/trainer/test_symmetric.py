@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 def turn(images: np.ndarray, orientation: int) -> np.ndarray:
     """Turn and mirror each image of a batch."""
-    from galaxy_train.symmetric import orient
+    from galaxy_train.networks.symmetric import orient
 
     return np.stack([orient(image, orientation) for image in images])
 
@@ -27,7 +27,7 @@ def images() -> np.ndarray:
 @pytest.mark.parametrize("orientation", range(8))
 def test_turning_the_image_turns_the_maps_and_permutes_the_orientations(orientation: int) -> None:
     """One set of weights serves all eight; a layer that merely averages would lose what lies where."""
-    from galaxy_train.symmetric import ORIENTATIONS, SymmetricConvolution
+    from galaxy_train.networks.symmetric import ORIENTATIONS, SymmetricConvolution
 
     lifting, deeper = SymmetricConvolution(3, 4, stride=2, lifting=True), SymmetricConvolution(5, 3)
     x = np.random.default_rng(1).normal(size=(2, 16, 16, 3)).astype(np.float32)
@@ -48,8 +48,8 @@ def test_turning_the_image_turns_the_maps_and_permutes_the_orientations(orientat
 @pytest.mark.parametrize("size", [50, 64, 224])
 def test_the_network_says_the_same_in_all_orientations(size: int) -> None:
     """To the rounding of float32, for both of GalaxyMNIST's resolutions, and for one that is nobody's power of two."""
-    from galaxy_train.evaluate import symmetry_agreement
-    from galaxy_train.recipes import cnn
+    from galaxy_train.evaluation.evaluate import symmetry_agreement
+    from galaxy_train.networks.recipes import cnn
 
     model = cnn(size, 4)
     images = np.random.default_rng(2).integers(0, 255, (4, size, size, 3), dtype=np.uint8)
@@ -63,8 +63,8 @@ def test_a_network_without_the_symmetry_is_found_out(images: np.ndarray) -> None
     """The figure that is reported can fall below 1."""
     import keras
 
-    from galaxy_train.evaluate import symmetry_agreement
-    from galaxy_train.recipes import mlp
+    from galaxy_train.evaluation.evaluate import symmetry_agreement
+    from galaxy_train.networks.recipes import mlp
 
     keras.utils.set_random_seed(0)
     assert symmetry_agreement(mlp(64, 4), np.concatenate([images, images // 2, images // 4, images // 8])) < 1
@@ -73,7 +73,7 @@ def test_a_network_without_the_symmetry_is_found_out(images: np.ndarray) -> None
 def test_a_size_that_loses_the_centre_is_refused() -> None:
     """Nothing symmetric can be cut out of an odd number of pixels, and of very few nothing would be left."""
     from galaxy_classify.errors import DataError
-    from galaxy_train.recipes import cnn
+    from galaxy_train.networks.recipes import cnn
 
     for size in (51, 14):
         with pytest.raises(DataError, match=f"takes images of an even size from 16 px, not {size} px"):
@@ -82,7 +82,7 @@ def test_a_size_that_loses_the_centre_is_refused() -> None:
 
 def test_running_averages_are_those_of_all_orientations() -> None:
     """Batch normalisation treats a feature's eight channels as one, or the symmetry would be gone after training."""
-    from galaxy_train.symmetric import MOMENTUM, SymmetricConvolution
+    from galaxy_train.networks.symmetric import MOMENTUM, SymmetricConvolution
 
     layer = SymmetricConvolution(2, 3, lifting=True)
     x = np.random.default_rng(3).normal(size=(4, 8, 8, 3)).astype(np.float32)
@@ -99,8 +99,8 @@ def test_running_averages_are_those_of_all_orientations() -> None:
 
 def test_settled_statistics_are_those_of_all_images() -> None:
     """Each batch counts alike, whatever the statistics were before; afterwards they run as usual."""
-    from galaxy_train.recipes import cnn
-    from galaxy_train.symmetric import MOMENTUM, SymmetricConvolution, settle_statistics
+    from galaxy_train.networks.recipes import cnn
+    from galaxy_train.networks.symmetric import MOMENTUM, SymmetricConvolution, settle_statistics
 
     model = cnn(16, 2)
     layer = next(layer for layer in model.layers if isinstance(layer, SymmetricConvolution))
@@ -129,21 +129,21 @@ def test_the_saved_network_is_the_trained_one(trained_cnn: Path, images: np.ndar
     import sys
 
     code = (
-        "import sys, numpy as np\nfrom pathlib import Path\nfrom galaxy_train.evaluate import load_model\n"
+        "import sys, numpy as np\nfrom pathlib import Path\nfrom galaxy_train.evaluation.evaluate import load_model\n"
         "images = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), dtype=np.uint8)\n"
         "np.save(sys.argv[2], load_model(Path(sys.argv[1]))(images).numpy())"
     )
     answers = trained_cnn.parent / "answers.npy"
     subprocess.run([sys.executable, "-c", code, trained_cnn / "model.keras", answers], check=True, capture_output=True)
-    from galaxy_train.evaluate import load_model
+    from galaxy_train.networks.keras_model import load_model
 
     assert np.load(answers) == pytest.approx(load_model(trained_cnn / "model.keras")(images).numpy(), abs=1e-6)
 
 
 def test_at_inference_a_layer_is_one_ordinary_convolution(trained_cnn: Path) -> None:
     """The exported file has no trace of groups, gathers or batch normalisation, only ten Conv."""
-    from galaxy_export.conversion import to_onnx
-    from galaxy_train.evaluate import load_model
+    from galaxy_export.graph.convert import to_onnx
+    from galaxy_train.networks.keras_model import load_model
 
     graph = to_onnx(load_model(trained_cnn / "model.keras")).graph
     operators: dict[str, int] = {}
@@ -157,7 +157,7 @@ def augmented(images: np.ndarray, seed: int = 0) -> Any:
     """Augment with a seed."""
     import keras
 
-    from galaxy_train.augment import augment
+    from galaxy_train.training.augment import augment
 
     keras.utils.set_random_seed(seed)
     return augment(images).numpy()

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galaxy_classify.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.errors import DataError
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_seeds_recipe_to_the_parameter() -> None:
     """12288-512-512-512-4 on pixels in channels-first order, scaled to 0 to 1 inside the model."""
-    from galaxy_train.recipes import mlp
+    from galaxy_train.networks.recipes import mlp
 
     model = mlp(64, 4)
     assert model.count_params() == 6_819_332
@@ -213,7 +213,7 @@ def test_without_a_validation_part(drawn_dataset: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_network_is_a_data_error(trained_run: Path, tmp_path: Path) -> None:
     """A truncated model.keras names the file."""
-    from galaxy_train.evaluate import load_model
+    from galaxy_train.networks.keras_model import load_model
 
     (tmp_path / "model.keras").write_bytes((trained_run / "model.keras").read_bytes()[:1000])
     with pytest.raises(DataError, match=r"model\.keras: cannot be loaded as a Keras model"):

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galaxy_classify.commandline import EXIT_INTERRUPTED, run
+from galaxy_classify.cli.runner import EXIT_INTERRUPTED, run
 from galaxy_classify.errors import UsageError
 from galaxy_train.checksum import file_sha256
-from galaxy_train.galaxy_mnist import FOLDERS, cache_folder
-from galaxy_train.parameters import FitParameters
-from galaxy_train.quiet import import_tensorflow_quietly
-from galaxy_train.recipes import RECIPES
+from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
+from galaxy_train.networks.recipes import RECIPES
+from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
+from galaxy_train.training.parameters import FitParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from galaxy_train.data import TrainingData
-    from galaxy_train.image_files import Unreadable
+    from galaxy_train.data.image_files import Unreadable
+    from galaxy_train.data.load import TrainingData
+
 
 app = typer.Typer(
     add_completion=False,
@@ -29,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Train galaxy classifiers with Keras, and evaluate them.",
 )
+
 
 DataOption = Annotated[
     Path | None,
@@ -42,29 +44,49 @@ DataOption = Annotated[
 
 
 RecipeOption = Annotated[str, typer.Option(help=f"Network to train: {', '.join(RECIPES)}.")]
+
+
 EpochsOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
+
+
 BatchSizeOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
+
+
 LearningRateOption = Annotated[float | None, typer.Option(min=0.0, help="Default: the recipe's.")]
+
+
 ValidationSplitOption = Annotated[
     float | None, typer.Option(min=0.0, max=0.9, help="Part of the training set to hold out. Default: 0.2.")
 ]
+
+
 WeightsOption = Annotated[
     Path | None, typer.Option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
 ]
+
+
 BalanceOption = Annotated[
     float | None,
     typer.Option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
 ]
+
+
 SizeOption = Annotated[
     int | None,
     typer.Option(
         min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
     ),
 ]
+
+
 SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1)]
+
+
 SplitSeedOption = Annotated[
     int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
 ]
+
+
 StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")]
 
 
@@ -107,7 +129,7 @@ def fit(
     found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
     if unlabelled is not None and not teachers:
         raise UsageError("--unlabelled is of use with --teacher only, whose answers stand in for the labels")
-    from galaxy_train.data import read_unlabelled
+    from galaxy_train.data.load import read_unlabelled
 
     further = read_unlabelled(unlabelled, found) if unlabelled is not None else None
     lecturers = [
@@ -119,8 +141,8 @@ def fit(
     if start is not None:
         start.check_complete()
     import_tensorflow_quietly()
-    from galaxy_train.fit import fit as fit_run
-    from galaxy_train.summary import show_figures
+    from galaxy_train.printing import show_figures
+    from galaxy_train.training.fit import fit as fit_run
 
     out = out or Path("runs") / recipe
     parameters = FitParameters.of_recipe(
@@ -182,8 +204,8 @@ def cross_validate(
     """
     found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
     import_tensorflow_quietly()
-    from galaxy_train.cross_validation import cross_validate as validate
-    from galaxy_train.summary import show_cross_validation
+    from galaxy_train.printing import show_cross_validation
+    from galaxy_train.training.cross_validation import cross_validate as validate
 
     folder = CrossValidationFolder(out or Path("runs") / f"{recipe}-folds")
     parameters = FitParameters.of_recipe(
@@ -218,7 +240,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Repeat a run's test figures from its model.keras, or test it on other data."""
-    from galaxy_train.data import load_test
+    from galaxy_train.data.load import load_test
 
     folder = RunFolder(run_path)
     folder.check_complete()
@@ -233,9 +255,10 @@ def evaluate(
     )
     show_unreadable(unreadable)
     import_tensorflow_quietly()
-    from galaxy_train.evaluate import evaluate_model, load_model
-    from galaxy_train.out_of_class import evaluate_out_of_class
-    from galaxy_train.summary import show_figures, show_out_of_class
+    from galaxy_train.evaluation.evaluate import evaluate_model
+    from galaxy_train.evaluation.out_of_class import evaluate_out_of_class
+    from galaxy_train.networks.keras_model import load_model
+    from galaxy_train.printing import show_figures, show_out_of_class
 
     model = load_model(folder.model)
     figures, probabilities = evaluate_model(model, test)
@@ -262,8 +285,8 @@ def download(
     """Fetch GalaxyMNIST, or what is missing of it, into the layout of the galaxy_mnist package."""
     if resolution not in FOLDERS:
         raise UsageError(f"--resolution is {resolution}, GalaxyMNIST has {' and '.join(map(str, FOLDERS))} px")
-    from galaxy_train.download import SERVER
-    from galaxy_train.download import download as fetch_all
+    from galaxy_train.data.download import SERVER
+    from galaxy_train.data.download import download as fetch_all
 
     root = data if data is not None else cache_folder()
     fetch_all(root, resolution, lambda line: typer.echo(line, err=True), server=server or SERVER)
@@ -278,7 +301,7 @@ def load_training_data(
     """
     if recipe not in RECIPES:
         raise UsageError(f"no recipe is called {recipe!r}; there are: {', '.join(RECIPES)}")
-    from galaxy_train.data import load_data, read_weights
+    from galaxy_train.data.load import load_data, read_weights
 
     found = load_data(source, size=size, split_seed=split_seed, strict=strict)
     show_unreadable(found.unreadable, remedy=" (--strict refuses them)")

@@ -1,0 +1,1 @@
+"""ONNX graphs: converted from Keras, in canonical form."""

@@ -1,0 +1,1 @@
+"""int8: quantize a graph, and guard what it costs."""

@@ -1,0 +1,103 @@
+"""int8 for either kind of network: which way to quantize it, and how to do it again when a file is verified."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from galaxy_classify.errors import ContractError, DataError
+from galaxy_export.int8.convolutions import (
+    CALIBRATION_IMAGES,
+    PERCENTILE,
+    StaticQuantization,
+    calibrate,
+    has_convolutions,
+    quantize_convolutions,
+)
+from galaxy_export.int8.dense import quantize_dense
+from galaxy_train.data.load import load_data
+
+
+def quantize(
+    proto: onnx.ModelProto, metrics: dict[str, Any], training_data: Path
+) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """Quantize a converted network: dense ones image by image, convolutional ones on a fixed scale.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        Float32 graph.
+    metrics : dict
+        The run's ``metrics.json``, which names its training set by checksum.
+    training_data : pathlib.Path
+        The data set that the run was trained on; only read for a convolutional network.
+
+    Returns
+    -------
+    quantized : onnx.ModelProto
+        The int8 graph.
+    recipe : dict
+        What `quantize_again` needs besides the network.
+
+    Raises
+    ------
+    DataError
+        If the training data are not those of the run, or the network has nothing to quantize.
+    """
+    if not has_convolutions(proto):
+        return quantize_dense(proto), {}
+    pixels = load_training_images(training_data, metrics)
+    recipe = calibrate(proto, pixels)
+    noted = asdict(recipe) | {"calibration_images": min(len(pixels), CALIBRATION_IMAGES), "percentile": PERCENTILE}
+    return quantize_convolutions(proto, recipe), noted
+
+
+def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.ModelProto:
+    """Quantize a converted network as a model file says that it was quantized.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        Float32 graph.
+    recipe : dict
+        What the file's metadata say of int8.
+
+    Raises
+    ------
+    ContractError
+        If they do not say enough.
+    """
+    if not has_convolutions(proto):
+        return quantize_dense(proto)
+    try:
+        ranges = {str(name): (float(low), float(high)) for name, (low, high) in recipe["ranges"].items()}
+        noted = StaticQuantization(int(recipe["float_convolutions"]), ranges)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ContractError("contract: the metadata do not say on which ranges int8 was calibrated") from None
+    return quantize_convolutions(proto, noted)
+
+
+def load_training_images(source: Path, metrics: dict[str, Any]) -> NDArray[np.uint8]:
+    """Load the training images of a run, and no others: test images would flatter the quantized model.
+
+    Raises
+    ------
+    DataError
+        If the data set is another one, or cannot be read.
+    """
+    recorded = metrics["data"]
+    try:
+        train = load_data(source, size=recorded["train"]["shape"][1], split_seed=recorded["split_seed"]).train
+    except DataError as error:
+        raise DataError(f"int8 is calibrated on the run's training set, see --calibration: {error}") from None
+    if train.sha256 != recorded["train"]["sha256"]:
+        raise DataError(
+            f"{source}: {train.file} is not the training set of this run (SHA-256 {train.sha256[:12]}, the run says "
+            f"{recorded['train']['sha256'][:12]}); int8 is calibrated on that, see --calibration"
+        )
+    return train.images

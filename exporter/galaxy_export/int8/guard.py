@@ -1,0 +1,108 @@
+"""The guard on int8: what quantization may cost, and that it does not make images depend on each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from galaxy_classify.errors import QuantizationError
+from galaxy_export.parity import PROBABILITY_TOLERANCE, Answers, batch_sizes, compare, onnx_runner
+from galaxy_train.evaluation.metrics import expected_calibration_error
+
+#: What an int8 model may lose against the float one.
+MIN_AGREEMENT: Final = 0.99
+
+
+MAX_ACCURACY_LOSS: Final = 0.005
+
+
+MAX_CALIBRATION_LOSS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationLoss:
+    """What int8 costs, on labelled images.
+
+    Parameters
+    ----------
+    agreement : float
+        Share of the images whose class is that of the float model.
+    accuracy, float_accuracy : float
+        Of the int8 and of the float model.
+    calibration_error, float_calibration_error : float
+        Expected calibration error (15 bins) of the int8 and of the float model.
+    probability : float
+        Largest absolute difference of a probability.
+    """
+
+    agreement: float
+    accuracy: float
+    float_accuracy: float
+    calibration_error: float
+    float_calibration_error: float
+    probability: float
+
+
+def check_quantization(
+    reference: Answers, proto: onnx.ModelProto, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> QuantizationLoss:
+    """Compare an int8 graph with the float one that it was made from.
+
+    Parameters
+    ----------
+    reference : Answers
+        What the float model says about `pixels`.
+    proto : onnx.ModelProto
+        The int8 graph.
+    pixels : ndarray of uint8, shape (N, height, width, 3)
+        Real or realistic galaxies.
+    labels : ndarray of int64, shape (N,)
+        Their classes.
+
+    Returns
+    -------
+    QuantizationLoss
+        What was lost, within `MIN_AGREEMENT`, `MAX_ACCURACY_LOSS` and `MAX_CALIBRATION_LOSS`.
+
+    Raises
+    ------
+    QuantizationError
+        If too much was lost, or an image's answer depends on the others in its batch.
+    """
+    run = onnx_runner(proto)
+    answers = run(pixels, 1)
+    for size in batch_sizes(len(pixels))[1:]:
+        effect = compare(answers, run(pixels, size), size).probabilities.absolute
+        if effect > PROBABILITY_TOLERANCE:
+            raise QuantizationError(
+                f"int8: an image's answer depends on the others in its batch: at batch size {size} a probability "
+                f"differs by {effect:.3g} from that of the image alone, the limit is {PROBABILITY_TOLERANCE:.3g}"
+            )
+    loss_against_float = compare(reference, answers, 1)
+    loss = QuantizationLoss(
+        agreement=loss_against_float.agreement,
+        accuracy=float((answers.predicted == labels).mean()),
+        float_accuracy=float((reference.predicted == labels).mean()),
+        calibration_error=expected_calibration_error(labels, answers.probabilities),
+        float_calibration_error=expected_calibration_error(labels, reference.probabilities),
+        probability=loss_against_float.probabilities.absolute,
+    )
+    if loss.agreement < MIN_AGREEMENT:
+        raise QuantizationError(
+            f"int8: {loss.agreement:.4%} of the classes agree with the float model, {MIN_AGREEMENT:.0%} must"
+        )
+    if loss.float_accuracy - loss.accuracy > MAX_ACCURACY_LOSS:
+        raise QuantizationError(
+            f"int8: accuracy falls from {loss.float_accuracy:.4f} to {loss.accuracy:.4f}, "
+            f"by more than {MAX_ACCURACY_LOSS}"
+        )
+    if loss.calibration_error - loss.float_calibration_error > MAX_CALIBRATION_LOSS:
+        raise QuantizationError(
+            f"int8: the expected calibration error rises from {loss.float_calibration_error:.4f} to "
+            f"{loss.calibration_error:.4f}, by more than {MAX_CALIBRATION_LOSS}"
+        )
+    return loss

@@ -1,0 +1,94 @@
+"""From a checked graph to a model file: metadata in, proof by the runtime itself, and only then the final name."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from galaxy_classify.errors import ContractError, DataError, ModelError, ProbabilityError
+from galaxy_classify.inference.contract import ModelDescription
+from galaxy_classify.inference.embedded import ModelSource
+from galaxy_classify.inference.model import OnnxModel
+
+
+def training_summary(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return what a model file says of its training, from a run's metrics."""
+    kept = (
+        "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "test",
+        "versions",
+    )  # fmt: skip
+    refit_of = {"refit_of": metrics["refit_of"]} if metrics.get("refit_of") else {}
+    return {key: metrics[key] for key in kept} | refit_of
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of the tools that an export goes through."""
+    packages = ("galaxy-classify", "tf2onnx", "onnx", "onnxruntime", "tensorflow", "keras")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def set_metadata(proto: onnx.ModelProto, description: ModelDescription) -> None:
+    """Write a description into a graph's metadata, in place of what was there."""
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, description.to_metadata())
+    proto.producer_name = "galaxy-export"
+    proto.producer_version = version("galaxy-classify")
+
+
+def write_model(
+    proto: onnx.ModelProto, output: Path, pixels: NDArray[np.uint8], expected: NDArray[np.float32], tolerance: float
+) -> OnnxModel:
+    """Write a model file that the runtime has accepted and run.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        The graph with its metadata.
+    output : pathlib.Path
+        The file; it is replaced if it is there.
+    pixels : ndarray of uint8, shape (N, height, width, 3)
+        Images to run.
+    expected : ndarray of float32, shape (N, classes)
+        Probabilities that the file must give for them.
+    tolerance : float
+        Largest difference of a probability.
+
+    Returns
+    -------
+    OnnxModel
+        The file, as the runtime loads it.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    ContractError
+        If the runtime refuses the file.
+    ProbabilityError
+        If the runtime gets other probabilities from the file.
+    """
+    partial = output.with_name(output.name + ".partial")
+    try:
+        partial.write_bytes(proto.SerializeToString(deterministic=True))
+    except OSError as error:
+        raise DataError(f"{partial}: cannot be written: {error.strerror}") from None
+    try:
+        difference = float(np.abs(OnnxModel(ModelSource(partial)).run(pixels) - expected).max())
+        if not difference <= tolerance:
+            raise ProbabilityError(
+                f"parity: in the runtime a probability differs by {difference:.3g}, "
+                f"beyond the tolerance {tolerance:.3g}"
+            )
+        os.replace(partial, output)
+    except ModelError as error:
+        raise ContractError(str(error)) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return OnnxModel(ModelSource(output))

@@ -1,0 +1,118 @@
+"""What the command says about itself, its models, and results that it has left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from galaxy_classify.errors import ModelError
+from galaxy_classify.extras import require_extra
+from galaxy_classify.inference.embedded import embedded_models, find_model
+from galaxy_classify.version import __version__
+
+
+def show_version(model: str | None) -> None:
+    """Print the package's version, the model's name and the SHA-256 of its file."""
+    source = find_model(model)
+    name, sha256 = source.name, source.sha256
+    if name is None or sha256 is None:
+        from galaxy_classify.inference.model import OnnxModel  # a file of the user's must be read to be named
+
+        loaded = OnnxModel(source)
+        name, sha256 = loaded.description.name, loaded.sha256
+    typer.echo(f"galaxy-classify {__version__}")
+    typer.echo(f"model {name}")
+    typer.echo(f"sha256 {sha256}")
+
+
+def show_models() -> None:
+    """Print a line about each embedded model: classes, size, training set and test figures; the default comes first."""
+    from galaxy_classify.inference.model import OnnxModel
+
+    rows = [("model", "version", "MB", "input", "trained on", "test accuracy", "macro recall", "classes")]
+    for source in embedded_models().values():
+        loaded = OnnxModel(source)
+        about = loaded.description
+        height, width = loaded.input_size
+        rows.append(
+            (
+                about.name,
+                about.version,
+                f"{source.path.stat().st_size / 1e6:.2f}",
+                f"{height} x {width}",
+                _images(about.training),
+                _figure(about.training, "accuracy"),
+                _figure(about.training, "macro_recall"),
+                ", ".join(about.classes),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show_card(model: str | None) -> None:
+    """Print the model card that a model file carries.
+
+    Raises
+    ------
+    ModelError
+        If it carries none.
+    """
+    from galaxy_classify.inference.model import OnnxModel
+
+    loaded = OnnxModel(find_model(model))
+    if not loaded.description.card:
+        raise ModelError(f"{loaded.source.path}: carries no model card; export it again with galaxy-export convert")
+    typer.echo(loaded.description.card, nl=False)
+
+
+def show_self_test(model: str | None) -> int:
+    """Print what of the model's golden images still holds on this machine, and return the exit code."""
+    from galaxy_classify.cli.self_test import run_self_test
+    from galaxy_classify.inference.model import OnnxModel
+
+    loaded = OnnxModel(find_model(model))
+    result = run_self_test(loaded)
+    exact = result.images - len(result.changed_pixels)
+    typer.echo(f"model {loaded.identity}")
+    typer.echo(f"preprocessing: the pixels of {exact} of {result.images} golden images are exact")
+    for name in result.changed_pixels:
+        typer.echo(f"preprocessing: {name} has other pixels, or none")
+    difference = f"{result.largest_difference:.1e} (limit {result.tolerance:.0e})"
+    typer.echo(f"inference: the largest difference of a probability is {difference}")
+    if result.preprocessing_holds and result.inference_holds:
+        typer.echo("self-test passed")
+        return 0
+    typer.echo("self-test failed: do not trust results of this installation")
+    return ModelError.exit_code
+
+
+def show_shards(folder: str) -> int:
+    """Print whether the shards in a folder are one whole result, and return the exit code."""
+    require_extra("parquet", ("pyarrow",))
+    from galaxy_classify.runs.shard_check import check_shards
+
+    result = check_shards(folder)
+    typer.echo(f"{result.shards:,} of {result.count:,} shards, {result.rows:,} rows, {result.failed:,} of them failed")
+    for fault in result.faults:
+        typer.echo(fault)
+    typer.echo("not whole: do not use it yet" if result.faults else "whole")
+    return 1 if result.faults else 0
+
+
+def _images(training: dict[str, Any]) -> str:
+    """Say how many images of which file a model was trained on, if its metadata know."""
+    try:
+        train = training["data"]["train"]
+        return f"{train['shape'][0]:,} of {train['file']}"
+    except (KeyError, TypeError, IndexError, ValueError):
+        return "-"
+
+
+def _figure(training: dict[str, Any], name: str) -> str:
+    try:
+        return f"{training['test'][name]:.1%}"
+    except (KeyError, TypeError, ValueError):
+        return "-"

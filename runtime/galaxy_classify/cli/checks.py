@@ -1,0 +1,131 @@
+"""Check that the command's options go together."""
+
+from __future__ import annotations
+
+import os
+
+from galaxy_classify.cli.options import Options
+from galaxy_classify.dask.cluster import LOCAL
+from galaxy_classify.errors import UsageError
+from galaxy_classify.inputs.names import is_parquet_name
+from galaxy_classify.inputs.remote import is_remote
+from galaxy_classify.results.formats import SUFFIXES, OutputFormat, choose_format
+from galaxy_classify.runs.shard_folder import is_shard_folder
+from galaxy_classify.runs.shards import parse_shards
+
+
+def check_options(options: Options) -> None:
+    """Check that the options go together, before anything is loaded or overwritten.
+
+    Parameters
+    ----------
+    options : Options
+        What the command was asked to do.
+
+    Raises
+    ------
+    UsageError
+        If not; the message says what to do instead.
+    """
+    for name in ("top_k", "threads", "batch_size", "max_pixels", "partition_size"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
+    if not 0.0 <= options.threshold <= 1.0:
+        raise UsageError(f"--threshold is {options.threshold}, it must be between 0 and 1")
+    if not options.inputs and options.from_file is None and options.catalog is None:
+        raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
+    if options.catalog is not None and (
+        options.from_file is not None
+        or len(options.inputs) > 1
+        or not all(os.path.isdir(name) or is_remote(name) for name in options.inputs)
+    ):
+        raise UsageError("--catalog lists the inputs: beside it, at most a folder that its paths start from is named")
+    if options.catalog is None and options.id_column is not None:
+        raise UsageError("--id-column names a column of a --catalog")
+    if options.image_column is not None:
+        _check_image_column(options)
+    if options.from_file is not None and not os.path.isfile(options.from_file):
+        raise UsageError(f"{options.from_file}: no such file; --from-file names a list of paths, one a line")
+    table = options.output_format is OutputFormat.TABLE
+    if options.resume and (options.force or options.output is None or table):
+        raise UsageError("--resume continues a result file, but no table: it needs --output, and goes without --force")
+    if options.link and options.sort_into is None:
+        raise UsageError("--link says how --sort-into sorts: name a folder with that")
+    if options.sort_into is not None:
+        for folder in filter(os.path.isdir, options.inputs):
+            if _is_below(options.sort_into, folder):
+                raise UsageError(f"{options.sort_into}: lies in {folder}, whose images it is to sort; choose another")
+    if options.report is not None:
+        _check_report(options.report, replace=options.resume or options.force)
+    if options.shard is not None:
+        _check_shard(options)
+    if options.watch:
+        _check_watch(options)
+    if options.dask is not None:
+        from galaxy_classify.cli.checks import check_dask_options  # brings along what few runs need
+
+        check_dask_options(options)
+
+
+def _check_image_column(options: Options) -> None:
+    if options.catalog is not None and options.inputs:
+        raise UsageError("--image-column says that the images are in the --catalog: no folder is named beside it")
+    listed = options.from_file is not None or "-" in options.inputs
+    if options.catalog is None and not listed and not any(map(is_parquet_name, options.inputs)):
+        raise UsageError("--image-column names a column of a Parquet file: name one as INPUT or --catalog")
+
+
+def _check_shard(options: Options) -> None:
+    shards = parse_shards(str(options.shard))
+    in_folder = is_shard_folder(options.output, shards)
+    if in_folder and options.output_format not in (None, OutputFormat.PARQUET):
+        raise UsageError(f"{options.output}: the shards in a folder are Parquet files; --format names another one")
+    if len(shards) > 1 and options.labels is not None:
+        raise UsageError("--labels says how well the rows of one file agree with them: it goes with one shard only")
+
+
+def _check_watch(options: Options) -> None:
+    if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
+        raise UsageError("--watch watches local folders: name nothing else")
+    if options.shard is not None:
+        raise UsageError("--watch sees files as they come: it cannot share them among shards")
+    if options.fits_pattern is not None:
+        raise UsageError("--watch looks at each file alone: it cannot wait for those of all bands (--fits-pattern)")
+    if options.output is not None and choose_format(options.output_format, options.output, terminal=False) not in (
+        OutputFormat.CSV,
+        OutputFormat.JSONL,
+    ):
+        raise UsageError("--watch adds rows to a file as they come: that must be CSV or JSON Lines")
+
+
+def _check_report(page: str, *, replace: bool) -> None:
+    """Check that the page can be written, before hours go by."""
+    if not os.path.isdir(os.path.dirname(page) or os.curdir):
+        raise UsageError(f"{page}: cannot be written: its folder is not there")
+    if os.path.isfile(page) and not replace:
+        raise UsageError(f"{page}: exists already; --force replaces it, or choose another --report")
+
+
+def _is_below(path: str, folder: str) -> bool:
+    path, folder = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([path, folder]) == folder
+
+
+def check_dask_options(options: Options) -> None:
+    """Check that the other options go together with ``--dask``.
+
+    Raises
+    ------
+    UsageError
+        If not.
+    """
+    formats = (None, OutputFormat.PARQUET)
+    suffix = os.path.splitext(options.output or "")[1].lower()
+    if options.output is None or options.output_format not in formats or SUFFIXES.get(suffix) not in formats:
+        raise UsageError("--dask writes a folder of Parquet files: name it with --output")
+    for name in ("watch", "report", "sort_into", "shard", "image_column"):
+        if getattr(options, name):
+            raise UsageError(f"--{name.replace('_', '-')} does not go with --dask")
+    if options.threads is not None and options.dask != LOCAL:
+        raise UsageError(f"--threads goes with --dask {LOCAL}: how much a cluster does at once, its workers say")

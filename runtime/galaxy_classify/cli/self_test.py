@@ -1,0 +1,104 @@
+"""The self-test: classify a model's golden images on this machine and compare."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from galaxy_classify.errors import ImageError, ModelError
+from galaxy_classify.images.decode import decode_model_input
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.golden import (
+    FAST_RESIZE_TOLERANCE,
+    LARGEST_TOLERANCE,
+    PROBABILITY_TOLERANCE,
+    GoldenImage,
+    golden_file,
+    pixels_sha256,
+)
+from galaxy_classify.inference.model import OnnxModel
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """The outcome of a self-test.
+
+    Parameters
+    ----------
+    images : int
+        How many golden images there are.
+    changed_pixels : tuple of str
+        Those whose pixels are not exactly what they were, or after the fast resize not within a level: decoding, crop
+        or resize have changed.
+    largest_difference : float
+        Largest difference of a probability, on the pixels of this machine.
+    tolerance : float
+        Difference that was measured to be harmless for this model when it was exported.
+    """
+
+    images: int
+    changed_pixels: tuple[str, ...]
+    largest_difference: float
+    tolerance: float
+
+    @property
+    def preprocessing_holds(self) -> bool:
+        """Whether all pixels are exactly what they were."""
+        return not self.changed_pixels
+
+    @property
+    def inference_holds(self) -> bool:
+        """Whether all probabilities are what they were, within the tolerance."""
+        return self.largest_difference <= self.tolerance
+
+
+def run_self_test(model: OnnxModel) -> SelfTest:
+    """Send a model's golden images through the whole path on this machine.
+
+    Parameters
+    ----------
+    model : OnnxModel
+        The model, with its golden images beside its file.
+
+    Returns
+    -------
+    SelfTest
+        What still holds.
+
+    Raises
+    ------
+    ModelError
+        If there are no golden images, they are damaged, or they belong to another model.
+    """
+    file = golden_file(model.source.path)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        golden = [GoldenImage.from_json(entry) for entry in content["images"]]
+        model_sha256 = content["model_sha256"]
+        tolerance = min(float(content.get("probability_tolerance", PROBABILITY_TOLERANCE)), LARGEST_TOLERANCE)
+    except FileNotFoundError:
+        raise ModelError(f"{file}: missing; a self-test needs the golden images of the model") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: cannot be used: {error!r}") from None
+    if model_sha256 != model.sha256 or not golden:
+        raise ModelError(f"{file}: belongs to another model, with the SHA-256 {model_sha256}")
+    exact = Resizer(model.input_size, model.description.preprocessing)
+    fast = Resizer(model.input_size, model.description.preprocessing, fast=True)
+    changed = []
+    largest = 0.0
+    for image in golden:
+        try:
+            pixels = decode_model_input(io.BytesIO(image.content), exact).pixels
+            quick = decode_model_input(io.BytesIO(image.content), fast).pixels
+        except ImageError:
+            changed.append(image.name)
+            continue
+        off = np.abs(pixels.astype(np.int16) - quick).max()
+        if pixels_sha256(pixels) != image.pixels_sha256 or off > FAST_RESIZE_TOLERANCE:
+            changed.append(image.name)
+        difference = np.abs(model.run(pixels[np.newaxis])[0] - np.array(image.probabilities, np.float32)).max()
+        largest = max(largest, float(np.nan_to_num(difference, nan=np.inf)))
+    return SelfTest(len(golden), tuple(changed), largest, tolerance)

@@ -1,0 +1,6 @@
+"""Classify the rows of Dask data frames, on whatever cluster their partitions are computed."""
+
+from galaxy_classify.dask.frame import classify
+from galaxy_classify.dask.parquet_folder import read_parquet
+
+__all__ = ["classify", "read_parquet"]

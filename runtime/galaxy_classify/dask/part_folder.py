@@ -1,0 +1,200 @@
+"""A result in parts: a folder of Parquet files, one for each partition of the inputs, and what they were made with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from galaxy_classify.errors import UsageError
+from galaxy_classify.inputs.source import Source
+from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.provenance import EVALUATION, differences, read_sidecar, write_sidecar
+from galaxy_classify.results.safe_writing import only_writer, write_errors
+from galaxy_classify.tables.columns import PROVENANCE, Column, Row
+from galaxy_classify.tables.write import write_typed
+
+#: Readers of Parquet folders pass over names that begin with an underscore.
+SIDECAR: Final = "_galaxy_classify.json"
+
+
+_UNFINISHED: Final = "_unfinished.parquet"
+
+
+_PART: Final = re.compile(r"part-([0-9]{6,})\.parquet")
+
+
+#: What the sidecar says besides what the parts were made with.
+_TOTALS: Final = ("partitions", "inputs", EVALUATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a result.
+
+    Parameters
+    ----------
+    about : dict
+        What it was made with, and from which inputs.
+    rows : list of dict
+        Column name to value.
+    """
+
+    about: dict[str, Any]
+    rows: list[Row]
+
+
+def about_part(number: int, provenance: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
+    """Return what a part says of itself.
+
+    Parameters
+    ----------
+    number : int
+        Which one.
+    provenance : dict
+        What it is made with.
+    sources : iterable of Source
+        The inputs that it is made from, in order; of these, their SHA-256 is kept.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(json.dumps([source.path, *source.carried]).encode() + b"\n")
+    return provenance | {"partition": {"number": number, "inputs_sha256": digest.hexdigest()}}
+
+
+@dataclass(frozen=True, slots=True)
+class PartFolder:
+    """A folder of parts, each of which is whole or not there.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+    """
+
+    path: str
+
+    @property
+    def sidecar(self) -> str:
+        """Name of the file that says what all parts were made with, and once they are complete how many there are."""
+        return os.path.join(self.path, SIDECAR)
+
+    def part(self, number: int) -> str:
+        """Return the name of a part."""
+        return os.path.join(self.path, f"part-{number:06}.parquet")
+
+    def refuse_to_overwrite(self) -> None:
+        """Check that the folder holds no result yet, not even an unfinished one.
+
+        Raises
+        ------
+        UsageError
+            If it does, or is no folder; the message names the options that help.
+        """
+        if os.path.lexists(self.path) and not os.path.isdir(self.path):
+            raise UsageError(f"{self.path}: is a file; --dask writes a folder of Parquet files")
+        if os.path.exists(self.sidecar) or self._numbers():
+            raise UsageError(
+                f"{self.path}: holds a result already; --resume completes it, --force replaces it, or choose another "
+                "--output"
+            )
+
+    @contextmanager
+    def open(self, provenance: dict[str, Any], *, resume: bool) -> Iterator[None]:
+        """Keep the folder to this run, and prepare it.
+
+        Parameters
+        ----------
+        provenance : dict
+            What all parts are made with.
+        resume : bool
+            Whether parts of an earlier run may stay.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be written, another run is writing it, or the earlier run had another model or other options.
+        GalaxyClassifyError
+            If a write fails later.
+        """
+        with write_errors(self.path):
+            with suppress(FileExistsError):
+                os.mkdir(self.path)
+            with only_writer(self.sidecar):
+                if resume:
+                    self._check(provenance)
+                else:
+                    self._remove_parts(from_number=0)
+                self._write_sidecar(provenance)
+                yield
+
+    def read(self, number: int) -> Part | None:
+        """Read a part of an earlier run; return None if it is not there or damaged."""
+        import pyarrow.parquet
+
+        try:
+            with pyarrow.parquet.ParquetFile(self.part(number)) as file:
+                table = file.read()
+            return Part(json.loads(table.schema.metadata[PROVENANCE.encode()]), table.to_pylist())
+        except (OSError, ValueError, TypeError, KeyError):  # PyArrow's errors are children of these
+            return None
+
+    def write(self, number: int, part: Part, columns: Sequence[Column]) -> None:
+        """Write a part; it appears under its name when it is whole.
+
+        Parameters
+        ----------
+        number : int
+            Which one.
+        part : Part
+            What it holds.
+        columns : sequence of Column
+            Its columns, in order.
+        """
+        unfinished = os.path.join(self.path, _UNFINISHED)
+        write_typed(part.rows, unfinished, OutputFormat.PARQUET, columns, part.about)
+        os.replace(unfinished, self.part(number))
+
+    def complete(
+        self, provenance: dict[str, Any], *, partitions: int, inputs: int, evaluation: dict[str, Any] | None
+    ) -> None:
+        """Say that all parts are there, and remove those of an earlier run that had more inputs."""
+        self._remove_parts(from_number=partitions)
+        totals = {"partitions": partitions, "inputs": inputs}
+        self._write_sidecar(provenance | totals | ({} if evaluation is None else {EVALUATION: evaluation}))
+
+    def _check(self, provenance: dict[str, Any]) -> None:
+        before = read_sidecar(self.sidecar)
+        if before is None:
+            if not os.path.exists(self.sidecar) and not self._numbers():
+                return
+            raise UsageError(
+                f"{self.sidecar}: missing or damaged, so it is not known what the parts were made with; "
+                "--force starts anew"
+            )
+        made_with = {name: value for name, value in before.items() if name not in _TOTALS}
+        if found := list(differences(made_with, provenance)):
+            raise UsageError(f"{self.path}: cannot be continued: {'; '.join(found)}; --force starts anew")
+
+    def _numbers(self) -> list[int]:
+        """Return the numbers of all parts that are there."""
+        try:
+            names = os.listdir(self.path)
+        except FileNotFoundError:
+            return []
+        return [int(match[1]) for match in map(_PART.fullmatch, names) if match]
+
+    def _remove_parts(self, *, from_number: int) -> None:
+        for number in self._numbers():
+            if number >= from_number:
+                os.remove(self.part(number))
+
+    def _write_sidecar(self, content: dict[str, Any]) -> None:
+        unfinished = self.sidecar + ".partial"
+        write_sidecar(unfinished, content)
+        os.replace(unfinished, self.sidecar)

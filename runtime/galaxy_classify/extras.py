@@ -1,0 +1,61 @@
+"""Optional dependencies: check that they are installed, and import them when they are needed."""
+
+from __future__ import annotations
+
+import threading
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from galaxy_classify.errors import ImageError, MissingExtraError
+
+# Two threads that begin to import a package with circular imports may each see the other's half.
+_IMPORTING: Final = threading.Lock()
+
+
+def astropy_module(name: str) -> Any:
+    """Import a module of astropy's.
+
+    Parameters
+    ----------
+    name : str
+        Below ``astropy``, for example ``io.fits``.
+
+    Returns
+    -------
+    module
+        The module.
+
+    Raises
+    ------
+    ImageError
+        If astropy is not installed, or does not fit the other packages.
+    """
+    with _IMPORTING:
+        try:
+            return import_module(f"astropy.{name}")
+        except ImportError:
+            raise ImageError("FITS needs astropy: pip install 'galaxy-classify[fits]'") from None
+        except Exception as error:
+            # An old astropy beside a new NumPy raises AttributeError. The image is not to blame.
+            raise ImageError(f"astropy cannot be loaded: {error}") from None
+
+
+def require_extra(extra: str, modules: tuple[str, ...]) -> None:
+    """Check that an extra's modules are installed, without importing them.
+
+    Parameters
+    ----------
+    extra : str
+        Name of the extra.
+    modules : tuple of str
+        Top-level modules that it brings.
+
+    Raises
+    ------
+    MissingExtraError
+        If one is missing; the message names the command that installs it.
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(f"{', '.join(missing)} not installed: run  pip install 'galaxy-classify[{extra}]'")

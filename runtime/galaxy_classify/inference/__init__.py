@@ -1,0 +1,1 @@
+"""The ONNX model: its contract, and running it."""

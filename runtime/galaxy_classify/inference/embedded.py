@@ -1,0 +1,86 @@
+"""The models that come with the package, listed with their SHA-256 in a manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from galaxy_classify.errors import ModelError
+from galaxy_classify.text import did_you_mean
+
+MODELS_FOLDER: Final = Path(__file__).parents[1] / "models"
+
+
+MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model comes from, before it is loaded.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The ONNX file.
+    name : str or None
+        Name in the manifest; None for a file of the user's.
+    sha256 : str or None
+        Checksum that the manifest promises; None for a file of the user's.
+    """
+
+    path: Path
+    name: str | None = None
+    sha256: str | None = None
+
+
+def embedded_models(folder: Path = MODELS_FOLDER) -> dict[str, ModelSource]:
+    """Return the embedded models by name, the default first.
+
+    Raises
+    ------
+    ModelError
+        If the installation has no readable manifest.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        default = manifest["default"]
+        names = [default, *(name for name in manifest["models"] if name != default)]
+        return {
+            name: ModelSource(folder / entry["file"], name, entry["sha256"])
+            for name, entry in ((name, manifest["models"][name]) for name in names)
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder / MANIFEST}: cannot be used ({error!r}); install galaxy-classify again") from None
+
+
+def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
+    """Find a model by name or file.
+
+    Parameters
+    ----------
+    model : str or path-like, optional
+        Name of an embedded model, or an ONNX file; by default the default embedded model.
+
+    Returns
+    -------
+    ModelSource
+        Where it is; nothing has been read of it yet.
+
+    Raises
+    ------
+    ModelError
+        If there is neither an embedded model nor a file of that name.
+    """
+    models = embedded_models()
+    if model is None:
+        return next(iter(models.values()))
+    if isinstance(model, str) and model in models:
+        return models[model]
+    path = Path(model)
+    if not path.is_file():
+        hint = did_you_mean(str(path), models)
+        raise ModelError(f"{path}: neither an ONNX file nor an embedded model; {hint}embedded: {', '.join(models)}")
+    return ModelSource(path)

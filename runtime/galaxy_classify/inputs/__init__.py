@@ -1,0 +1,1 @@
+"""What is to be classified: find it, list it, open it."""

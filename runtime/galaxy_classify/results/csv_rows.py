@@ -1,0 +1,78 @@
+"""CSV rows: write them, and read them back to resume."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.results.formats import RecordStream
+from galaxy_classify.results.layout import DoneRow, RowLayout
+
+
+def read_csv_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
+    """Yield the whole rows of a CSV file whose header was read; one that was cut off ends them."""
+    taken: list[str] = []
+
+    def tapped() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            yield line
+
+    names = layout.names
+    for row in csv.reader(tapped()):
+        text = "".join(taken)
+        taken.clear()
+        # Within a quoted name a row can be cut off right behind a line break: then it has too few columns.
+        if len(row) != len(names) or not text.endswith("\n"):
+            return
+        yield DoneRow(*layout.parse(dict(zip(names, row, strict=True))), text)
+
+
+class CsvWriter:
+    """Comma-separated values with a header; what an error lacks is empty.
+
+    Parameters
+    ----------
+    stream : text file
+        Where the rows go.
+    layout : RowLayout
+        The columns.
+    """
+
+    def __init__(self, stream: RecordStream, layout: RowLayout) -> None:
+        self._stream = stream
+        self._layout = layout
+        self._own = frozenset(column.name for column in layout.own_columns)
+
+    def start(self) -> None:
+        """Write the header."""
+        self._stream.write(csv_line(self._layout.names))
+
+    def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
+        """Write one row, probabilities with six decimals, what a catalogue has said with all that it has."""
+        row = self._layout.row(prediction, carried)
+        own = self._own
+        self._stream.write(
+            csv_line([f"{v:.6f}" if name in own and isinstance(v, float) else v for name, v in row.items()])
+        )
+
+    def finish(self) -> None:
+        """Do nothing: a CSV file ends with its last row."""
+
+
+def csv_line(values: Sequence[object]) -> str:
+    r"""Return one line of CSV.
+
+    The module csv quotes a carriage return in a field only if the line's own end has one, and readers
+    would then break the row there; so the line is made with that end, which is exchanged.
+
+    Examples
+    --------
+    >>> csv_line(["a\rb", 1, None])
+    '"a\rb",1,\n'
+    """
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(values)
+    return line.getvalue().removesuffix("\r\n") + "\n"

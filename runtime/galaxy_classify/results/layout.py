@@ -1,0 +1,159 @@
+"""The columns of a result: what the classifier says of an input, and what a catalogue said of it before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from galaxy_classify.prediction import Prediction, Status
+from galaxy_classify.tables.columns import Column
+
+
+@dataclass(frozen=True, slots=True)
+class DoneRow:
+    """A row that is in a result file.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What it says, with probabilities as they were rounded for the file.
+    carried : tuple
+        Values of the catalogue's columns.
+    text : str
+        The row as it stands in the file, bytes that are not UTF-8 as surrogate escapes.
+    """
+
+    prediction: Prediction
+    carried: tuple[object, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """Names and order of the columns of every output format, and the way to and from them.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Class names in the model's order.
+    top : int, optional
+        How many of the most probable classes are named; those from the second on have columns of their own.
+    carried : sequence of Column, optional
+        Columns of a catalogue that are carried through.
+    first : str, optional
+        The one of these that comes first, before the path; the others come last.
+
+    Examples
+    --------
+    >>> RowLayout(["round", "spiral"]).names
+    ['path', 'status', 'label', 'confidence', 'prob_round', 'prob_spiral', 'message', 'model']
+    >>> RowLayout(["round"], carried=[Column("z"), Column("id")], first="id").names
+    ['id', 'path', 'status', 'label', 'confidence', 'prob_round', 'message', 'model', 'z']
+    """
+
+    classes: Sequence[str]
+    top: int = 1
+    carried: Sequence[Column] = ()
+    first: str | None = None
+
+    @property
+    def own_columns(self) -> list[Column]:
+        """The columns that do not come from a catalogue."""
+        of_class = "src.morph.type"
+        return [
+            Column("path", ucd="meta.id;meta.file", description="the input"),
+            Column("status", ucd="meta.code.status", description="ok, uncertain (below the threshold) or error"),
+            Column("label", ucd=of_class, description="most probable class"),
+            Column("confidence", "float", ucd="stat.probability", description="probability of the label"),
+            *(
+                column
+                for rank in range(2, self.top + 1)
+                for column in (
+                    Column(f"label_{rank}", ucd=of_class, description=f"class number {rank} by probability"),
+                    Column(f"confidence_{rank}", "float", ucd="stat.probability", description="its probability"),
+                )
+            ),
+            *(
+                Column(
+                    f"prob_{name}", "float", ucd=f"stat.probability;{of_class}", description=f"probability of {name}"
+                )
+                for name in self.classes
+            ),
+            Column("message", ucd="meta.note", description="why there is no class, or what else should be known"),
+            Column("model", ucd="meta.id;meta.software", description="name @ first 12 characters of the SHA-256"),
+        ]
+
+    @property
+    def columns(self) -> list[Column]:
+        """All columns, in order."""
+        first = [column for column in self.carried if column.name == self.first]
+        return [*first, *self.own_columns, *(column for column in self.carried if column.name != self.first)]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all columns, in order."""
+        return [column.name for column in self.columns]
+
+    def row(self, prediction: Prediction, carried: Sequence[object] = ()) -> dict[str, Any]:
+        """Return one row: column name to value, in order; what an error lacks is None.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            What the classifier says.
+        carried : sequence
+            Values of the columns in `carried`, in their order.
+        """
+        runners_up: dict[str, str | float | None] = {}
+        if self.top > 1:
+            likely = prediction.ranked()
+            for rank in range(2, self.top + 1):
+                label, probability = likely[rank - 1] if likely else (None, None)
+                runners_up |= {f"label_{rank}": label, f"confidence_{rank}": probability}
+        own = {
+            "path": prediction.path,
+            "status": prediction.status,
+            "label": prediction.label,
+            "confidence": prediction.confidence,
+            **runners_up,
+            **{f"prob_{name}": prediction.probabilities.get(name) for name in self.classes},
+            "message": prediction.message,
+            "model": prediction.model,
+        }
+        others = {column.name: value for column, value in zip(self.carried, carried, strict=True)}
+        if self.first is None:
+            return own | others
+        return {self.first: others.pop(self.first)} | own | others
+
+    def parse(self, row: Mapping[str, Any]) -> tuple[Prediction, tuple[object, ...]]:
+        """Return the prediction and the carried values of a row that `row` has made, or its text in CSV.
+
+        Parameters
+        ----------
+        row : mapping
+            Column name to value, or to text; empty text stands for nothing.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If it is no such row.
+        """
+        label = row["label"] or None
+        probabilities = {name: float(row[f"prob_{name}"]) for name in self.classes} if label else {}
+        prediction = Prediction(
+            path=row["path"],
+            status=_status(row["status"]),
+            model=row["model"],
+            label=label,
+            confidence=float(row["confidence"]) if label else None,
+            probabilities=probabilities,
+            message=row["message"] or "",
+        )
+        return prediction, tuple(row[column.name] for column in self.carried)
+
+
+def _status(text: str) -> Status:
+    if text == "ok":
+        return "ok"
+    return "uncertain" if text == "uncertain" else "error"

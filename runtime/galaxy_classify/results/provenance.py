@@ -1,0 +1,114 @@
+"""What a result was made with, and the sidecar file that records it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from galaxy_classify.inference.contract import CONTRACT_VERSION
+from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.safe_writing import RecordFile
+from galaxy_classify.version import __version__
+
+if TYPE_CHECKING:
+    from galaxy_classify.classifier import GalaxyClassifier
+
+
+#: Under this name a sidecar says how well the rows agree with labels, besides what they were made with.
+EVALUATION: Final = "evaluation"
+
+
+def write_sidecar(path: str, content: dict[str, Any]) -> None:
+    """Write a sidecar.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    content : dict
+        Ready for JSON.
+    """
+    with RecordFile(path) as file:
+        file.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def read_sidecar(path: str) -> dict[str, Any] | None:
+    """Return what a sidecar says, or None if it is missing or damaged."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield what two nested descriptions disagree on, in words.
+
+    Examples
+    --------
+    >>> list(differences({"options": {"threshold": 0.6}}, {"options": {"threshold": 0.7}}))
+    ['options threshold was 0.6, now it is 0.7']
+    """
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from differences(old, new, f"{prefix}{key} ")
+        elif old != new:
+            yield f"{prefix}{key} was {old}, now it is {new}"
+
+
+def provenance(
+    classifier: GalaxyClassifier,
+    layout: RowLayout,
+    *,
+    threshold: float,
+    shard: str | None = None,
+    image_column: str | None = None,
+) -> dict[str, Any]:
+    """Describe everything that the rows of a result depend on besides their inputs.
+
+    Parameters
+    ----------
+    classifier : GalaxyClassifier
+        With its model and options.
+    layout : RowLayout
+        The columns of the result.
+    threshold : float
+        Confidence below which a row is called uncertain.
+    shard : str, optional
+        Which part of the inputs the rows are of, as in ``3/100``.
+    image_column : str, optional
+        Column of Parquet files in which the images were looked for.
+
+    Returns
+    -------
+    dict
+        Package and its version, the exact model, preprocessing and options, ready for JSON.
+    """
+    model, fits = classifier.model, classifier.fits
+    description = model.description
+    return {
+        "package": "galaxy-classify",
+        "package_version": __version__,
+        "model": {
+            "name": description.name,
+            "version": description.version,
+            "sha256": model.sha256,
+            "contract": CONTRACT_VERSION,
+        },
+        "preprocessing": asdict(classifier.preprocessing) | {"size": list(model.input_size)},
+        "options": {
+            "threshold": threshold,
+            "top_k": layout.top,
+            "shard": shard,
+            "catalog_columns": [column.name for column in layout.carried],
+            "image_column": image_column,
+            "max_pixels": classifier.max_pixels,
+            "exact": classifier.exact,
+            "provider": model.provider,
+            "fits": asdict(fits) | {"bands": None if fits.bands is None else list(fits.bands)},
+        },
+    }

@@ -1,0 +1,145 @@
+"""Sort images into a folder for each class."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.images.formats import suffix_of
+from galaxy_classify.inputs.names import is_image_name
+from galaxy_classify.inputs.source import Content, Source
+from galaxy_classify.prediction import Prediction
+
+T = TypeVar("T")
+
+
+#: How many failures are told one by one.
+NAMED: Final = 5
+
+
+class Sorter:
+    """Copy or link each classified image to ``FOLDER/CLASS/PLACE``; nothing is ever overwritten.
+
+    An image in a container or an object store becomes a file of its own; if its name has no suffix there, it
+    gets that of its format.
+
+    Parameters
+    ----------
+    folder : str
+        Where the class folders are made.
+    link : bool
+        Whether to make symbolic links instead of copies.
+    files : callable, optional
+        Gives the files of an input; by default there is one, that of its path.
+
+    Attributes
+    ----------
+    done : int
+        Files that were copied or linked.
+    there : int
+        Files that were there before, with the same content.
+    failed : int
+        Files that could not be copied or linked.
+    reasons : list of str
+        The first few of these, in words.
+    """
+
+    def __init__(self, folder: str, *, link: bool, files: Callable[[str], list[str]] = lambda path: [path]) -> None:
+        self._folder = folder
+        self._link = link
+        self._files = files
+        self.done = 0
+        self.there = 0
+        self.failed = 0
+        self.reasons: list[str] = []
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
+
+    def see(self, source: Source, prediction: Prediction) -> None:
+        """Sort one input; one that could not be classified stays where it is."""
+        if prediction.label is None:
+            return
+        place = os.path.join(self._folder, prediction.label, os.path.dirname(source.place))
+        if source.content is not None:
+            target = os.path.join(place, os.path.basename(source.place))
+            self._try(self._put_content, source.content, target)
+            return
+        for file in self._files(source.path):
+            self._try(self._put_file, file, os.path.join(place, os.path.basename(file)))
+
+    def _try(self, put: Callable[[T, str], None], image: T, target: str) -> None:
+        try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            put(image, target)
+        except OSError as error:
+            self._fail(f"{target}: {error.strerror or error}")
+        except ImageError as error:
+            self._fail(f"{target}: {error}")
+
+    def _put_file(self, file: str, target: str) -> None:
+        if os.path.lexists(target):
+            self._leave(target, same=_same(file, target))
+            return
+        if self._link:
+            os.symlink(os.path.abspath(file), target)
+        else:
+            _copy(lambda partial: shutil.copy2(file, partial), target)
+        self.done += 1
+
+    def _put_content(self, read: Content, target: str) -> None:
+        if self._link:
+            raise ImageError("is no local file by itself, to which a link could lead")
+        content = read()
+        if not is_image_name(target):
+            target += suffix_of(content)
+        if os.path.lexists(target):
+            self._leave(target, same=os.path.isfile(target) and Path(target).read_bytes() == content)
+            return
+        _copy(lambda partial: Path(partial).write_bytes(content), target)
+        self.done += 1
+
+    def _leave(self, target: str, *, same: bool) -> None:
+        if same:
+            self.there += 1
+        else:
+            self._fail(f"{target}: another file of that name is there")
+
+    def _fail(self, reason: str) -> None:
+        self.failed += 1
+        if len(self.reasons) < NAMED:
+            self.reasons.append(reason)
+
+    def sentence(self) -> str:
+        """Say in one line what was done."""
+        how = "linked" if self._link else "copied"
+        there = f", {self.there:,} were there already" if self.there else ""
+        failed = f", {self.failed:,} could not be: {'; '.join(self.reasons)}" if self.failed else ""
+        return f"sorted: {self.done:,} {how} to {self._folder}{there}{failed}"
+
+
+def _same(file: str, target: str) -> bool:
+    return os.path.isfile(target) and (os.path.samefile(file, target) or filecmp.cmp(file, target, shallow=False))
+
+
+def _copy(write: Callable[[str], object], target: str) -> None:
+    """Write a file so that a killed process leaves no half one under the final name."""
+    partial = f"{target}.partial"
+    try:
+        write(partial)
+        try:
+            os.link(partial, target)  # unlike a rename it refuses to replace what came meanwhile
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            os.rename(partial, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(partial)

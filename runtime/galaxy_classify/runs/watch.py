@@ -1,0 +1,286 @@
+"""Keep running on folders, and classify each file once it is complete."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any, Final
+
+from galaxy_classify.inputs.discovery import Discovery
+from galaxy_classify.inputs.names import is_image_name
+from galaxy_classify.inputs.source import Source
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.results.formats import Writer
+from galaxy_classify.results.output_file import OutputFile, standard_output
+from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors
+from galaxy_classify.runs.job import Job
+
+#: Seconds after which a file that no longer changes is taken to be complete.
+SETTLED: Final = 0.25
+
+
+#: Seconds for which a file that cannot be classified may still become whole, as when its writer paused.
+GRACE: Final = 10.0
+
+
+#: Milliseconds for which changes are collected before they are looked at.
+TICK: Final = 100
+
+
+#: Seconds between two searches of the folders, for what the system did not report: at least so many, and so many times
+#: as long as a search takes.
+SEARCH_EVERY: Final = 30.0
+
+
+SEARCH_SHARE: Final = 20
+
+
+@dataclass(slots=True)
+class Pending:
+    """A file that may not be complete yet.
+
+    Parameters
+    ----------
+    source : Source
+        The input.
+    signature : tuple of int
+        Its size and time of change when it was last looked at.
+    changed : float
+        When it was last seen to have changed, on the monotonic clock.
+    due : float
+        When it is to be classified if it does not change before.
+    """
+
+    source: Source
+    signature: tuple[int, int]
+    changed: float
+    due: float
+
+
+@dataclass(slots=True)
+class Watch:
+    """Classify what is in folders and what comes into them, until asked to stop.
+
+    Parameters
+    ----------
+    job : Job
+        Classifies.
+    folders : sequence of str
+        Folders to watch.
+    recursive : bool
+        Whether to watch the folders within them, too.
+    stop : threading.Event
+        Set to stop: what is being classified is finished.
+    done : set of str
+        Paths that have their row.
+    pending : dict of str to Pending
+        Files that may not be complete yet, by path.
+    """
+
+    job: Job
+    folders: Sequence[str]
+    recursive: bool
+    stop: Event
+    done: set[str] = field(default_factory=set)
+    pending: dict[str, Pending] = field(default_factory=dict)
+
+    def to_standard_output(self) -> None:
+        """Write a row for each file to standard output."""
+        with standard_output() as stream:
+            writer = self.job.writer(stream)
+            writer.start()
+            self._write(writer, stream)
+            writer.finish()
+
+    def to_file(
+        self,
+        output: OutputFile,
+        *,
+        resume: bool,
+        evaluate: Callable[[], dict[str, Any] | None] = lambda: None,
+    ) -> None:
+        """Add a row for each file to a CSV or JSON Lines file, which grows under its final name.
+
+        Parameters
+        ----------
+        output : OutputFile
+            The file.
+        resume : bool
+            Whether to go on with the rows that it has: their inputs are not classified again.
+        evaluate : callable, optional
+            Asked at the end how well the rows agree with labels, for the sidecar.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be written, another run is writing it, or its rows were made with another model or
+            other options.
+        GalaxyClassifyError
+            If a write fails.
+        """
+        with write_errors(output.path), only_writer(output.path):
+            existing = output.find_rows(self.job.provenance) if resume else None
+            output.begin_in_place(existing, self.job.provenance)
+            kept = self._keep_rows(output) if existing is not None else 0
+            with RecordFile(output.path, append=kept > 0) as stream:
+                writer = self.job.writer(stream)
+                if not kept:
+                    writer.start()
+                    stream.flush()
+                self._write(writer, stream)
+            output.add_evaluation(evaluate(), in_place=True)
+
+    def _keep_rows(self, output: OutputFile) -> int:
+        """Count the rows that are there, cut off one that a killed process left torn, and return the bytes kept."""
+        header = io.StringIO()
+        self.job.writer(header).start()
+        size = len(header.getvalue().encode())
+        for row in self.job.done(output.path):
+            size += len(row.text.encode("utf-8", "surrogateescape"))
+            path = row.prediction.path
+            self.done.add(path)
+            self.job.kept += 1
+            self.job.count(Source(path, self._place(path) or os.path.basename(path)), row.prediction)
+        if self.job.kept:
+            os.truncate(output.path, size)
+        return self.job.kept
+
+    def _write(self, writer: Writer, stream: Any) -> None:
+        for source, prediction in self.rows():
+            writer.write(prediction, source.carried)
+            stream.flush()
+            self.job.count(source, prediction)
+
+    def rows(self) -> Iterator[tuple[Source, Prediction]]:
+        """Yield each input with what is said of it, soon after its file is complete.
+
+        A file that cannot be classified gets its row once it has not changed for `GRACE` seconds.
+        """
+        from watchfiles import watch
+
+        changes = watch(
+            *self.folders,
+            watch_filter=None,
+            debounce=TICK,
+            step=TICK // 2,
+            rust_timeout=TICK,
+            yield_on_timeout=True,
+            stop_event=self.stop,
+            raise_interrupt=False,
+            recursive=self.recursive,
+            ignore_permission_denied=True,
+        )
+        next(changes, None)  # from here on changes are noticed, so that the search misses none
+        search_at = 0.0
+        for changed in changes:
+            if time.monotonic() >= search_at:
+                started = time.monotonic()
+                yield from self._classify(self._search())
+                search_at = time.monotonic() + max(SEARCH_EVERY, SEARCH_SHARE * (time.monotonic() - started))
+            for _, path in changed:
+                self._notice(path)
+            yield from self._classify(self._complete())
+            if self.stop.is_set():
+                return
+
+    def _search(self) -> Iterator[Source]:
+        """Yield the files that have been complete for long, and note the others that have no row yet."""
+        now = time.time()
+        for source in Discovery(self.recursive).sources(self.folders, ()):
+            if self.stop.is_set():
+                return
+            if source.path in self.done or source.path in self.pending:
+                continue
+            try:
+                age = now - os.stat(source.path).st_mtime
+            except OSError:
+                continue
+            if age > GRACE:
+                yield source
+            else:
+                self._expect(source)
+
+    def _notice(self, changed: str) -> None:
+        """Note a file that has come or changed."""
+        for folder in self.folders:
+            below = _below(changed, folder)
+            if below is None:
+                continue
+            path = os.path.join(folder, below)
+            if os.path.isdir(path) and self.recursive:
+                for source in Discovery().sources([path], ()):
+                    self._notice(source.path)
+            elif is_image_name(path) and path not in self.done:
+                self._expect(Source(path, self._place(path) or below))
+            return
+
+    def _place(self, path: str) -> str | None:
+        """Return where a sorted copy of a file belongs, as `Discovery` says it."""
+        for folder in self.folders:
+            if (below := _below(path, folder)) is not None:
+                return (
+                    os.path.join(os.path.basename(os.path.abspath(folder)), below) if len(self.folders) > 1 else below
+                )
+        return None
+
+    def _expect(self, source: Source) -> None:
+        signature = _signature(source.path)
+        if signature is not None:
+            now = time.monotonic()
+            self.pending[source.path] = Pending(source, signature, now, now + SETTLED)
+
+    def _complete(self) -> list[Source]:
+        """Return the files that are due; those that have changed meanwhile wait again."""
+        ready = []
+        now = time.monotonic()
+        for path, file in list(self.pending.items()):
+            signature = _signature(path)
+            if signature is None:  # gone, or renamed into what it is to be
+                del self.pending[path]
+            elif signature != file.signature:
+                self.pending[path] = Pending(file.source, signature, now, now + SETTLED)
+            elif now >= file.due:
+                ready.append(file.source)
+        return ready
+
+    def _classify(self, sources: Iterator[Source] | Sequence[Source]) -> Iterator[tuple[Source, Prediction]]:
+        for source, prediction in self.job.predictions(sources):
+            file = self.pending.get(source.path)
+            if prediction.status == "error" and file is not None and time.monotonic() < file.changed + GRACE:
+                file.due = file.changed + GRACE
+                continue
+            self.pending.pop(source.path, None)
+            self.done.add(source.path)
+            yield source, prediction
+
+
+def _below(path: str, folder: str) -> str | None:
+    """Return a path relative to a folder, or None if it is not below it."""
+    below = os.path.relpath(path, folder)
+    return None if below == os.pardir or below.startswith(os.pardir + os.sep) else below
+
+
+def _signature(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[Event]:
+    """Yield an event that SIGTERM and SIGINT set, so that what is being done can be finished."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

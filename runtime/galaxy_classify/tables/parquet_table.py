@@ -1,0 +1,122 @@
+"""Read and write Parquet tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from galaxy_classify.tables.columns import PROVENANCE, Column, Kind, Row, plain_value
+
+#: Rows that are read together.
+CHUNK_ROWS: Final = 4096
+
+
+class ParquetTable:
+    """A Parquet file; columns of bytes are left out, and nested ones become JSON text.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        import pyarrow.parquet
+
+        self._path = path
+        with pyarrow.parquet.ParquetFile(path) as file:
+            self._length = int(file.metadata.num_rows)
+            fields = [field for field in file.schema_arrow if not _holds_bytes(field.type)]
+        self.columns = [_arrow_column(field) for field in fields]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def rows(self) -> Iterator[Sequence[Any]]:
+        """Yield the values of each row."""
+        import pyarrow.parquet
+
+        names = [column.name for column in self.columns]
+        with pyarrow.parquet.ParquetFile(self._path) as file:
+            for batch in file.iter_batches(CHUNK_ROWS, columns=names):
+                values = [
+                    [plain_value(value, column.kind) for value in batch.column(column.name).to_pylist()]
+                    for column in self.columns
+                ]
+                yield from zip(*values, strict=True)
+
+
+def is_binary(arrow_type: Any) -> bool:
+    """Tell whether a column of this type, PyArrow's, holds bytes."""
+    import pyarrow.types as types
+
+    tests = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    return any(test(arrow_type) for test in tests)
+
+
+def _holds_bytes(arrow_type: Any) -> bool:
+    """Tell whether values are bytes or structs with bytes in them, as Hugging Face's images are."""
+    import pyarrow.types as types
+
+    inside = arrow_type if types.is_struct(arrow_type) else ()
+    return is_binary(arrow_type) or any(is_binary(field.type) for field in inside)
+
+
+def _arrow_column(field: Any) -> Column:
+    about = {key.decode(): value.decode("utf-8", "replace") for key, value in (field.metadata or {}).items()}
+    known = {key: about[key] for key in ("unit", "ucd", "description") if key in about}
+    return Column(field.name, _arrow_kind(field.type), **known)
+
+
+def _arrow_kind(arrow_type: Any) -> Kind:
+    import pyarrow.types as types
+
+    if types.is_boolean(arrow_type):
+        return "bool"
+    if types.is_integer(arrow_type) and not types.is_uint64(arrow_type):
+        return "int"
+    if types.is_float32(arrow_type):
+        return "float32"
+    return "float" if types.is_floating(arrow_type) else "text"
+
+
+#: Rows of a Parquet file that are written, and can be read, together.
+ROW_GROUP: Final = 16_384
+
+
+def write_parquet(rows: Iterable[Row], path: str, columns: Sequence[Column], provenance: dict[str, Any]) -> None:
+    """Write rows as Parquet, a row group at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "float32": pa.float32(), "text": pa.string()}
+    fields = [pa.field(column.name, types[column.kind], metadata=_field_metadata(column)) for column in columns]
+    schema = pa.schema(fields, metadata={PROVENANCE: json.dumps(provenance)})
+    stream = iter(rows)
+    with pq.ParquetWriter(path, schema) as writer:
+        while group := list(islice(stream, ROW_GROUP)):
+            values = [[utf8(row[column.name]) for row in group] for column in columns]
+            arrays = [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _field_metadata(column: Column) -> dict[str, str]:
+    known = {"unit": column.unit, "ucd": column.ucd, "description": column.description}
+    return {key: value for key, value in known.items() if value}
+
+
+def utf8(value: Any) -> Any:
+    r"""Return text without what is not UTF-8: bytes of a file name that are not are escaped; other values as they are.
+
+    Examples
+    --------
+    >>> utf8("m\udcff.jpg"), utf8(1)
+    ('m\\xff.jpg', 1)
+    """
+    return (
+        value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        if isinstance(value, str)
+        else value
+    )

@@ -1,0 +1,43 @@
+"""Text for people: safe to print, on one line, with a suggestion for a misspelled name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def printable(text: str) -> str:
+    r"""Return text that cannot move the cursor or colour the terminal.
+
+    Examples
+    --------
+    >>> printable("\x1b[31mm51.jpg")
+    '\\x1b[31mm51.jpg'
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that names what is spelled most like something unknown, or nothing.
+
+    Examples
+    --------
+    >>> did_you_mean("galaxy-cn", ["galaxy-cnn", "seed-mlp"])
+    "did you mean 'galaxy-cnn'? "
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def one_line(error: Exception) -> str:
+    r"""Return what an error says as one line.
+
+    Examples
+    --------
+    >>> one_line(ValueError("bad\nheader")), one_line(EOFError())
+    ('bad header', 'EOFError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__

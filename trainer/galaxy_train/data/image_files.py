@@ -1,0 +1,241 @@
+"""Labelled image files: class folders, and CSV files that name images and their classes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify.cli.progress import progress
+from galaxy_classify.errors import DataError, ImageError
+from galaxy_classify.images.decode import read_model_input
+from galaxy_classify.images.resize import Resizer
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
+from galaxy_classify.inputs.discovery import Discovery
+from galaxy_classify.parallel import available_threads, ordered_map
+from galaxy_train.data.dataset import GalaxyDataset
+from galaxy_train.data.galaxy_mnist import SPLITS
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """An image file and what is known of it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    label : str
+        Name of its class.
+    split : str
+        ``train`` or ``test``; empty if nobody has decided.
+    weight : float
+        How much it counts in training.
+    """
+
+    path: Path
+    label: str
+    split: str = ""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An image file that could not be decoded.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    reason : str
+        Why.
+    """
+
+    path: Path
+    reason: str
+
+
+def has_class_folders(folder: Path) -> bool:
+    """Tell whether a folder has class folders, directly or in ``train``."""
+    return bool(_folders(folder / "train") or _folders(folder))
+
+
+def list_class_folders(folder: Path) -> list[LabelledFile]:
+    """List the images in class folders.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Has ``train/<class>/`` and ``test/<class>/``, or ``<class>/`` without a split.
+
+    Returns
+    -------
+    list of LabelledFile
+        Sorted by class and path.
+
+    Raises
+    ------
+    DataError
+        If there is a ``train`` without a ``test`` or the reverse.
+    """
+    present = [split for split in SPLITS if _folders(folder / split)]
+    if not present:
+        return list(_in_class_folders(folder, ""))
+    if len(present) == 1:
+        missing = next(split for split in SPLITS if split not in present)
+        raise DataError(
+            f"{folder}: has {present[0]}/<class>/ but no {missing}/<class>/ with images of the same classes"
+        )
+    return [file for split in SPLITS for file in _in_class_folders(folder / split, split)]
+
+
+def list_csv(table: Path) -> list[LabelledFile]:
+    """List the images that a CSV file names.
+
+    Parameters
+    ----------
+    table : pathlib.Path
+        Columns ``file``, relative to the table's folder, and ``label``; optionally ``split`` (train or test) and
+        ``weight`` (how much the image counts in training, 0 to leave it out).
+
+    Returns
+    -------
+    list of LabelledFile
+        In the table's order.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read or a row is not as it should be; the message names it.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            rows = csv.DictReader(stream)
+            if not {"file", "label"} <= set(rows.fieldnames or ()):
+                raise DataError(f"{table}: has no columns file and label")
+            files = [_from_row(table, rows.line_num, row) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table}: cannot be read as CSV: {error}") from None
+    if {file.split for file in files} not in ({""}, set(SPLITS)):
+        raise DataError(f"{table}: the column split must be train or test in every row, both must occur, or be empty")
+    return files
+
+
+def class_names(files: Iterable[LabelledFile]) -> tuple[str, ...]:
+    """Return the classes: GalaxyMNIST's in their own order, all others sorted by name.
+
+    Examples
+    --------
+    >>> class_names([LabelledFile(Path("a.jpg"), "spiral"), LabelledFile(Path("b.jpg"), "round")])
+    ('round', 'spiral')
+    """
+    found = {file.label for file in files}
+    return GALAXY_MNIST_CLASSES if found == set(GALAXY_MNIST_CLASSES) else tuple(sorted(found))
+
+
+def read_files(
+    files: Sequence[LabelledFile], classes: tuple[str, ...], size: int, name: str
+) -> tuple[GalaxyDataset, list[Unreadable]]:
+    """Decode images as the runtime does it, and leave out what cannot be read.
+
+    Parameters
+    ----------
+    files : sequence of LabelledFile
+        At least one.
+    classes : tuple of str
+        Class names; every file's label is among them.
+    size : int
+        Height and width to bring the images to, in pixels.
+    name : str
+        What the data set is called.
+
+    Returns
+    -------
+    dataset : GalaxyDataset
+        The images, in the order of the files.
+    unreadable : list of Unreadable
+        The files that were left out.
+
+    Raises
+    ------
+    DataError
+        If no image at all can be read.
+    """
+    pixels: list[NDArray[np.uint8]] = []
+    kept: list[LabelledFile] = []
+    unreadable: list[Unreadable] = []
+
+    resizer = Resizer((size, size), Preprocessing())
+
+    def read(file: LabelledFile) -> NDArray[np.uint8] | Unreadable:
+        try:
+            return read_model_input(str(file.path), resizer).pixels
+        except ImageError as error:
+            return Unreadable(file.path, str(error))
+
+    with progress(enabled=True, inputs=files) as advance:
+        for file, result in zip(files, ordered_map(read, files, available_threads()), strict=True):
+            if isinstance(result, Unreadable):
+                unreadable.append(result)
+            else:
+                pixels.append(result)
+                kept.append(file)
+            advance()
+    if not pixels:
+        raise DataError(f"{name}: none of its {len(files)} images can be read, the first: {unreadable[0].reason}")
+    images = np.stack(pixels)
+    labels = np.array([classes.index(file.label) for file in kept], np.int64)
+    weights = np.array([file.weight for file in kept], np.float32)
+    dataset = GalaxyDataset(
+        images,
+        labels,
+        classes,
+        name,
+        _sha256(images, labels),
+        None if (weights == 1).all() else weights,
+        tuple(str(file.path) for file in kept),
+    )
+    return dataset, unreadable
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the class folders in a folder: those that hold image files, and that no program has hidden there."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        entry
+        for entry in folder.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".") and any(Discovery().paths([str(entry)], ()))
+    )
+
+
+def _in_class_folders(folder: Path, split: str) -> Iterable[LabelledFile]:
+    for class_folder in _folders(folder):
+        for path in Discovery().paths([str(class_folder)], ()):
+            yield LabelledFile(Path(path), class_folder.name, split)
+
+
+def _from_row(table: Path, line: int, row: dict[str, Any]) -> LabelledFile:
+    file, label = (row["file"] or "").strip(), (row["label"] or "").strip()
+    if not file or not label:
+        raise DataError(f"{table}: line {line} has no {'label' if file else 'file'}")
+    try:
+        weight = float(row.get("weight") or 1)
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise DataError(f"{table}: line {line} has the weight {row['weight']!r}, not a number from 0 upwards")
+    return LabelledFile(table.parent / file, label, (row.get("split") or "").strip(), weight)
+
+
+def _sha256(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> str:
+    digest = hashlib.sha256(images.tobytes())
+    digest.update(labels.astype("<i8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,234 @@
+"""Figures of merit from true classes and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Bins of confidence in which calibration is measured, as Guo et al. 2017 do.
+BINS: Final = 15
+
+
+#: Thresholds for which coverage and accuracy are noted.
+THRESHOLDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+
+
+def confusion_matrix(
+    labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], classes: int
+) -> NDArray[np.int64]:
+    """Count the images of each true class (row) that went to each predicted class (column).
+
+    Parameters
+    ----------
+    labels, predicted : ndarray of int, shape (N,)
+        Class indices.
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of int64, shape (classes, classes)
+        Counts that sum to N.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    matrix = np.zeros((classes, classes), np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
+
+
+def figures(
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the figures of merit as they stand in ``metrics.json``.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    probabilities : ndarray of float, shape (N, classes)
+        Rows sum to 1.
+    classes : sequence of str
+        Class names.
+
+    Returns
+    -------
+    dict
+        ``images``, ``accuracy``, ``macro_recall`` (mean of the recalls of the classes that occur), ``recall`` and
+        ``precision`` by class name (None where nothing was there to count), ``confusion_matrix`` (rows: true
+        class), ``calibration_error`` (expected, 15 bins), ``negative_log_likelihood`` (mean, in nats), ``brier_score``,
+        and ``kept``: by threshold, the share of the images that reach it and the accuracy on those.
+
+    Examples
+    --------
+    >>> result = figures(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), ["round", "spiral"])
+    >>> result["macro_recall"], result["precision"]
+    (0.75, {'round': 1.0, 'spiral': 0.5})
+    >>> result["kept"]["0.80"]
+    {'coverage': 0.6666666666666666, 'accuracy': 1.0}
+    """
+    predicted = probabilities.argmax(axis=1)
+    matrix = confusion_matrix(labels, predicted, len(classes))
+    recall = _shares(matrix.diagonal(), matrix.sum(axis=1))
+    present = [value for value in recall if value is not None]
+    return {
+        "images": len(labels),
+        "accuracy": float(matrix.trace() / len(labels)),
+        "macro_recall": sum(present) / len(present),
+        "recall": dict(zip(classes, recall, strict=True)),
+        "precision": dict(zip(classes, _shares(matrix.diagonal(), matrix.sum(axis=0)), strict=True)),
+        "confusion_matrix": matrix.tolist(),
+        "calibration_error": expected_calibration_error(labels, probabilities),
+        "negative_log_likelihood": negative_log_likelihood(labels, probabilities),
+        "brier_score": brier_score(labels, probabilities),
+        "kept": {
+            f"{threshold:.2f}": kept(predicted == labels, probabilities.max(axis=1), threshold)
+            for threshold in THRESHOLDS
+        },
+    }
+
+
+def kept(right: NDArray[np.bool_], confidence: NDArray[np.floating[Any]], threshold: float) -> dict[str, float | None]:
+    """Return what a threshold on the confidence does.
+
+    Parameters
+    ----------
+    right : ndarray of bool, shape (N,)
+        Whether the class is right.
+    confidence : ndarray of float, shape (N,)
+        Largest probability.
+    threshold : float
+        What a confidence must reach.
+
+    Returns
+    -------
+    dict
+        ``coverage``, the share of the images that reach it, and ``accuracy`` on those, None if there are none.
+    """
+    reached = confidence >= threshold
+    return {"coverage": float(reached.mean()), "accuracy": float(right[reached].mean()) if reached.any() else None}
+
+
+def negative_log_likelihood(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> float:
+    """Return the mean of the negative logarithm of the true class' probability, in nats.
+
+    Examples
+    --------
+    >>> round(negative_log_likelihood(np.array([0]), np.array([[0.5, 0.5]])), 4)
+    0.6931
+    """
+    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(true, np.finfo(np.float32).tiny)).mean())
+
+
+def brier_score(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> float:
+    """Return the mean squared distance of the probabilities from the truth, summed over the classes, from 0 to 2.
+
+    Brier 1950, "Verification of forecasts expressed in terms of probability".
+
+    Examples
+    --------
+    >>> brier_score(np.array([0]), np.array([[0.5, 0.5]]))
+    0.5
+    """
+    truth = np.eye(probabilities.shape[1])[labels]
+    return float(((probabilities - truth) ** 2).sum(axis=1).mean())
+
+
+def auroc(inside: NDArray[np.floating[Any]], outside: NDArray[np.floating[Any]]) -> float:
+    """Return how well confidence separates images of the classes from others: the area under the ROC curve.
+
+    It is the chance that an image of the classes has a higher confidence than one of the others; equal ones count half
+    (Hanley & McNeil 1982).
+
+    Parameters
+    ----------
+    inside, outside : ndarray of float
+        Confidences of images with and without a right answer among the classes.
+
+    Returns
+    -------
+    float
+        1 if they are apart, 0.5 if confidence says nothing.
+
+    Examples
+    --------
+    >>> auroc(np.array([0.9, 0.8]), np.array([0.7, 0.85]))
+    0.75
+    """
+    ordered = np.sort(outside)
+    below, up_to = np.searchsorted(ordered, inside, "left"), np.searchsorted(ordered, inside, "right")
+    return float((below + up_to).mean() / (2 * len(outside)))
+
+
+def expected_calibration_error(
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], bins: int = BINS
+) -> float:
+    """Return how far confidence and accuracy are apart, on average over the images.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3: images are sorted into bins of equal
+    width by their confidence, and the distances of each bin's accuracy from its mean confidence are averaged.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    probabilities : ndarray of float, shape (N, classes)
+        Rows sum to 1.
+    bins : int, optional
+        Number of bins between 0 and 1.
+
+    Returns
+    -------
+    float
+        0 for a perfectly calibrated model, at most 1.
+
+    Examples
+    --------
+    >>> float(expected_calibration_error(np.array([0, 1]), np.array([[0.75, 0.25], [0.75, 0.25]])))
+    0.25
+    """
+    counts, confidence, accuracy = reliability(labels, probabilities, bins)
+    return float((np.abs(accuracy - confidence) * counts).sum() / len(labels))
+
+
+def reliability(
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], bins: int = BINS
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return how right the images of each bin of confidence are.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    probabilities : ndarray of float, shape (N, classes)
+        Rows sum to 1.
+    bins : int, optional
+        Number of bins of equal width between 0 and 1.
+
+    Returns
+    -------
+    counts : ndarray of int64, shape (bins,)
+        Images in each bin.
+    confidence, accuracy : ndarray of float64, shape (bins,)
+        Their mean confidence and accuracy; 0 where there is no image.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    position = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(position, minlength=bins)
+
+    def mean(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.bincount(position, weights=values, minlength=bins) / np.maximum(counts, 1)
+
+    return counts, mean(confidence), mean(right)
+
+
+def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float | None]:
+    return [int(part) / int(whole) if whole else None for part, whole in zip(parts, wholes, strict=True)]

@@ -1,0 +1,137 @@
+"""Pictures: accuracy against epoch, the confusion matrix, reliability, and images with what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from galaxy_train.evaluation.metrics import BINS, expected_calibration_error, reliability
+
+#: Images beside each other on a contact sheet.
+COLUMNS: Final = 8
+
+
+def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
+    """Draw training and validation accuracy against epoch.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        An entry an epoch, with ``accuracy`` and, if a validation part was held out, ``val_accuracy``.
+    path : pathlib.Path
+        PNG file.
+    """
+    epochs = range(1, len(history) + 1)
+    figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    style = "-" if len(history) > 1 else "o"
+    axes.plot(epochs, [row["accuracy"] for row in history], style, label="training")
+    if "val_accuracy" in history[0]:
+        axes.plot(epochs, [row["val_accuracy"] for row in history], style, label="validation")
+    axes.set(xlabel="epoch", ylabel="accuracy", title="Accuracy against epoch", ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(path)
+
+
+def plot_confusion_matrix(
+    matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path, of: str = "the test set"
+) -> None:
+    """Draw a confusion matrix with counts and, of each true class, the percentage.
+
+    Parameters
+    ----------
+    matrix : sequence of sequence of int
+        Rows are true classes, columns predicted ones.
+    classes : sequence of str
+        Class names.
+    path : pathlib.Path
+        PNG file.
+    of : str, optional
+        What was counted, for the title.
+    """
+    counts = np.array(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(1.4 * len(classes) + 2.2, 1.2 * len(classes) + 1.6), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(
+            column,
+            row,
+            f"{counts[row, column]:,}\n{share:.1%}",
+            ha="center",
+            va="center",
+            color="white" if share > 0.5 else "black",
+        )
+    ticks = range(len(classes))
+    axes.set_xticks(ticks, classes, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, classes)
+    axes.set(xlabel="predicted class", ylabel="true class", title=f"Confusion matrix of {of}")
+    figure.colorbar(picture, ax=axes, label="share of the true class")
+    figure.savefig(path)
+
+
+def plot_reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], path: Path) -> None:
+    """Draw how often a network is right against how sure it is, and how many images there are at each confidence.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class indices.
+    probabilities : ndarray of float, shape (N, classes)
+        Rows sum to 1.
+    path : pathlib.Path
+        PNG file.
+    """
+    counts, confidence, accuracy = reliability(labels, probabilities)
+    filled = counts > 0
+    figure = Figure(figsize=(5.5, 6.5), dpi=120, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    upper.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as sure as right")
+    # One standard error: a bin of five images proves nothing.
+    error = np.sqrt(accuracy * (1 - accuracy) / np.maximum(counts, 1))
+    upper.errorbar(confidence[filled], accuracy[filled], error[filled], fmt="o", capsize=3, label="test set, by bin")
+    calibration_error = expected_calibration_error(labels, probabilities)
+    upper.set(
+        ylabel="accuracy", ylim=(0, 1.02), title=f"Reliability, expected calibration error {calibration_error:.3f}"
+    )
+    upper.grid(alpha=0.3)
+    upper.legend(loc="upper left")
+    lower.bar((np.arange(BINS) + 0.5) / BINS, counts, width=0.9 / BINS)
+    lower.set(xlabel="confidence", ylabel="images", xlim=(0, 1))
+    lower.grid(alpha=0.3, axis="y")
+    figure.savefig(path)
+
+
+def plot_contact_sheet(images: NDArray[np.uint8], captions: Sequence[str], title: str, path: Path) -> None:
+    """Draw images beside each other, each with a caption below.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, height, width, 3)
+        RGB pixels.
+    captions : sequence of str
+        One an image; lines are kept.
+    title : str
+        Stands above.
+    path : pathlib.Path
+        PNG file.
+    """
+    rows = max(1, -(-len(images) // COLUMNS))
+    figure = Figure(figsize=(1.6 * COLUMNS, 1.95 * rows + 0.5), dpi=100, layout="constrained")
+    figure.suptitle(title)
+    cells = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in cells[len(images) :]:
+        axes.axis("off")
+    for axes, image, caption in zip(cells, images, captions, strict=False):
+        axes.imshow(image)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_xlabel(caption, fontsize=7)
+    figure.savefig(path)

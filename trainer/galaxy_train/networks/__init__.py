@@ -1,0 +1,1 @@
+"""The networks, and loading trained ones."""

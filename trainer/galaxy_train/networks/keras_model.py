@@ -1,0 +1,52 @@
+"""Load a trained network, and ask it about images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify.errors import DataError
+from galaxy_train.networks import symmetric as _registers_layers  # noqa: F401 - a network with these layers can be loaded once they are registered
+from galaxy_train.networks.recipes import LOGITS
+
+BATCH_SIZE = 256
+
+
+def predict(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a network's answers, shape (N, classes)."""
+    answers: NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    return answers
+
+
+def predict_logits(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what a network says before temperature and softmax, shape (N, classes)."""
+    return predict(keras.Model(model.inputs, model.get_layer(LOGITS).output), images)
+
+
+def load_model(path: Path) -> Any:
+    """Load a network from a ``.keras`` file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    keras.Model
+        The network, not compiled for training.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # a damaged archive surfaces as almost anything
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be loaded as a Keras model: {reason}") from None
