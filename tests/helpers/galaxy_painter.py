@@ -2,8 +2,8 @@
 
 Lengths are fractions of the survey frame's width, and surface brightness is in units of the flux at which the asinh
 stretch turns from linear to logarithmic, so that one galaxy can be painted on a grid of any size. Run as a script,
-it writes the example pictures, ``python tests/galaxy_painter.py examples/images``, or those of a model's self-test,
-``python tests/galaxy_painter.py FOLDER --golden``.
+it writes the example pictures, ``python tests/helpers/galaxy_painter.py examples/images``, or those of a model's
+self-test, ``python tests/helpers/galaxy_painter.py FOLDER --golden``.
 """
 
 import sys

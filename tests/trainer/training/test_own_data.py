@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import train
 from PIL import Image
 
-from conftest import train
 from draw_dataset import draw_dataset
 from galaxy_classify.errors import DataError
 from galaxy_painter import KINDS, paint, paint_set

@@ -1,4 +1,4 @@
-"""Write a data set of drawn galaxies in GalaxyMNIST's layout: ``python tests/draw_dataset.py FOLDER``."""
+"""Write a data set of drawn galaxies in GalaxyMNIST's layout: ``python tests/helpers/draw_dataset.py FOLDER``."""
 
 from __future__ import annotations
 
