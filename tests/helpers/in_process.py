@@ -25,7 +25,7 @@ def run_in_process(
     settings of the whole process that the command makes. File names that are not UTF-8 are surrogate escapes in the
     output, as in the arguments.
     """
-    argv = [main.__module__, *map(str, arguments)]
+    argv = [main.__module__.split(".")[0].replace("_", "-"), *map(str, arguments)]
     streams = {"stdin": io.BytesIO(stdin), "stdout": io.BytesIO(), "stderr": io.BytesIO()}
     texts = {
         name: io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", write_through=True)
@@ -34,7 +34,10 @@ def run_in_process(
     code = 0
     surroundings = {"COLUMNS": "200", "NO_COLOR": "1"} | environment
     with (
-        mock.patch.multiple(sys, argv=argv, **texts),
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.object(sys, "stdin", texts["stdin"]),
+        mock.patch.object(sys, "stdout", texts["stdout"]),
+        mock.patch.object(sys, "stderr", texts["stderr"]),
         mock.patch.dict(os.environ, surroundings),
         mock.patch.object(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS),
         warnings.catch_warnings(),
