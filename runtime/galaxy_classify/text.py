@@ -25,7 +25,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> did_you_mean("galaxy-cn", ["galaxy-cnn", "seed-mlp"])
+    >>> did_you_mean("galaxy-cn", ["galaxy-cnn", "galaxy-mlp"])
     "did you mean 'galaxy-cnn'? "
     """
     close = difflib.get_close_matches(name, list(known), n=1)

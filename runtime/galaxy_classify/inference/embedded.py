@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,10 @@ MODELS_FOLDER: Final = Path(__file__).parents[1] / "models"
 
 
 MANIFEST: Final = "manifest.json"
+#: Embedded models that were renamed: their old names still work, so that scripts do not break.
+RENAMED: Final = {"seed-mlp": "galaxy-mlp"}
+
+LOGGER = logging.getLogger("galaxy_classify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,14 @@ def embedded_models(folder: Path = MODELS_FOLDER) -> dict[str, ModelSource]:
         raise ModelError(f"{folder / MANIFEST}: cannot be used ({error!r}); install galaxy-classify again") from None
 
 
+@cache
+def _new_name(model: str) -> str:
+    """Return the new name of a renamed model, and warn of the old one, once in a process."""
+    # A program that has not configured logging gets the warning on standard error.
+    LOGGER.warning("the model %s is now called %s; the old name will go in a later version", model, RENAMED[model])
+    return RENAMED[model]
+
+
 def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
     """Find a model by name or file.
 
@@ -77,6 +91,8 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
     models = embedded_models()
     if model is None:
         return next(iter(models.values()))
+    if isinstance(model, str) and model in RENAMED:
+        model = _new_name(model)
     if isinstance(model, str) and model in models:
         return models[model]
     path = Path(model)

@@ -49,7 +49,7 @@ class Tally:
         Examples
         --------
         >>> tally = Tally()
-        >>> tally.add(Prediction("m51.jpg", "ok", "seed-mlp@0", "unbarred_spiral", 0.9))
+        >>> tally.add(Prediction("m51.jpg", "ok", "galaxy-mlp@0", "unbarred_spiral", 0.9))
         >>> tally.sentence()
         '1 image: 1 classified (0 of them uncertain), 0 failed'
         """

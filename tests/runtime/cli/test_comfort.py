@@ -149,7 +149,7 @@ def test_shell_completion() -> None:
     for words, expected in (
         ("galaxy-classify --thre", "--threads"),
         ("galaxy-classify --ban", "--bands"),
-        ("galaxy-classify -m seed", "seed-mlp"),
+        ("galaxy-classify -m galaxy-m", "galaxy-mlp"),
     ):
         result = subprocess.run(
             [sys.executable, "-c", code],

@@ -75,7 +75,7 @@ def no_images(content: dict[str, Any]) -> None:
 )
 def test_what_has_changed_is_told(tmp_path: Path, change: Change, message: str) -> None:
     """Preprocessing and inference are told apart, and the exit code is 3."""
-    source = find_model("seed-mlp")
+    source = find_model("galaxy-mlp")
     model = tmp_path / "model.onnx"
     shutil.copy(source.path, model)
     content = json.loads(golden_file(source.path).read_text())
@@ -90,7 +90,7 @@ def test_what_has_changed_is_told(tmp_path: Path, change: Change, message: str) 
 
 def test_rounding_in_the_last_digits_is_tolerated(tmp_path: Path) -> None:
     """Another processor may differ a little."""
-    source = find_model("seed-mlp")
+    source = find_model("galaxy-mlp")
     shutil.copy(source.path, tmp_path / "model.onnx")
     content = json.loads(golden_file(source.path).read_text())
     content["images"][0]["probabilities"][0] += 5e-5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +133,7 @@ def test_an_installation_without_manifest_says_so(tmp_path: Path) -> None:
 def test_every_embedded_model_is_whole() -> None:
     """What is shipped is what the manifest lists, and keeps the contract."""
     models = embedded_models()
-    assert list(models) == ["galaxy-cnn", "seed-mlp"]
+    assert list(models) == ["galaxy-cnn", "galaxy-mlp"]
     for name, source in models.items():
         assert OnnxModel(source).description.name == name
     files = {file.name for source in models.values() for file in (source.path, golden_file(source.path))}
@@ -139,10 +141,21 @@ def test_every_embedded_model_is_whole() -> None:
     assert files | cards | {"manifest.json"} == {path.name for path in embedded.MODELS_FOLDER.iterdir()}
 
 
+def test_a_renamed_model_is_found_by_its_old_name_and_says_so_once() -> None:
+    """Scripts of an earlier version go on, and a person learns the new name."""
+    code = "from galaxy_classify.inference.embedded import find_model\n"
+    code += "print([find_model('seed-mlp').name for _ in range(2)])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "['galaxy-mlp', 'galaxy-mlp']\n"
+    assert found.stderr == "the model seed-mlp is now called galaxy-mlp; the old name will go in a later version\n"
+
+
 def test_a_model_is_found_by_name_or_file(tiny_model: Path) -> None:
     """Names come from the manifest; anything else is a file."""
     assert find_model().name == next(iter(embedded_models()))
-    assert find_model("seed-mlp").sha256 is not None
+    assert find_model("galaxy-mlp").sha256 is not None
     assert find_model(tiny_model) == find_model(str(tiny_model)) == ModelSource(tiny_model)
-    with pytest.raises(ModelError, match=r"nonsense: neither an ONNX file nor an embedded model; embedded: .*seed-mlp"):
+    with pytest.raises(
+        ModelError, match=r"nonsense: neither an ONNX file nor an embedded model; embedded: .*galaxy-mlp"
+    ):
         find_model("nonsense")
