@@ -195,8 +195,8 @@ def test_a_damaged_model_is_a_model_error(tmp_path: Path) -> None:
 ARGUMENTS = st.one_of(
     st.sampled_from(
         ["-", "--", "-o", "-f", "-m", "-q", "csv", "jsonl", "table", "--threshold", "--threads", "--batch-size",
-         "--max-pixels", "--resume", "--force", "--version", "--help", "0", "-1", "1e999", "nan", "galaxy-mlp", "out.csv",
-         "out.jsonl", "a.jpg", ".", "", "\udcff.jpg", "a\0b"]
+         "--max-pixels", "--resume", "--force", "--version", "--help", "0", "-1", "1e999", "nan", "galaxy-mlp",
+         "out.csv", "out.jsonl", "a.jpg", ".", "", "\udcff.jpg", "a\0b"]
     ),
     st.text(max_size=12),
 )  # fmt: skip
