@@ -51,7 +51,7 @@ def is_binary(arrow_type: Any) -> bool:
 
 
 def _holds_bytes(arrow_type: Any) -> bool:
-    """Return whether values are bytes, or structs with a field of bytes, as the images of Hugging Face data sets are."""
+    """Return whether values are bytes, or structs with a field of bytes, as images in Hugging Face data sets are."""
     import pyarrow.types as types
 
     inside = arrow_type if types.is_struct(arrow_type) else ()
