@@ -415,7 +415,8 @@ def test_cards_are_made_as_one_scrolls(
     synthetic_report(tmp_path / "r.html", [round_row(f"{number:05}.png", 0.7) for number in range(1500)])
     page = show(tmp_path / "r.html")
     assert (
-        page.find("#sampled").text == "700 of 1,500 images are shown, an even sample; counts and histograms are of all."
+        page.find("#sampled").text
+        == "700 of 1,500 images are shown, a uniform sample; counts and histograms cover all."
     )
     assert page.texts("#totals dd") == ["1,500", "0", "0"]
     assert 0 < len(page.names()) < 400

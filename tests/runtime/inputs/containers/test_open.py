@@ -32,7 +32,7 @@ from galaxy_classify.inputs.containers.tar import HEADER_BYTES
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.source import InOrder, Source, Unreadable
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.report.pictures import ShownContent
+from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
@@ -625,7 +625,7 @@ def test_a_report_reads_in_order_whatever_the_order_of_its_threads() -> None:
 
         return InOrder(take)
 
-    shown = ShownContent(size=10)
+    shown = SampledImages(size=10)
     for number, path in enumerate(["a", "b", "a", "c"]):
         shown.see(Source(path, path, content=InOrder(content(number))), Prediction(path, "ok", "m@0", "round"))
     shown.see(Source("file", "file"), Prediction("file", "ok", "m@0", "round"))
