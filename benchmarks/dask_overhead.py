@@ -28,7 +28,7 @@ EDGE = 424
 
 @dataclass(frozen=True)
 class Run:
-    """Cost of one run: seconds, CPU seconds of all processes, peak memory of the command and the largest worker in MB."""
+    """Cost of one run: seconds, CPU seconds of all processes, peak memory of command and largest worker in MB."""
 
     seconds: float
     processor_seconds: float

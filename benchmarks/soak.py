@@ -30,7 +30,7 @@ def resident_megabytes() -> float:
 
 
 def make_files(folder: Path) -> tuple[list[str], list[str]]:
-    """Write 100 images of 64 to 200 px and 5 bad files; return the paths of the good, and of the bad and a missing one."""
+    """Write 100 images of 64 to 200 px and 5 bad files; return the good paths, and the bad ones with a missing file."""
     random = np.random.default_rng(0)
     good, bad = [], []
     for number in range(100):
