@@ -200,7 +200,7 @@ def print_table(results: dict[str, dict[str, float]]) -> None:
         "naive": results["naive ONNX Runtime loop"]["images_per_second"],
         "decoding": results["decoding and resize only"]["images_per_second"],
     }
-    print(f"| {'way':36} | images/s | {' | '.join(f'÷ {name}' for name in against)} | peak MB |")
+    print(f"| {'candidate':36} | images/s | {' | '.join(f'÷ {name}' for name in against)} | peak MB |")
     print(f"| {'-' * 36} | --- | {' | '.join('---' for _ in against)} | --- |")
     for name, found in results.items():
         ratios = " | ".join(f"{found['images_per_second'] / speed:.2f}" for speed in against.values())
