@@ -220,5 +220,5 @@ def _reason(error: Exception) -> str:
     connected = isinstance(cause, FileNotFoundError) or not isinstance(cause, OSError)
     if isinstance(error, FileNotFoundError) and connected and status in (None, 404, 410):
         return "no such object"
-    said = cause if isinstance(error, FileNotFoundError) else error
-    return "cannot be read: " + URL.sub(r"\1", one_line(said))
+    reported = cause if isinstance(error, FileNotFoundError) else error
+    return "cannot be read: " + URL.sub(r"\1", one_line(reported))

@@ -30,8 +30,8 @@ def page_around_data(texts: Mapping[str, str]) -> tuple[str, str]:
     """
     template = TEMPLATE_FILE.read_text(encoding="utf-8")
     values = {"policy": content_security_policy(template), **texts}
-    before, _, behind = template.partition(DATA_SLOT)
-    filled = [SLOT.sub(lambda slot: html.escape(values[slot[1]]), part) for part in (before, behind)]
+    before, _, after = template.partition(DATA_SLOT)
+    filled = [SLOT.sub(lambda slot: html.escape(values[slot[1]]), part) for part in (before, after)]
     return filled[0], filled[1]
 
 

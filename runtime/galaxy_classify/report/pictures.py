@@ -49,6 +49,7 @@ class SampledImages:
                 source = next(self._unread)
                 self._read[source.path].append(_read_if_in_order(source))
             content = self._read[path].popleft()
+            # Images may be large: keep only those that are still to be asked for.
             if not self._read[path]:
                 del self._read[path]
         return content()

@@ -57,6 +57,7 @@ class Report:
             return
         if prediction.status == "uncertain":
             self._uncertain[prediction.label] += 1
+        # A confidence of exactly 1 belongs to the last bin.
         self._histograms[prediction.label][min(int(prediction.confidence * BINS), BINS - 1)] += 1
         self._shown.add(prediction.path, prediction)
 
@@ -97,16 +98,17 @@ class Report:
         GalaxyClassifyError
             If writing fails later, for example on a full disk.
         """
-        before, behind = page_around_data(self._texts(provenance))
+        before, after = page_around_data(self._texts(provenance))
         facts = json_in_page(self._facts() | {"provenance": provenance, "evaluation": evaluation})
         shown = self._shown.items()
         thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads)
         with _whole_file(path) as file:
+            # The thumbnails of all images would not fit in memory: leave the JSON object open, and append row by row.
             file.write(f'{before}{facts.removesuffix("}")},"rows":[')
             for number, (row, thumbnail) in enumerate(zip(shown, thumbnails, strict=True)):
                 file.write(("," if number else "") + "\n" + json_in_page(self._card(row, thumbnail)))
                 advance()
-            file.write(f"]}}{behind}")
+            file.write(f"]}}{after}")
 
     def _texts(self, provenance: dict[str, Any]) -> dict[str, str]:
         """Return the texts of the page that are shown without JavaScript too."""
@@ -164,8 +166,9 @@ def kind_of_failure(message: str) -> str:
 
 @contextmanager
 def _whole_file(path: str) -> Iterator[RecordFile]:
-    """Yield a file that gets its name once it is complete, and leaves nothing behind if it does not."""
+    """Open a file for writing under a temporary name; rename it at the end, or delete it after an error."""
     file = OutputFile(path)
+    # A pipe or device such as /dev/stdout cannot be replaced by renaming: write to it directly.
     unfinished = path if file.is_special else file.partial
     try:
         try:

@@ -49,6 +49,7 @@ class FitsTable:
     def _open(self) -> Iterator[Any]:
         from astropy.io import fits
 
+        # Map the file into memory, so that a table larger than memory can be read in chunks.
         with fits.open(self._path, memmap=True) as hdus:
             table = next((hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)), None)
             if table is None:
@@ -105,6 +106,7 @@ def astropy_table(rows: Iterable[Row], columns: Sequence[Column]) -> Any:
     for row in rows:
         for name, cells in values.items():
             cells.append(row[name])
+    # Drop each list of cells once it is converted: a column of Python objects takes several times its array's memory.
     return Table([_astropy_column(column, values.pop(column.name)) for column in columns])
 
 
@@ -123,6 +125,7 @@ def _astropy_column(column: Column, cells: list[Any]) -> Any:
     # Truth values in FITS are true or false, never missing: a column with gaps becomes text.
     kind: Kind = "text" if column.kind == "bool" and any(missing) else column.kind
     if kind == "text":
+        # FITS and VOTable do not allow control characters, which file names may contain: escape them.
         text = ["" if cell is None else printable(str(cell)) for cell in cells]
         return AstropyColumn(np.array(text, dtype=str), **about)
     if kind in ("float", "float32"):

@@ -124,7 +124,7 @@ def _read_range(path: str, offset: int, size: int) -> bytes:
 class _RangeReader:
     """Read byte ranges of a compressed file.
 
-    A range at the current position of ``stream`` is read from it. For one that was passed, ``open_stream`` opens the
+    A range at the current position of ``stream`` is read from it. For an earlier one, ``open_stream`` opens the
     file a second time: rewinding the first stream would break the reading of headers.
     """
 
