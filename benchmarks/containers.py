@@ -1,8 +1,8 @@
-"""Classify the same JPEGs from a folder, tar and zip archives and a Parquet file: speed, CPU time and peak memory.
+"""Compare containers: speed, CPU time and peak memory for JPEGs in a folder, tar and zip archives and a Parquet file.
 
-Run ``python benchmarks/containers.py`` (about three minutes on two cores). Each way is a process of its own, start-up
-included; the ways take turns, and the medians of several turns count. On a machine that others use, CPU time tells more
-than images per second. The images are drawn.
+Run ``python benchmarks/containers.py`` (about three minutes on two cores). Each input is classified by a new process,
+and start-up counts. The inputs take turns, and medians over the turns are printed. On a shared machine, CPU time is
+more reliable than images per second. The images are synthetic.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAMES = ("images", "images.tar", "images.tar.gz", "images.tar.xz", "images.zip",
 
 
 def make_containers(scratch: Path, files: int, size: int) -> None:
-    """Draw images into a folder, and pack it in every way."""
+    """Draw images into a folder, and pack it into each kind of container."""
     folder = scratch / "images"
     make_folder(folder, files, size, images=None)
     for suffix, mode in ((".tar", "w:"), (".tar.gz", "w:gz"), (".tar.xz", "w:xz")):
@@ -45,7 +45,7 @@ def make_containers(scratch: Path, files: int, size: int) -> None:
 
 
 def children_seconds() -> float:
-    """Return how long all child processes so far have kept a core busy."""
+    """Return the CPU seconds of all child processes so far."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -54,7 +54,7 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=2000)
-    parser.add_argument("--size", type=int, default=424, help="edge of the drawn images in pixels")
+    parser.add_argument("--size", type=int, default=424, help="edge of the synthetic images in pixels")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
@@ -64,7 +64,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        # In a process of its own: a child's peak memory includes that of its parent when it was started.
+        # A child's reported peak memory includes its parent's at the fork. So make the files in another process, and
+        # keep this one small.
         making = [sys.executable, str(HERE), "--make", name, "--files", str(arguments.files), "--size"]
         subprocess.run([*making, str(arguments.size)], check=True)
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in NAMES}
@@ -79,9 +80,9 @@ def main() -> None:
         )
         print("| input | images/s | CPU ms an image | peak MB |\n| --- | ---: | ---: | ---: |")
         for name, results in found.items():
-            seconds, busy, megabytes = (statistics.median(figures) for figures in zip(*results, strict=True))
-            speed, each = arguments.files / seconds, 1000 * busy / arguments.files
-            print(f"| {name} | {speed:,.0f} | {each:.2f} | {megabytes:.0f} |")
+            seconds, cpu_seconds, megabytes = (statistics.median(values) for values in zip(*results, strict=True))
+            speed, milliseconds = arguments.files / seconds, 1000 * cpu_seconds / arguments.files
+            print(f"| {name} | {speed:,.0f} | {milliseconds:.2f} | {megabytes:.0f} |")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What ``--dask local`` costs against the plain command: time and processor time apart from start-up, and memory.
+"""Measure the overhead of ``--dask local`` over a plain run: time, CPU time and memory, with start-up apart.
 
-Run ``python benchmarks/dask_overhead.py`` (about two minutes on two cores). Both ways classify the same folder of drawn
-JPEGs by turns, the one with as many processes as the other has threads, and write Parquet; the median of several turns
-counts. Start-up is what one image for each process takes; ``÷ plain`` is about what comes on top of it, the median of
-the turns' ratios. On a machine that others use, the processor time tells more than the clock.
+Run ``python benchmarks/dask_overhead.py`` (about two minutes on two cores). Both commands classify the same folder of
+synthetic JPEGs, one with as many processes as the other has threads, and write Parquet. They take turns, and medians
+over the turns are printed. Start-up is the time for one image per process. ``÷ plain`` compares the CPU time after
+start-up: the median of the ratios of each turn. On a shared machine, CPU time is more reliable than elapsed time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from statistics import median
 
 from folder import COMMAND, make_folder
 
-#: Seconds between two looks at the memory of a run's processes: often enough, as what is looked at is their peak.
+#: Seconds between two readings of the processes' memory. The kernel records the peak, so few readings suffice.
 LOOK_EVERY = 0.5
 EDGE = 424
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took: seconds, processor seconds of all its processes, and the peak memory of each in MB."""
+    """Cost of one run: seconds, CPU seconds of all processes, peak memory of command and largest worker in MB."""
 
     seconds: float
     processor_seconds: float
@@ -37,7 +37,7 @@ class Run:
 
 
 def ways(threads: int, partition: int) -> dict[str, list[str]]:
-    """Return the options of each way."""
+    """Return the options of the two commands that are compared."""
     return {
         "plain": ["--threads", str(threads)],
         "--dask local": ["--threads", str(threads), "--dask", "local", "--partition-size", str(partition)],
@@ -45,10 +45,10 @@ def ways(threads: int, partition: int) -> dict[str, list[str]]:
 
 
 def peak_megabytes(session: int) -> dict[int, float]:
-    """Return the most memory that each process of a session has held so far, in MB."""
+    """Return the peak memory so far of each process of a session, in MB."""
     peaks = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, KeyError):  # it has just ended
+        with suppress(OSError, KeyError):  # the process has just ended
             if os.getsid(int(folder.name)) == session:
                 about = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
                 peaks[int(folder.name)] = int(about["VmHWM"].split()[0]) / 1024
@@ -56,7 +56,7 @@ def peak_megabytes(session: int) -> dict[int, float]:
 
 
 def measure(folder: Path, output: Path, options: list[str]) -> Run:
-    """Run the command once."""
+    """Run the command once, and watch the memory of its processes."""
     started = time.perf_counter()
     command = [*COMMAND, str(folder), "-q", "-o", str(output), *options]
     process = subprocess.Popen(command, start_new_session=True)
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     few, many = arguments.threads, arguments.files
-    # Of the few images, each is a partition: all processes load the model.
+    # For start-up, each image is a partition of its own, so that all processes load the model.
     commands = {few: ways(arguments.threads, 1), many: ways(arguments.threads, arguments.partition)}
     runs: dict[tuple[str, int], list[Run]] = {(way, files): [] for way in commands[few] for files in (few, many)}
     with tempfile.TemporaryDirectory() as name:

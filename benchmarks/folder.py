@@ -1,11 +1,11 @@
-"""Classify one folder of JPEGs in several ways, side by side: images per second, start-up included, and peak memory.
+"""Compare our command with Keras, tf.data and a plain ONNX Runtime loop on a folder of JPEGs: speed and peak memory.
 
-Run ``python benchmarks/folder.py`` (about ten minutes on two cores). Each way is a process of its own, given the same
-folder; the ways take turns, and the median of several turns counts. ``--size 64`` takes images that need no resize,
-``--scaling`` repeats our command and Keras with 1,000, 10,000 and 100,000 files and draws a plot.
+Run ``python benchmarks/folder.py`` (about ten minutes on two cores). Each candidate is a new process, and start-up
+counts. The candidates take turns, and medians over the turns are printed. ``--size 64`` uses images that need no
+resize; ``--scaling`` runs our command and Keras on 1,000, 10,000 and 100,000 files and draws a plot.
 
-The folder has drawn galaxies, ``--images`` takes real ones. Keras runs the recipe of the embedded model, untrained: the
-weights do not matter here.
+The images are synthetic; ``--images`` uses real ones. Keras runs the network of the embedded model's recipe, untrained,
+as the weights do not change the speed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve()
-#: Different pictures in the generated folder; the rest are copies, as every way reads and decodes each anyway.
+#: Different images in the generated folder; the rest are copies, which are read and decoded all the same.
 PICTURES = 100
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
-#: Images a batch for TensorFlow.
+#: Images per batch for TensorFlow.
 BATCH = 64
 
 
 def make_folder(folder: Path, files: int, size: int, images: Path | None) -> None:
-    """Fill a folder with a class folder of JPEGs, as Keras wants it: drawn ones, or copies of real ones."""
+    """Fill a folder with JPEGs, synthetic or copies of real ones, in a subfolder as Keras expects it."""
     target = folder / "all"
     target.mkdir(parents=True)
     if images is not None:
         originals = sorted(images.glob("*.jpg"))[:PICTURES]
     else:
-        sys.path.insert(0, str(HERE.parents[1] / "tests"))
+        sys.path.insert(0, str(HERE.parents[1] / "tests" / "helpers"))
         from galaxy_painter import KINDS, paint
 
         originals = []
@@ -54,7 +54,7 @@ def make_folder(folder: Path, files: int, size: int, images: Path | None) -> Non
 
 
 def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
-    """Do all that our command does before the model: what is left when the model costs nothing."""
+    """Read, decode, crop and resize as our command does, without running the model: the speed limit for any model."""
     from galaxy_classify.defaults import BATCH_SIZE
     from galaxy_classify.images.decode import read_model_input
     from galaxy_classify.images.resize import Resizer
@@ -73,7 +73,7 @@ def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
 
 
 def naive_onnxruntime(folder: Path) -> None:
-    """Classify as most scripts do: one image at a time, with ONNX Runtime's default options."""
+    """Classify one image at a time with ONNX Runtime's default options, as a simple script would."""
     import numpy as np
     import onnxruntime
     from PIL import Image
@@ -90,7 +90,7 @@ def naive_onnxruntime(folder: Path) -> None:
 
 
 def keras_folder(folder: Path, network: Path) -> None:
-    """Classify with what Keras offers for folders."""
+    """Classify with Keras' image_dataset_from_directory and predict."""
     import keras
 
     import galaxy_train.networks.symmetric  # noqa: F401 - the network's layers
@@ -120,7 +120,7 @@ def tensorflow_exact(folder: Path, network: Path) -> None:
 
 
 def build_network(path: Path) -> None:
-    """Write the network of the embedded model's recipe, untrained, to a Keras file."""
+    """Save an untrained network of the embedded model's recipe to a Keras file."""
     from galaxy_classify import GalaxyClassifier
     from galaxy_train.networks.recipes import RECIPES
 
@@ -129,7 +129,7 @@ def build_network(path: Path) -> None:
 
 
 def ways(folder: Path, network: Path, threads: int) -> dict[str, list[str]]:
-    """Return the command line of each way."""
+    """Return the command line of each candidate."""
 
     def ours(*options: str) -> list[str]:
         return [*COMMAND, str(folder), "-q", "-f", "csv", *options]
@@ -151,7 +151,7 @@ def ways(folder: Path, network: Path, threads: int) -> dict[str, list[str]]:
 
 
 def run_way(name: str, folder: Path, rest: list[str]) -> None:
-    """Go one way, in this process."""
+    """Run one of the candidates that are not our command, in this process."""
     runs: dict[str, Callable[[], None]] = {
         "decode": lambda: decode_only(folder, int(rest[0]), exact=False),
         "decode-exact": lambda: decode_only(folder, int(rest[0]), exact=True),
@@ -164,20 +164,20 @@ def run_way(name: str, folder: Path, rest: list[str]) -> None:
 
 
 def measure(command: list[str]) -> tuple[float, float]:
-    """Run a command and return its seconds and the most memory that it held, in MB."""
+    """Run a command; return its elapsed seconds and its peak memory in MB."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
-    said = process.stderr.read()
+    errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     if os.waitstatus_to_exitcode(status):
-        sys.exit(f"{' '.join(command)} failed: {said.decode()}")
+        sys.exit(f"{' '.join(command)} failed: {errors.decode()}")
     return seconds, usage.ru_maxrss / 1024
 
 
 def compare(folder: Path, network: Path, files: int, threads: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Let all ways take turns, and return the median images per second and memory of each."""
+    """Measure all candidates in turns, and return the medians of speed and memory of each."""
     commands = ways(folder, network, threads)
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for turn in range(repeats):
@@ -194,13 +194,13 @@ def compare(folder: Path, network: Path, files: int, threads: int, repeats: int)
 
 
 def print_table(results: dict[str, dict[str, float]]) -> None:
-    """Print the results with the ratios that matter."""
+    """Print speed, memory, and the ratios to Keras, to the simple loop and to decoding alone."""
     against = {
         "Keras": results["Keras image_dataset_from_directory"]["images_per_second"],
         "naive": results["naive ONNX Runtime loop"]["images_per_second"],
         "decoding": results["decoding and resize only"]["images_per_second"],
     }
-    print(f"| {'way':36} | images/s | {' | '.join(f'÷ {name}' for name in against)} | peak MB |")
+    print(f"| {'candidate':36} | images/s | {' | '.join(f'÷ {name}' for name in against)} | peak MB |")
     print(f"| {'-' * 36} | --- | {' | '.join('---' for _ in against)} | --- |")
     for name, found in results.items():
         ratios = " | ".join(f"{found['images_per_second'] / speed:.2f}" for speed in against.values())
@@ -208,7 +208,7 @@ def print_table(results: dict[str, dict[str, float]]) -> None:
 
 
 def scaling(scratch: Path, network: Path, threads: int, size: int, images: Path | None) -> Iterator[dict[str, Any]]:
-    """Measure our command and Keras with more and more files."""
+    """Measure our command and Keras on growing numbers of files."""
     for files in (1_000, 10_000, 100_000):
         folder = scratch / f"files_{files}"
         make_folder(folder, files, size, images)
@@ -221,7 +221,7 @@ def scaling(scratch: Path, network: Path, threads: int, size: int, images: Path 
 
 
 def plot(points: list[dict[str, Any]], path: Path) -> None:
-    """Draw speed and memory against the number of files."""
+    """Plot speed and memory against the number of files."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
@@ -242,8 +242,8 @@ def main() -> None:
     """Measure, print the table, and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=2000)
-    parser.add_argument("--size", type=int, default=424, help="edge of the drawn images in pixels")
-    parser.add_argument("--images", type=Path, help="folder of JPEGs to take instead of drawn ones")
+    parser.add_argument("--size", type=int, default=424, help="edge of the synthetic images in pixels")
+    parser.add_argument("--images", type=Path, help="folder of JPEGs to use instead of synthetic ones")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scaling", type=Path, metavar="PLOT", help="measure 1,000 to 100,000 files, and draw PLOT")

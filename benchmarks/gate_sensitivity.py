@@ -1,4 +1,4 @@
-"""Find the smallest change of each weight tensor that the parity gate refuses.
+"""Measure the sensitivity of the parity gate: the smallest change of each weight tensor that it refuses.
 
 Run ``python benchmarks/gate_sensitivity.py RUN --images DIR_OR_HDF5``, where RUN is a run folder of ``galaxy-train``.
 Each tensor is scaled by 1 + x, with x from 1e-6 upwards in steps of a factor of about three.
@@ -23,7 +23,7 @@ CHANGES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 
 
 def main() -> None:
-    """Measure and print a line a tensor."""
+    """Print a line for each tensor."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--images", type=Path, required=True)

@@ -1,7 +1,7 @@
-"""Classify one image at a time through the API, as an alert stream does, and in batches; and start from cold.
+"""Measure latency: single images through the API, as in an alert stream, small batches, and a cold start.
 
 Run ``python benchmarks/latency.py``. The first two tables are medians and 99th percentiles of a thousand calls in one
-process; the last one compares a process that classifies one image with one that only imports the libraries, by turns.
+process. The last one compares new processes that classify one image with new ones that only import the libraries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from galaxy_classify import GalaxyClassifier
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from galaxy_painter import paint, paint_set
 
 CALLS = 1000
@@ -29,7 +29,7 @@ IMPORTS = "import numpy, onnxruntime, PIL.Image"
 
 
 def milliseconds(call: Callable[[], object], calls: int) -> list[float]:
-    """Return how long each of several calls takes, after a few to warm up."""
+    """Return the duration of each call, after five calls to warm up."""
     for _ in range(5):
         call()
     times = []
@@ -41,7 +41,7 @@ def milliseconds(call: Callable[[], object], calls: int) -> list[float]:
 
 
 def one_at_a_time(classifier: GalaxyClassifier) -> None:
-    """Print the latency of each way to hand over one image."""
+    """Print the latency of one image as array, bytes, and named bytes."""
     small, large = paint("unbarred_spiral", seed=1, size=64), paint("unbarred_spiral", seed=1)
     encoded = io.BytesIO()
     large.save(encoded, "JPEG", quality=85)
@@ -59,7 +59,7 @@ def one_at_a_time(classifier: GalaxyClassifier) -> None:
 
 
 def in_batches(classifier: GalaxyClassifier) -> None:
-    """Print the time an image takes in batches of different sizes."""
+    """Print the time per image in batches of different sizes."""
     images, _ = paint_set(per_class=64, seed=2)
     print("\n| decoded 64 px images in one call | median ms an image | 99th percentile |\n| --- | --- | --- |")
     for size in (1, 2, 4, 8, 16, 32, 64, 128, 256):
@@ -69,7 +69,7 @@ def in_batches(classifier: GalaxyClassifier) -> None:
 
 
 def from_cold() -> None:
-    """Print what one image costs in a fresh process, against the imports alone."""
+    """Print the time of a new process that classifies one image, against one that only imports the libraries."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "galaxy.jpg"
         paint("smooth_round", seed=1).save(path, quality=85)

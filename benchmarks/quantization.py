@@ -1,4 +1,4 @@
-"""Compare ways to store a network: size, speed, agreement, and whether an answer depends on the batch.
+"""Compare float32, float16 and int8 models: size, speed, agreement, and the influence of the batch on predictions.
 
 Run ``python benchmarks/quantization.py RUN --images DATA``, where RUN is a run folder of ``galaxy-train`` and DATA the
 data set that it was trained on.
@@ -36,14 +36,14 @@ def session(content: bytes) -> onnxruntime.InferenceSession:
 
 
 def run(model: onnxruntime.InferenceSession, pixels: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
-    """Return the probabilities of all images, in batches."""
+    """Return the probabilities of all images, computed in batches."""
     return np.concatenate(
         [model.run(None, {"images": pixels[start : start + batch]})[0] for start in range(0, len(pixels), batch)]
     )
 
 
 def microseconds(model: onnxruntime.InferenceSession, pixels: NDArray[np.uint8], batch: int) -> float:
-    """Return the median time for one image."""
+    """Return the median time per image."""
     times = []
     for _ in range(REPEATS):
         started = time.perf_counter()

@@ -1,9 +1,9 @@
-"""What a survey costs: more processes, shards and Dask against one plain run, and the bill for a billion galaxies.
+"""Measure the cost of parallel processes, shards and Dask against one plain run, and extrapolate to a billion galaxies.
 
-Run ``python benchmarks/scale.py`` (about five minutes on two cores). All ways take turns on one folder of drawn JPEGs;
-the medians of several turns count, with start-up. Processes that run side by side have one thread each and a shard
-each. The bill is computed from what was measured: processor seconds and bytes an image. ``dask_overhead.py`` tells
-Dask's start-up from what its partitions cost, and measures the memory of its workers.
+Run ``python benchmarks/scale.py`` (about five minutes on two cores). All variants take turns on one folder of synthetic
+JPEGs, and medians over the turns are printed, start-up included. Parallel processes have one thread and one shard each.
+The estimate for surveys uses the measured CPU seconds and bytes per image. ``dask_overhead.py`` separates Dask's
+start-up from the cost of its partitions, and measures the memory of its workers.
 """
 
 from __future__ import annotations
@@ -22,24 +22,14 @@ from typing import Any
 
 from folder import COMMAND, make_folder
 
-#: Processes that run side by side.
+#: Numbers of parallel processes to measure.
 PROCESSES = (1, 2, 4)
 SURVEYS = (10_000_000, 1_000_000_000)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What some processes took together.
-
-    Attributes
-    ----------
-    seconds : float
-        Until the last one had ended.
-    processor_seconds : float
-        Of all of them.
-    megabytes : float
-        The most memory that one of them held.
-    """
+    """Cost of a group of processes: time until the last one ended, CPU time of all, highest peak memory of one."""
 
     seconds: float
     processor_seconds: float
@@ -47,7 +37,7 @@ class Cost:
 
 
 def together(commands: list[list[str]]) -> Cost:
-    """Run commands side by side."""
+    """Run commands in parallel."""
     started = time.perf_counter()
     processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
     used = memory = 0.0
@@ -72,12 +62,12 @@ def one_by_one(commands: list[list[str]]) -> Cost:
 
 
 def typical(costs: list[Cost]) -> Cost:
-    """Return the medians of several turns."""
+    """Return the medians over several turns."""
     return Cost(*(statistics.median(getattr(cost, field) for cost in costs) for field in Cost.__annotations__))
 
 
 def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int) -> dict[str, list[Cost]]:
-    """Let all ways take turns, and return the costs of each."""
+    """Measure all variants in turns, and return the costs of each."""
     options = ["-q", "--force", "--threads", "1"]
     ours = [*COMMAND, str(folder), *options]
     one_image = [*COMMAND, str(next(folder.rglob("*.jpg"))), *options]
@@ -105,14 +95,14 @@ def measure(folder: Path, scratch: Path, shard_size: int, files: int, turns: int
 
 
 def beyond_plain(way: list[Cost], plain: list[Cost]) -> float:
-    """Return by which part of a plain run's time a way took longer, the median of the turns."""
+    """Return the median over the turns of a variant's extra time, as a fraction of a plain run's time."""
     return statistics.median(own.seconds / of.seconds for own, of in zip(way, plain, strict=True)) - 1
 
 
 def report(
     turns: dict[str, list[Cost]], files: int, shard_size: int, image_bytes: float, row_bytes: float
 ) -> dict[str, Any]:
-    """Print tables, and return what they say."""
+    """Print the tables, and return their contents for JSON."""
     costs = {way: typical(all_turns) for way, all_turns in turns.items()}
     print("\n| processes of one thread | images/s | against one | MB each |\n| --- | ---: | ---: | ---: |")
     one = costs[f"{PROCESSES[0]} processes"].seconds
@@ -145,8 +135,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=8000)
     parser.add_argument("--shard-size", type=int, default=1000)
-    parser.add_argument("--size", type=int, default=424, help="edge of the drawn images in pixels")
-    parser.add_argument("--images", type=Path, help="folder of JPEGs to take instead of drawn ones")
+    parser.add_argument("--size", type=int, default=424, help="edge of the synthetic images in pixels")
+    parser.add_argument("--images", type=Path, help="folder of JPEGs to use instead of synthetic ones")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--json", type=Path, help="where to write the results")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
-"""Classify a hundred thousand images through the API, one in a hundred of them bad: counts exact, memory flat.
+"""Classify 100,000 images through the API, 1 % of them unreadable, and check the counts and the memory.
 
-Run ``python benchmarks/soak.py [--images 100000]``. It ends with exit code 1 if a count is wrong or memory grows.
+Run ``python benchmarks/soak.py [--images 100000]``. The exit code is 1 if a count is wrong or memory grows.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 
-#: Growth between the first tenth and the end that is put down to the allocator, in MB.
+#: Growth of memory between the first tenth and the end that counts as noise of the allocator, in MB.
 MAX_GROWTH = 5
 
 
 def resident_megabytes() -> float:
-    """Return the memory that the process holds now."""
+    """Return the resident memory of this process now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
 
 
 def make_files(folder: Path) -> tuple[list[str], list[str]]:
-    """Make a hundred images of 64 to 200 px, and six files that are none."""
+    """Write 100 images of 64 to 200 px and 5 bad files; return the good paths, and the bad ones with a missing file."""
     random = np.random.default_rng(0)
     good, bad = [], []
     for number in range(100):
@@ -47,7 +47,7 @@ def make_files(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def main() -> None:
-    """Run, and print what was counted."""
+    """Classify, and print counts, speed and memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=100_000)
     images = parser.parse_args().images

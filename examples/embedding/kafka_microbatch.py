@@ -5,9 +5,9 @@
     pip install galaxy-classify confluent-kafka
     python kafka_microbatch.py BROKER:9092 TOPIC GROUP rows.jsonl
 
-A message's key is the object's id, its value an encoded cutout (JPEG, PNG, …). The offsets of a batch are committed
-after its rows are on disk: delivery is at least once. A crash in between brings messages again. The rows of a message
-that was classified twice have the same topic, partition and offset, by which readers drop all but one.
+The key of a message is the object's id, its value an encoded cutout (JPEG, PNG, …). The offsets of a batch are
+committed after its rows are on disk, so delivery is at least once: after a crash in between, messages come again. If a
+message was classified twice, its rows have the same topic, partition and offset, and readers can drop duplicates.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from galaxy_classify import GalaxyClassifier
 
 LOGGER = logging.getLogger("kafka_microbatch")
 
-#: Messages that are classified, written and committed together.
+#: Number of messages that are classified, written and committed together.
 BATCH_SIZE: Final = 64
-#: Seconds that the first message of a batch waits at most for the others.
+#: Longest time in seconds that the first message of a batch waits for the others.
 MAX_WAIT: Final = 0.5
 
 Row = dict[str, Any]
@@ -47,9 +47,9 @@ class Message:
     Parameters
     ----------
     topic : str
-        Where it was published.
+        Topic it was published on.
     partition, offset : int
-        Its place there; with the topic, what tells it from all other messages.
+        Position in the topic; together with the topic a unique key of the message.
     key : str
         Id of the object.
     value : bytes
@@ -64,13 +64,13 @@ class Message:
 
 
 class Stream(Protocol):
-    """A stream of messages that knows how far it has been processed."""
+    """Stream of messages that remembers how far it has been processed."""
 
     def poll(self, timeout: float) -> Message | None:
         """Return the next message, or None if none comes within `timeout` seconds."""
 
     def commit(self, message: Message) -> None:
-        """Remember that this message and all before it in its partition are done with."""
+        """Record that this message and all before it in its partition are processed."""
 
 
 def collect(
@@ -80,30 +80,30 @@ def collect(
     max_wait: float = MAX_WAIT,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Message]:
-    """Return the next batch: it is closed by its size, by its age or by `stop`, whichever comes first.
+    """Collect the next batch, which ends by its size, by its age or by `stop`, whichever comes first.
 
     Parameters
     ----------
     stream : Stream
-        Where the messages come from.
+        Source of the messages.
     stop : threading.Event
         Set to stop.
     batch_size : int
-        The most messages in a batch.
+        Largest number of messages in a batch.
     max_wait : float
         Seconds from the first message of a batch to its end.
     clock : callable
-        Returns seconds; what counts is how they grow.
+        Returns seconds since any fixed time.
 
     Returns
     -------
     list of Message
-        In the order of the stream; empty if nothing came.
+        Messages in the order of the stream; empty if none came.
     """
     batch: list[Message] = []
     deadline = math.inf
     while len(batch) < batch_size and not stop.is_set():
-        # Never longer than `max_wait`: a signal is only noticed when `poll` returns.
+        # A signal is noticed only when `poll` returns: without a message, and so without a deadline, poll again soon.
         wait = min(deadline - clock(), max_wait)
         if wait <= 0:
             break
@@ -116,7 +116,7 @@ def collect(
 
 
 def rows_of(classifier: GalaxyClassifier, batch: Sequence[Message]) -> list[Row]:
-    """Return one row for each message, failures included, with the message's place in the stream."""
+    """Classify a batch; return one row for each message, failures included, with its position in the stream."""
     predictions = classifier.classify((message.key, message.value) for message in batch)
     return [
         {"topic": message.topic, "partition": message.partition, "offset": message.offset} | asdict(prediction)
@@ -133,19 +133,19 @@ def run(
     max_wait: float = MAX_WAIT,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Classify a stream until asked to stop; the batch in flight is finished then.
+    """Classify a stream until `stop` is set; a batch that was begun is finished first.
 
-    Nothing is polled while a batch is classified and written, so that a backlog stays with the broker. Whatever `write`
-    or the stream raises ends the run without a commit, and the messages of the batch come again in the next one.
+    Nothing is polled while a batch is classified and written, so a backlog stays with the broker. An exception of
+    `write` or of the stream ends the run without a commit, and the next run gets the messages of the batch again.
 
     Parameters
     ----------
     stream : Stream
-        Where the messages come from.
+        Source of the messages.
     classifier : GalaxyClassifier
-        Says what the images show.
+        Classifier of the images.
     write : callable
-        Takes the rows of a batch; when it returns, they must be safe.
+        Writes the rows of a batch; when it returns, they must be on disk.
     stop : threading.Event
         Set to stop.
     batch_size, max_wait, clock
@@ -158,17 +158,17 @@ def run(
         rows = rows_of(classifier, batch)
         write(rows)
         for message in {(message.topic, message.partition): message for message in batch}.values():
-            stream.commit(message)  # the last one of each partition
+            stream.commit(message)  # the last message of each partition
         LOGGER.info("%d rows: %s", len(rows), dict(Counter(row["status"] for row in rows)))
 
 
 class JsonLinesFile:
-    """A file of rows, an object a line, to which one process at a time appends.
+    """JSON Lines file to which one process at a time appends rows.
 
     Parameters
     ----------
     path : path-like
-        The file. A last line that a killed process left torn is cut off: its message was not committed.
+        The file. An incomplete last line, left by a killed process, is cut off: its message was not committed.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -179,7 +179,7 @@ class JsonLinesFile:
             self._file.truncate(end)
 
     def write(self, rows: list[Row]) -> None:
-        """Append rows; they are on disk when this returns."""
+        """Append rows, and return when they are on disk."""
         self._file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -190,16 +190,16 @@ class JsonLinesFile:
 
 
 class KafkaStream:
-    """A topic of a Kafka broker, read by one member of a consumer group.
+    """Topic of a Kafka broker, read by one member of a consumer group.
 
     Parameters
     ----------
     brokers : str
         Addresses, ``host:port``, separated by commas.
     topic : str
-        What to read.
+        Topic to read.
     group : str
-        Consumer group: its members share the topic's partitions.
+        Consumer group, whose members share the topic's partitions.
     """
 
     def __init__(self, brokers: str, topic: str, group: str) -> None:
@@ -210,7 +210,7 @@ class KafkaStream:
             {
                 "bootstrap.servers": brokers,
                 "group.id": group,
-                "enable.auto.commit": False,  # it would commit what is not written yet
+                "enable.auto.commit": False,  # it would commit messages whose rows are not written yet
                 "auto.offset.reset": "earliest",
             }
         )
@@ -227,12 +227,12 @@ class KafkaStream:
         return Message(found.topic(), found.partition(), found.offset(), key, found.value() or b"")
 
     def commit(self, message: Message) -> None:
-        """Remember that this message and all before it in its partition are done with."""
+        """Record that this message and all before it in its partition are processed."""
         following = self._kafka.TopicPartition(message.topic, message.partition, message.offset + 1)
         self._consumer.commit(offsets=[following], asynchronous=False)
 
     def close(self) -> None:
-        """Leave the group, so that its other members take over at once."""
+        """Leave the group, so that its other members take over the partitions at once."""
         self._consumer.close()
 
 

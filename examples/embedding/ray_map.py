@@ -1,4 +1,4 @@
-"""Classify images within Ray: a callable class for ``Dataset.map_batches``.
+"""Classify images in Ray Data, with a callable class for ``Dataset.map_batches``.
 
 ::
 
@@ -7,7 +7,7 @@
     rows = images.map_batches(Classify, batch_format="numpy", batch_size=256, num_cpus=1, compute=actors)
     rows.write_parquet("results")
 
-Each of the four actors loads the model once. The workers need galaxy-classify.
+Each of the four actors loads the model once. galaxy-classify must be installed on the workers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from galaxy_classify import GalaxyClassifier
 
 
 class Classify:
-    """Classify the column ``image`` (encoded images), and name the rows by the column ``id``."""
+    """Classify the encoded images in the column ``image``; the column ``id`` names the rows."""
 
     def __init__(self, model: str | None = None) -> None:
         self.classifier = GalaxyClassifier(model, threads=1)
 
     def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Return the columns of a batch's rows."""
+        """Classify a batch, and return the result's columns."""
         rows = list(self.classifier.classify(zip(map(str, batch["id"]), batch["image"], strict=True)))
         result = {"id": batch["id"], "confidence": np.array([row.confidence for row in rows], np.float64)}
         for name in self.classifier.classes_:

@@ -1,4 +1,4 @@
-"""Classify images within Spark: a function for ``DataFrame.mapInPandas``.
+"""Classify images in Spark, with a function for ``DataFrame.mapInPandas``.
 
 ::
 
@@ -8,8 +8,8 @@
     images = spark.read.format("binaryFile").load("images/*.jpg").selectExpr("path AS id", "content AS image")
     images.mapInPandas(classify, SCHEMA).write.parquet("results")
 
-The workers need galaxy-classify, pandas and pyarrow. Import the function, do not paste it into a notebook: the pickler
-cannot send a cached function that belongs to no module.
+galaxy-classify, pandas and pyarrow must be installed on the workers. Import the function instead of pasting it into a
+notebook: Spark cannot pickle a cached function that belongs to no module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pandas as pd
 
 from galaxy_classify import GalaxyClassifier, Prediction
 
-#: Columns of the result, in Spark's words.
+#: Schema of the result, in Spark's notation.
 SCHEMA: Final = (
     "id string, status string, model string, label string, confidence double, "
     "probabilities map<string, double>, message string"
@@ -32,12 +32,12 @@ SCHEMA: Final = (
 
 @cache
 def classifier() -> GalaxyClassifier:
-    """Return the classifier of this Python worker; Spark runs a worker on each core."""
+    """Return this Python worker's classifier, with one thread, as Spark runs a worker on each core."""
     return GalaxyClassifier(threads=1)
 
 
 def classify(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Classify the column ``image`` (encoded images), and name the rows by the column ``id``."""
+    """Classify the encoded images in the column ``image``; the column ``id`` names the rows."""
     columns = [field.name for field in fields(Prediction)]
     for frame in frames:
         images = zip(map(str, frame["id"]), frame["image"], strict=True)

@@ -1,4 +1,4 @@
-"""Classify an image that is sent to a web server: a WSGI application.
+"""Classify uploaded images in a web server: a WSGI application.
 
 ::
 
@@ -16,12 +16,13 @@ from typing import Any
 
 from galaxy_classify import GalaxyClassifier
 
-# With --preload it is loaded once, before the server forks its workers.
+# With --preload the model is loaded once, before the server forks its workers. A small file may unpack to a huge image:
+# limit the pixels.
 classifier = GalaxyClassifier(threads=1, max_pixels=4096 * 4096)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
-    """Answer with the row of the image in the request's body."""
+    """Respond with the row of the image in the request's body."""
     image = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     (row,) = classifier.classify([(environ["PATH_INFO"], image)])
     status = "422 Unprocessable Content" if row.status == "error" else "200 OK"

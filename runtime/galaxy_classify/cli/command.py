@@ -22,7 +22,7 @@ from galaxy_classify.cli.summary import what_was_done, what_was_passed_over
 from galaxy_classify.errors import UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.process import prepare_process
-from galaxy_classify.report.pictures import ShownContent
+from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.report.sample import CAP
 from galaxy_classify.results.formats import OutputFormat, choose_format, require_format
 from galaxy_classify.results.layout import RowLayout
@@ -86,7 +86,7 @@ class Command:
         self.evaluation = self._evaluation(classes)
         self.sorter = self._sorter()
         report = self._report(classes)
-        self.shown = ShownContent(CAP)
+        self.shown = SampledImages(CAP)
         observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter) if part is not None]
         if report is not None:
             observers += [lambda source, prediction: report.add(prediction), self.shown.see]

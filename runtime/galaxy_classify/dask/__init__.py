@@ -1,4 +1,4 @@
-"""Classify the rows of Dask data frames, on whatever cluster their partitions are computed."""
+"""Classify the rows of Dask data frames on any cluster, or without one."""
 
 from galaxy_classify.dask.frame import classify
 from galaxy_classify.dask.parquet_folder import read_parquet

@@ -1,4 +1,4 @@
-"""Folders of Parquet files, such as HATS catalogues, as Dask data frames: a partition for each file."""
+"""Read a folder of Parquet files, such as a HATS catalogue, as a Dask data frame with one partition per file."""
 
 from __future__ import annotations
 
@@ -19,65 +19,52 @@ def read_parquet(
 ) -> dd.DataFrame:
     """Read a folder of Parquet files, such as the ``dataset`` of a HATS catalogue.
 
-    ``dask.dataframe.read_parquet`` reads them as well. What this adds: a file that cannot be read is named, and the
-    folders' names (``Norder=1``) do not become columns.
+    Unlike ``dask.dataframe.read_parquet``, this names a file that cannot be read, and does not turn names of folders
+    (``Norder=1``) into columns.
 
     Parameters
     ----------
     folder : str or path-like
-        Searched with the folders in it; names that begin with ``_`` or ``.`` are passed over.
+        Folder that is searched recursively; names that begin with ``_`` or ``.`` are skipped.
     columns : sequence of str, optional
         Columns to read; by default all.
     index : str, optional
-        Column that becomes the index, for HATS ``_healpix_29``; by default as the files say.
+        Column that becomes the index (``_healpix_29`` for HATS); by default the one in the files' pandas metadata.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        A partition for each file, in the order of their paths; the divisions are not known.
+        Data frame with one partition per file, in the order of their paths, and unknown divisions.
 
     Raises
     ------
     UsageError
-        If there is no Parquet file, or the first cannot be read; when the result is computed, if another cannot.
+        If there is no Parquet file, or the first cannot be read; on computing, if another one cannot be read.
     """
     import dask.dataframe as dd
 
     root = os.path.abspath(os.fspath(folder))
     files = sorted(_parquet_files(root))
     if not files:
-        raise UsageError(f"{root}: no Parquet files there")
+        raise UsageError(f"{root}: no Parquet files found")
     meta = read_file(files[0], columns, index, empty=True)
     return dd.from_map(read_file, files, wanted=columns, index=index, meta=meta)
 
 
 def read_file(path: str, wanted: Sequence[str] | None, index: str | None, *, empty: bool = False) -> pd.DataFrame:
-    """Read one file.
+    """Read one file's wanted columns (None for all), or with ``empty`` only their names and types, as Dask's meta.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-    wanted : sequence of str or None
-        Columns to read; None for all.
-    index : str or None
-        Column that becomes the index.
-    empty : bool
-        Whether only names and types are wanted.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be read; the message names it.
+    Raise `UsageError` that names the file if it cannot be read.
     """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    text = pd.StringDtype("pyarrow")  # as Dask has it by default
+    text = pd.StringDtype("pyarrow")  # Dask's default type for text
     types = {pa.string(): text, pa.large_string(): text}
     for binary in (pa.binary(), pa.large_binary()):
-        types[binary] = pd.ArrowDtype(binary)  # which Dask does not take for text, as it does Python's bytes
+        # By default pandas stores bytes as objects, which Dask converts to text. It leaves Arrow's own type alone.
+        types[binary] = pd.ArrowDtype(binary)
     with table_errors(path), pq.ParquetFile(path) as file:
         groups = range(0 if empty else file.num_row_groups)
         names = None if wanted is None else list(dict.fromkeys([*wanted, *([index] if index else [])]))

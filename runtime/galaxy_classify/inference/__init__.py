@@ -1,1 +1,1 @@
-"""The ONNX model: its contract, and running it."""
+"""Load, check and run ONNX models."""

@@ -1,8 +1,8 @@
-"""The model contract: what every ONNX file that the runtime accepts must say about itself.
+"""The model contract: tensors and metadata that an ONNX file must have to be accepted.
 
-The tensors are ``images``, uint8, (batch, height, width, 3), RGB, and ``probabilities``, float32,
-(batch, classes). Everything after the pixels is inside the graph. What the graph cannot say stands
-in the file's metadata, under ``galaxy_classify.*``.
+The input tensor is ``images``, uint8, (batch, height, width, 3), RGB; the output tensor is ``probabilities``, float32,
+(batch, classes). The graph contains every step from pixels to probabilities. What a graph cannot express (class names,
+crop, resize, training, parity) is JSON in the file's metadata, under ``galaxy_classify.*``.
 """
 
 from __future__ import annotations
@@ -15,41 +15,23 @@ from typing import Any, Final
 from galaxy_classify.errors import ModelError
 
 CONTRACT_VERSION: Final = "1"
-
-
 INPUT_NAME: Final = "images"
-
-
 OUTPUT_NAME: Final = "probabilities"
-
-
 METADATA_PREFIX: Final = "galaxy_classify."
-
-
 #: Classes of GalaxyMNIST in the order of their labels 0 to 3.
 GALAXY_MNIST_CLASSES: Final = ("smooth_round", "smooth_cigar", "edge_on_disk", "unbarred_spiral")
-
-
 #: Filters that the contract allows for the resize, named as Pillow names them.
 RESAMPLING_FILTERS: Final = ("lanczos", "bicubic", "bilinear", "box", "hamming", "nearest")
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """What happens to a decoded image before the model sees it.
+    """Crop and resize that turn a decoded image into a model's input.
 
-    Parameters
-    ----------
-    crop_fraction : float
-        Side of the central square that is kept, as a fraction of the shorter edge.
-    resample : str
-        Filter of the resize, one of `RESAMPLING_FILTERS`.
-    margin : int
-        Pixels along each edge of its input that the model does not look at, whatever they are. The runtime does not
-        compute them.
+    ``crop_fraction`` is the side of the central square that is kept, as a fraction of the shorter edge. ``resample`` is
+    the filter of the resize, one of `RESAMPLING_FILTERS`. ``margin`` is the number of pixels along each edge of its
+    input that the network ignores, so that the runtime need not compute them.
 
-    Notes
-    -----
     The defaults are those of GalaxyMNIST's ``create_dataset.py`` (Walmsley, github.com/mwalmsley/galaxy_mnist).
     """
 
@@ -70,18 +52,7 @@ class Preprocessing:
             raise ModelError(f"contract: preprocessing: margin is {self.margin!r}, not a number of pixels")
 
     def check_size(self, size: tuple[int, int]) -> None:
-        """Check that the margin leaves something of a model's input.
-
-        Parameters
-        ----------
-        size : tuple of (int, int)
-            Height and width of the input in pixels.
-
-        Raises
-        ------
-        ModelError
-            If it leaves nothing.
-        """
+        """Raise `ModelError` if the margin covers a whole input of this height and width in pixels."""
         if 2 * self.margin >= min(size):
             raise ModelError(
                 f"contract: preprocessing: a margin of {self.margin} leaves nothing of {size[0]} x {size[1]} pixels"
@@ -90,22 +61,22 @@ class Preprocessing:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """The metadata of a model that keeps the contract.
+    """Metadata of a model that keeps the contract.
 
     Parameters
     ----------
     name, version : str
-        What the model calls itself.
+        Name and version of the model.
     classes : tuple of str
         Class names in the order of the output's columns.
     preprocessing : Preprocessing
         Crop and resize that the model was trained with.
     training : dict
-        Data set and its checksum, sizes, recipe, epochs, seed and test figures.
+        Data set and its checksum, sizes, recipe, epochs, random seed and metrics on the test set.
     parity : dict
         Images compared with the trained model, largest difference, agreement and tolerance.
     source_sha256 : str
-        SHA-256 of the trained model that the file was made from.
+        SHA-256 of the ``.keras`` file that was exported.
     exported_with : dict
         Versions of the tools that made the file.
     card : str
@@ -123,7 +94,7 @@ class ModelDescription:
     card: str = ""
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the ``metadata_props`` of an ONNX file, key to text."""
+        """Return the metadata as an ONNX file's ``metadata_props``."""
         values = {
             "contract": CONTRACT_VERSION,
             "name": self.name,
@@ -139,18 +110,7 @@ class ModelDescription:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> ModelDescription:
-        """Read the metadata of an ONNX file.
-
-        Parameters
-        ----------
-        metadata : mapping of str to str
-            The file's ``metadata_props``.
-
-        Raises
-        ------
-        ModelError
-            If a clause of the contract is broken; the message names it.
-        """
+        """Read an ONNX file's ``metadata_props``; raise `ModelError` naming the clause of the contract they break."""
         version = _text(metadata, "contract")
         if version != CONTRACT_VERSION:
             raise ModelError(
@@ -173,19 +133,14 @@ class ModelDescription:
 def check_tensors(
     inputs: Mapping[str, tuple[str, list[Any]]], outputs: Mapping[str, tuple[str, list[Any]]], classes: int
 ) -> tuple[int, int]:
-    """Check names, dtypes and shapes of a model's inputs and outputs.
+    """Check names, dtypes and shapes of a model's tensors, and return height and width of its input in pixels.
 
     Parameters
     ----------
     inputs, outputs : mapping of str to (str, list)
         Name to ONNX Runtime's type (``"tensor(uint8)"``) and shape (an int, or a name or None where dynamic).
     classes : int
-        Number of classes that the metadata names.
-
-    Returns
-    -------
-    tuple of (int, int)
-        Height and width of the input in pixels.
+        Number of classes in the metadata.
 
     Raises
     ------
@@ -198,24 +153,24 @@ def check_tensors(
     if len(shape) != 4 or shape[3] != 3 or not all(isinstance(edge, int) and edge > 0 for edge in shape[1:3]):
         raise ModelError(f"contract: input {INPUT_NAME!r} has shape {shape}, not [batch, height, width, 3]")
     if isinstance(shape[0], int):
-        raise ModelError(f"contract: the batch of input {INPUT_NAME!r} is fixed to {shape[0]}, it must be dynamic")
+        raise ModelError(f"contract: the batch size of input {INPUT_NAME!r} is fixed to {shape[0]}, it must be dynamic")
     kind, output_shape = _only("output", OUTPUT_NAME, outputs)
     if kind != "tensor(float)":
         raise ModelError(f"contract: output {OUTPUT_NAME!r} is {kind}, not tensor(float)")
     if len(output_shape) != 2 or output_shape[1] != classes:
         raise ModelError(
-            f"contract: output {OUTPUT_NAME!r} has shape {output_shape}, not [batch, {classes}] as the classes ask"
+            f"contract: output {OUTPUT_NAME!r} has shape {output_shape}, not [batch, {classes}] for {classes} classes"
         )
     if isinstance(output_shape[0], int):
         raise ModelError(
-            f"contract: the batch of output {OUTPUT_NAME!r} is fixed to {output_shape[0]}, it must be dynamic"
+            f"contract: the batch size of output {OUTPUT_NAME!r} is fixed to {output_shape[0]}, it must be dynamic"
         )
     return shape[1], shape[2]
 
 
 def _only(what: str, name: str, tensors: Mapping[str, tuple[str, list[Any]]]) -> tuple[str, list[Any]]:
     if list(tensors) != [name]:
-        raise ModelError(f"contract: {what}s are {', '.join(tensors) or 'none'}; there must be one, {name!r}")
+        raise ModelError(f"contract: {what}s are {', '.join(tensors) or 'none'}; exactly one is allowed, {name!r}")
     return tensors[name]
 
 
@@ -256,14 +211,15 @@ def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise ModelError("contract: metadata galaxy_classify.classes is not a JSON list of names")
     if len(value) < 2 or len(set(value)) != len(value):
-        raise ModelError(f"contract: classes are {value}; there must be two or more, each named once")
+        raise ModelError(f"contract: classes are {value}; two or more different names are needed")
     return tuple(value)
 
 
 def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
     value = _object(metadata, "preprocessing")
+    # Files from before the margin was introduced lack its key, and must stay loadable.
     if not {"crop_fraction", "resample"} <= set(value) <= {"crop_fraction", "resample", "margin"}:
         raise ModelError(
-            f"contract: preprocessing has the keys {sorted(value)}, not crop_fraction and resample, and perhaps margin"
+            f"contract: preprocessing has the keys {sorted(value)}, not crop_fraction, resample and optionally margin"
         )
     return Preprocessing(**value)

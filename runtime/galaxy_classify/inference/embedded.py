@@ -1,4 +1,4 @@
-"""The models that come with the package, listed with their SHA-256 in a manifest."""
+"""Find model files: those embedded in the package, listed with their SHA-256 in a manifest, and the user's own."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from galaxy_classify.errors import ModelError
 from galaxy_classify.text import did_you_mean
 
 MODELS_FOLDER: Final = Path(__file__).parents[1] / "models"
-
-
 MANIFEST: Final = "manifest.json"
 #: Embedded models that were renamed: their old names still work, so that scripts do not break.
 RENAMED: Final = {"seed-mlp": "galaxy-mlp"}
@@ -25,17 +23,7 @@ LOGGER = logging.getLogger("galaxy_classify")
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """Where a model comes from, before it is loaded.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The ONNX file.
-    name : str or None
-        Name in the manifest; None for a file of the user's.
-    sha256 : str or None
-        Checksum that the manifest promises; None for a file of the user's.
-    """
+    """Location of an ONNX file; for an embedded model also its name and SHA-256 in the manifest."""
 
     path: Path
     name: str | None = None
@@ -43,13 +31,7 @@ class ModelSource:
 
 
 def embedded_models(folder: Path = MODELS_FOLDER) -> dict[str, ModelSource]:
-    """Return the embedded models by name, the default first.
-
-    Raises
-    ------
-    ModelError
-        If the installation has no readable manifest.
-    """
+    """Return the embedded models by name, the default first; raise `ModelError` if the manifest cannot be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         default = manifest["default"]
@@ -71,17 +53,7 @@ def _new_name(model: str) -> str:
 
 
 def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
-    """Find a model by name or file.
-
-    Parameters
-    ----------
-    model : str or path-like, optional
-        Name of an embedded model, or an ONNX file; by default the default embedded model.
-
-    Returns
-    -------
-    ModelSource
-        Where it is; nothing has been read of it yet.
+    """Find an embedded model by name, an ONNX file by path, or the default model, without reading the file.
 
     Raises
     ------

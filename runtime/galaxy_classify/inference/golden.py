@@ -1,7 +1,7 @@
-"""Golden images show whether the whole path, from bytes to probabilities, still gives what it gave at first.
+"""Golden images: reference images with recorded results, to test decoding, resize and model on another machine.
 
-Beside a model file ``NAME.onnx`` lies ``NAME.golden.json``: a few drawn galaxies as PNG and JPEG, the checksums of the
-pixels that the model saw, and what the model file and the trained network said of them.
+The file ``NAME.golden.json`` belongs to the model file ``NAME.onnx``. It holds a few drawn galaxies as PNG and JPEG,
+the checksums of the pixels given to the model, and the outputs of the model file and of the trained network.
 """
 
 from __future__ import annotations
@@ -16,36 +16,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUFFIX: Final = ".golden.json"
-
-
-#: Other processors and versions of ONNX Runtime may differ in the last digits of a probability.
+#: Largest difference of a probability that passes: processors and versions of ONNX Runtime round differently.
 PROBABILITY_TOLERANCE: Final = 1e-4
-
-
-#: The most that a golden file may ask for instead: int8 rounds, and turns a last digit into a level now and then.
+#: Largest tolerance that a golden file may set instead. An int8 network needs more, as a difference in the last digit
+#: can move an activation to the next of its 256 levels.
 LARGEST_TOLERANCE: Final = 0.02
-
-
-#: Levels of 255 that a pixel may differ by after the fast resize.
+#: Largest difference of a pixel after the fast resize, in levels of 255.
 FAST_RESIZE_TOLERANCE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenImage:
-    """One golden image.
+    """A reference image with the results recorded at export.
 
     Parameters
     ----------
     name : str
-        What it shows.
+        Description of the image.
     content : bytes
         The encoded image.
     pixels_sha256 : str
-        Checksum of the pixels that the model saw.
+        SHA-256 of the model's input.
     probabilities : tuple of float
-        What the model file said.
+        Output of the model file.
     trained_logits, trained_probabilities : tuple of float
-        What the trained network said.
+        Outputs of the trained Keras network.
     """
 
     name: str
@@ -56,7 +51,7 @@ class GoldenImage:
     trained_probabilities: tuple[float, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the image as it stands in the file."""
+        """Return the image as an object for the golden file."""
         return {
             "name": self.name,
             "content": base64.b64encode(self.content).decode("ascii"),
@@ -68,7 +63,7 @@ class GoldenImage:
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> GoldenImage:
-        """Read an image as it stands in the file."""
+        """Read an image from an object of the golden file."""
         return cls(
             entry["name"],
             base64.b64decode(entry["content"]),
@@ -80,10 +75,10 @@ class GoldenImage:
 
 
 def golden_file(model: Path) -> Path:
-    """Return where the golden images of a model file are."""
+    """Return the path of a model file's golden images."""
     return model.with_suffix(SUFFIX)
 
 
 def pixels_sha256(pixels: NDArray[np.uint8]) -> str:
-    """Return the checksum of a model's input."""
+    """Return the SHA-256 of a model's input."""
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()

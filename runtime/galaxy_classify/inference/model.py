@@ -1,4 +1,4 @@
-"""An ONNX model that keeps the contract, ready to run."""
+"""Load an ONNX model, check it against the model contract, and run it."""
 
 from __future__ import annotations
 
@@ -15,47 +15,42 @@ from galaxy_classify.inference.session import CPU, open_session
 
 
 class OnnxModel:
-    """An ONNX model that keeps the contract.
+    """A loaded ONNX model that keeps the contract.
 
-    Parameters
-    ----------
-    source : ModelSource
-        Which file, and the SHA-256 that it must have if it is an embedded one.
-    provider : str, optional
-        Where to run it: a name in `galaxy_classify.inference.session.available_providers`, or ``auto``.
+    ``provider`` is a name in `galaxy_classify.inference.session.available_providers`, or ``auto``.
 
     Attributes
     ----------
     source : ModelSource
-        Where it came from.
+        The file it was loaded from.
     description : ModelDescription
-        What the file says about itself.
+        The file's metadata.
     input_size : tuple of (int, int)
         Height and width of the input, in pixels.
     provider : str
-        Where it runs.
+        Execution provider in use.
     sha256 : str
         Checksum of the file.
 
     Raises
     ------
     ModelError
-        If the file cannot be read, is not the one in the manifest, is no ONNX model, or breaks the contract.
+        If the file cannot be read, differs from the manifest, is no ONNX model, or breaks the contract.
     UsageError
-        If the provider that was asked for is not there.
+        If the requested provider is not available.
     """
 
     def __init__(self, source: ModelSource, provider: str = CPU) -> None:
         self.source = source
         try:
-            # A file that is far too large is not even read; one byte more than allowed tells.
+            # Read one byte more than allowed: that is enough to refuse a huge file without filling the memory with it.
             with source.path.open("rb") as file:
                 content = file.read(MAX_MODEL_BYTES + 1)
         except OSError as error:
             raise ModelError(f"{source.path}: cannot be read: {error.strerror}") from None
         self.sha256 = hashlib.sha256(content).hexdigest()
         if source.sha256 is not None and self.sha256 != source.sha256:
-            remedy = "install galaxy-classify again" if source.name else "bring the original back"
+            remedy = "install galaxy-classify again" if source.name else "restore the original"
             raise ModelError(
                 f"{source.path}: the file was changed or damaged: its SHA-256 is {self.sha256}, "
                 f"{source.sha256} is expected; {remedy}"
@@ -65,7 +60,7 @@ class OnnxModel:
         except ModelError as error:
             raise ModelError(f"{source.path}: {error}") from None
         try:
-            # The session is made from the very bytes that were hashed.
+            # Give ONNX Runtime the bytes that were hashed, not the path: the file could be replaced in between.
             self._session, self.provider = open_session(content, provider)
         except UsageError:
             raise
@@ -86,7 +81,7 @@ class OnnxModel:
 
     @property
     def identity(self) -> str:
-        """The exact model in short: its name, ``@``, and the first 12 characters of the SHA-256."""
+        """Short, unique name of the model for result rows: its name, ``@``, and 12 characters of its SHA-256."""
         return f"{self.description.name}@{self.sha256[:12]}"
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -95,17 +90,17 @@ class OnnxModel:
         Parameters
         ----------
         images : ndarray of uint8, shape (batch, height, width, 3)
-            RGB pixels in the model's size.
+            RGB pixels, in the model's input size.
 
         Returns
         -------
         ndarray of float32, shape (batch, classes)
-            Rows that sum to 1.
+            Probabilities; each row sums to 1.
 
         Raises
         ------
         ModelError
-            If the model cannot be run on this machine.
+            If ONNX Runtime fails on this machine.
         """
         try:
             (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})

@@ -1,7 +1,7 @@
-"""Look into an ONNX file before any of it is trusted to ONNX Runtime.
+"""Check the bytes of an ONNX file before ONNX Runtime, which is native code, parses them.
 
-The ``onnx`` package is no dependency of the runtime, so the few fields that matter are read straight from Protocol
-Buffers' wire format (https://protobuf.dev/programming-guides/encoding/, message numbers from onnx.proto).
+The runtime does not depend on the ``onnx`` package, so this reads the few fields that matter from the Protocol Buffers
+wire format (https://protobuf.dev/programming-guides/encoding/); the field numbers are those of onnx.proto.
 """
 
 from __future__ import annotations
@@ -11,27 +11,16 @@ from typing import Final
 
 from galaxy_classify.errors import ModelError
 
-#: No model for 64 or 224 px cutouts comes near it; a larger file is a mistake or an attack.
+#: Models for cutouts of 64 or 224 px are far smaller; a larger file is a mistake or an attack.
 MAX_MODEL_BYTES: Final = 512 * 1024 * 1024
-
-
-#: A graph of a thousand layers has some ten thousand fields.
+#: Limit on parsing time. A graph of a thousand layers has about ten thousand fields.
 MAX_FIELDS: Final = 1_000_000
-
-
-#: Graphs inside attributes (If, Loop) may hold graphs again; no sane model goes deeper.
+#: Attributes of If and Loop contain graphs, which may nest; the limit keeps the recursion shallow.
 MAX_DEPTH: Final = 8
-
-
 MAX_IR_VERSION: Final = 10
-
-
 OPSETS: Final = (17, 18)
-
-
 STANDARD_DOMAINS: Final = (b"", b"ai.onnx")
-
-
+#: TensorProto.DataLocation: the values are in another file.
 EXTERNAL: Final = 1
 
 
@@ -39,18 +28,13 @@ Value = int | memoryview
 
 
 def check_onnx_file(content: bytes) -> None:
-    """Check the clauses of the model contract that a session would not show.
-
-    Parameters
-    ----------
-    content : bytes
-        The whole file.
+    """Check the clauses of the model contract that an ONNX Runtime session does not show.
 
     Raises
     ------
     ModelError
-        If the file is too large, is no ONNX file, uses operators beyond the standard ones, keeps tensors
-        in other files, or has an IR version or opset that the contract does not know.
+        If the file is too large, is no ONNX file, uses operators other than the standard ones, keeps tensors
+        in other files, or has an IR version or opset that the contract does not allow.
     """
     if len(content) > MAX_MODEL_BYTES:
         raise ModelError(f"contract: the file has {len(content):,} bytes, the limit is {MAX_MODEL_BYTES:,}")
@@ -58,7 +42,10 @@ def check_onnx_file(content: bytes) -> None:
 
 
 class _Inspector:
-    """Walks through the messages of one file, counting fields."""
+    """Parse the nested messages of one file, and refuse what the contract does not allow.
+
+    Each method takes one message of onnx.proto; the numbers in its comparisons are field numbers of that message.
+    """
 
     def __init__(self) -> None:
         self._fields = 0
@@ -68,31 +55,31 @@ class _Inspector:
         opsets = []
         graphs = 0
         for number, value in self._read(message):
-            if number == 1 and isinstance(value, int):
+            if number == 1 and isinstance(value, int):  # ir_version
                 ir_version = value
-            elif number == 7 and isinstance(value, memoryview):
+            elif number == 7 and isinstance(value, memoryview):  # graph
                 graphs += 1
                 self._graph(value, 1)
-            elif number == 8 and isinstance(value, memoryview):
+            elif number == 8 and isinstance(value, memoryview):  # opset_import
                 opsets.append(self._opset(value))
-            elif number == 25:
-                raise ModelError("contract: the file defines functions of its own, only standard operators are allowed")
+            elif number == 25:  # functions
+                raise ModelError("contract: the file defines its own functions, only standard operators are allowed")
         if graphs != 1 or not opsets:
             raise ModelError("not a usable ONNX model: it has no graph or no opset")
         if not 1 <= ir_version <= MAX_IR_VERSION:
             raise ModelError(f"contract: IR version is {ir_version}, at most {MAX_IR_VERSION} is allowed")
         for domain, version in opsets:
             if domain not in STANDARD_DOMAINS:
-                raise ModelError(f"contract: the file imports the operators {_name(domain)!r}, not ai.onnx alone")
+                raise ModelError(f"contract: the file imports operators of {_name(domain)!r}, only ai.onnx is allowed")
             if version not in OPSETS:
                 raise ModelError(f"contract: opset is {version}, not {' or '.join(map(str, OPSETS))}")
 
     def _opset(self, message: memoryview) -> tuple[bytes, int]:
         domain, version = b"", 0
         for number, value in self._read(message):
-            if number == 1 and isinstance(value, memoryview):
+            if number == 1 and isinstance(value, memoryview):  # domain
                 domain = bytes(value)
-            elif number == 2 and isinstance(value, int):
+            elif number == 2 and isinstance(value, int):  # version
                 version = value
         return domain, version
 
@@ -102,38 +89,38 @@ class _Inspector:
         for number, value in self._read(message):
             if not isinstance(value, memoryview):
                 continue
-            if number == 1:
+            if number == 1:  # node
                 self._node(value, depth)
-            elif number == 5:
+            elif number == 5:  # initializer
                 self._tensor(value)
-            elif number == 15:
+            elif number == 15:  # sparse_initializer
                 raise ModelError("contract: the file has sparse tensors")
 
     def _node(self, message: memoryview, depth: int) -> None:
         for number, value in self._read(message):
             if not isinstance(value, memoryview):
                 continue
-            if number == 5:
+            if number == 5:  # attribute
                 self._attribute(value, depth)
-            elif number == 7 and bytes(value) not in STANDARD_DOMAINS:
-                raise ModelError(f"contract: an operator comes from {_name(bytes(value))!r}, not from ai.onnx")
+            elif number == 7 and bytes(value) not in STANDARD_DOMAINS:  # domain
+                raise ModelError(f"contract: an operator belongs to {_name(bytes(value))!r}, not to ai.onnx")
 
     def _attribute(self, message: memoryview, depth: int) -> None:
         for number, value in self._read(message):
             if not isinstance(value, memoryview):
                 continue
-            if number in (5, 10):
+            if number in (5, 10):  # t, tensors
                 self._tensor(value)
-            elif number in (6, 11):
+            elif number in (6, 11):  # g, graphs
                 self._graph(value, depth + 1)
 
     def _tensor(self, message: memoryview) -> None:
         for number, value in self._read(message):
-            if number == 13 or (number == 14 and value == EXTERNAL):
+            if number == 13 or (number == 14 and value == EXTERNAL):  # external_data, data_location
                 raise ModelError("contract: a tensor is kept in another file (external data)")
 
     def _read(self, message: memoryview) -> Iterator[tuple[int, Value]]:
-        """Yield number and value of each field: an int, or the bytes of a text, an array or a message."""
+        """Yield the number and value of each field: an int for a varint, else the bytes of a text, array or message."""
         position = 0
         while position < len(message):
             self._fields += 1
@@ -158,8 +145,9 @@ class _Inspector:
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """Return the number at a position, seven bits a byte, and the position after it."""
+    """Decode the variable-length integer at a position (seven bits a byte), and return it and the position after it."""
     value = 0
+    # Ten bytes hold 64 bits. A longer run of continuation bytes is no valid integer.
     for shift in range(0, 70, 7):
         if position >= len(message):
             break

@@ -1,1 +1,1 @@
-"""What is to be classified: find it, list it, open it."""
+"""Find the inputs of a run: files, folders, lists, catalogues, archives and URLs."""

@@ -1,4 +1,4 @@
-"""Catalogues: tables with a column of image paths, whose other columns are carried through to the result."""
+"""Read inputs from a catalogue: a table with a column of image paths, whose other columns are copied to the result."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.read import Table, open_table, table_errors
 from galaxy_classify.text import did_you_mean
 
-#: A column of the result keeps its name; a column of the catalogue with the same name gets this in front of it.
+#: Prefix for a column of the catalogue whose name is already taken by a column of the result.
 PREFIX: Final = "catalog_"
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The inputs that a table lists.
+    """Inputs that a table lists, with the columns to copy to the result.
 
     Parameters
     ----------
     table : Table
         The table.
     path_index : int or None
-        Place of the column of paths; None if the images are in the table itself.
+        Index of the column of paths; None if the images are in the table itself.
     kept : sequence of int
-        Places of the columns that are carried through.
+        Indices of the columns that are copied to the result.
     columns : sequence of Column
-        These columns, as they are named in the result.
+        These columns, with their names in the result.
     first : str or None
-        The one of these that comes first in the result.
+        Name of the one that becomes the result's first column.
     root : str
         Folder, or URL of a prefix, that relative paths start from.
     images : ParquetImages, optional
@@ -55,7 +55,7 @@ class Catalog:
         return len(self.table)
 
     def sources(self) -> Iterator[Source]:
-        """Yield an input for each row, in order."""
+        """Yield an input for each row of the table, in order."""
         for row, source in self._rows():
             yield replace(source, carried=tuple(row[index] for index in self.kept))
 
@@ -67,7 +67,7 @@ class Catalog:
                 yield row, self._named(str(row[self.path_index] or ""))
 
     def _named(self, name: str) -> Source:
-        """Return the input that a path in the table stands for."""
+        """Return the input for a path in the table; an empty cell becomes an empty path, which gets an error row."""
         if is_remote(name):
             return remote_source(name)
         if not name or os.path.isabs(name) or not is_remote(self.root):
@@ -85,39 +85,39 @@ def open_catalog(
     typed: bool,
     image_column: str | None = None,
 ) -> Catalog:
-    """Open a catalogue and choose its columns; rows are read later.
+    """Open a catalogue and choose its columns, without reading its rows yet.
 
     Parameters
     ----------
     path : str
-        CSV, Parquet or FITS table, told apart by the suffix.
+        Table in a format that `open_table` reads, recognised by its suffix.
     path_column : str
         Column of image paths.
     id_column : str or None
-        Column that comes first in the result.
+        Column that becomes the first of the result.
     root : str or None
-        Folder, or URL of a prefix, that relative paths start from; by default the catalogue's own.
+        Folder, or URL of a prefix, that relative paths start from; by default the catalogue's own folder.
     reserved : sequence of str
         Names of the result's own columns.
     typed : bool
-        Whether columns of a CSV file that hold nothing but numbers become numbers. Its text is carried as it is
-        otherwise.
+        Whether columns of a CSV file that hold only numbers become numbers; otherwise their text is copied unchanged.
     image_column : str, optional
-        Column of a Parquet file that holds the images themselves. Then there need be no column of paths; if there is,
-        it tells the images' names.
+        Column of a Parquet file that holds the images themselves. The column of paths is then optional, and holds the
+        names of the images.
 
     Raises
     ------
     UsageError
-        If the file cannot be read or a column is not there.
+        If the file cannot be read, or a column is missing.
     MissingExtraError
-        If reading it needs an extra.
+        If an optional dependency is not installed.
     """
     with table_errors(path):
         table = open_table(path, typed=typed)
         names = [column.name for column in table.columns]
         images = None
         path_index = None
+        # With images in the table, the default column of paths may be missing, but not one that the user names.
         if image_column is None or (path_column != PATH_COLUMN and path_column not in names):
             path_index = _find_column(path, names, path_column)
         if image_column is not None:
@@ -137,7 +137,7 @@ def open_catalog(
 
 def _open_images(path: str, image_column: str, name_column: str | None) -> ParquetImages:
     if not is_parquet_name(path):
-        raise UsageError(f"{path}: --image-column names a column of a Parquet file")
+        raise UsageError(f"{path}: --image-column needs a Parquet file")
     try:
         return ParquetImages(path, image_column, name_column)
     except (ImageError, UsageError) as error:
@@ -145,21 +145,14 @@ def _open_images(path: str, image_column: str, name_column: str | None) -> Parqu
 
 
 def free_names(names: Sequence[str], reserved: Sequence[str]) -> list[str]:
-    """Return names for columns that stand beside those of a result, each its own.
-
-    Parameters
-    ----------
-    names : sequence of str
-        What the columns are called.
-    reserved : sequence of str
-        Names of the result's own columns.
+    """Rename columns that collide with one of the result's own (``reserved``), or with each other, by a prefix.
 
     Examples
     --------
     >>> free_names(["ra", "Label"], ["path", "label"])
     ['ra', 'catalog_Label']
     """
-    taken = {name.lower() for name in reserved}  # FITS does not tell upper case from lower
+    taken = {name.lower() for name in reserved}  # column names in FITS ignore case
     free = []
     for name in names:
         while name.lower() in taken:

@@ -1,4 +1,4 @@
-"""From the command line's inputs to a stream of image paths."""
+"""Expand the inputs of a command line (files, folders, patterns, lists, URLs) into a stream of images."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ REMOTE_BANDS: Final = Unreadable("files of several bands are joined in local fol
 
 @dataclass(slots=True)
 class Discovery:
-    """Find the images that the inputs stand for, and count what was passed over.
+    """Find the images among the inputs, and count the files that were skipped.
 
     Parameters
     ----------
     recursive : bool, optional
-        Whether folders within folders are searched as well.
+        Whether subfolders are searched as well.
     pattern : BandPattern, optional
-        Names of files that hold one band each: those of one image are one input.
+        Names of files that hold one band each: the files of one image become one input.
     skipped : int
-        Files in folders and archives that have no image suffix, so far.
+        Number of files in folders and archives without an image suffix, so far.
     containers : bool, optional
-        Whether archives, and Parquet files that are named outright, stand for the images in them.
+        Whether to read the images in archives, and in Parquet files that the user names.
     image_column : str, optional
         Column of images of the Parquet files.
     counting : bool, optional
-        Whether the inputs are only to be counted: a compressed tar, which would have to be unpacked for that, raises
+        Whether the inputs are only to be counted. A compressed tar would have to be unpacked for that: it raises
         `UsageError`.
     empty : int
-        Containers without an image, so far.
+        Number of containers without an image, so far.
     """
 
     recursive: bool = True
@@ -56,29 +56,24 @@ class Discovery:
     empty: int = 0
 
     def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
-        """Yield the path of each image, as `sources` finds them."""
+        """Yield the path of each image that `sources` finds."""
         return (source.path for source in self.sources(inputs, stdin))
 
     def sources(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[Source]:
-        """Yield each image.
+        """Yield each image, its path spelled as given, with surrogate escapes for bytes that are not UTF-8.
 
         Parameters
         ----------
         inputs : iterable of str
-            Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell has left
-            alone, and ``-`` for a list of paths on standard input. Folders are searched in sorted order, and links are
-            followed unless they lead back to a folder that is being searched. What does not exist is passed on, so
-            that it gets its row.
+            Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell did not
+            expand, and ``-`` for a list of paths on standard input. Folders are searched in sorted order. Links are
+            followed unless they lead back to a folder that is being searched. Files that do not exist are yielded too,
+            so that the result has an error row for each.
         stdin : iterable of bytes
-            Lines of standard input: a path a line, in bytes that need not be UTF-8; empty lines do not count.
-
-        Yields
-        ------
-        Source
-            Its path spelled as given; bytes that are not UTF-8 as surrogate escapes.
+            Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
         names = [name for given in inputs for name in _expand(given)]
-        # Below several folders a sorted copy keeps its folder's name, so that two runs do not meet.
+        # Two folders may hold files of the same name: sorted copies then keep the folder's name, to avoid a collision.
         several = sum(os.path.isdir(name) or is_remote(name) for name in names) > 1
         files: set[str] = set()
         for name in names:
@@ -93,10 +88,10 @@ class Discovery:
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
             elif (joined := self._joined(name, files)) is not None:
-                yield from self._inputs_of(joined, os.path.basename(joined), outright=True)
+                yield from self._inputs_of(joined, os.path.basename(joined), named=True)
 
     def listed(self, lines: Iterable[bytes]) -> Iterator[Source]:
-        r"""Yield the images of a list: a path a line, in bytes that need not be UTF-8; empty lines do not count.
+        r"""Yield the images of a list of paths, one per line, not necessarily UTF-8; empty lines are skipped.
 
         Examples
         --------
@@ -110,29 +105,32 @@ class Discovery:
                 if is_remote(given):
                     yield self._unjoined(remote_source(given))
                 elif (path := self._joined(given, files)) is not None:
-                    yield from self._inputs_of(path, place_below(path), outright=True)
+                    yield from self._inputs_of(path, place_below(path), named=True)
 
-    def _inputs_of(self, path: str, place: str, *, outright: bool = False) -> Iterator[Source]:
-        """Yield a file, or the images in it if it is a container; tables in folders may be results, and are none."""
-        if not self.containers or not (is_archive_name(path) or (outright and is_parquet_name(path))):
+    def _inputs_of(self, path: str, place: str, *, named: bool = False) -> Iterator[Source]:
+        """Yield a file, or the images in it if it is a container; ``named`` if the user named the file itself."""
+        # A Parquet file that is found in a folder may be a result of an earlier run: read only those the user names.
+        if not self.containers or not (is_archive_name(path) or (named and is_parquet_name(path))):
             yield Source(path, place)
             return
         if self.counting and path.lower().endswith(COMPRESSED_TAR_SUFFIXES):
             raise UsageError(f"{path}: cannot be counted without unpacking it")
-        from galaxy_classify.inputs.containers.open import container_sources  # brings along what few runs need
+        # Imported late to keep start-up fast: few runs read containers.
+        from galaxy_classify.inputs.containers.open import container_sources
 
         found = False
         try:
             for source in container_sources(path, place=place, image_column=self.image_column, skip=self._skip):
                 found = True
                 yield source
-        except GalaxyClassifyError as error:  # in a list of many files, one that holds no images must not end the run
+        except GalaxyClassifyError as error:
+            # One Parquet file without images in a long list must not end the run: it gets an error row.
             yield Source(path, place, content=Unreadable(str(error)))
         else:
             self.empty += not found
 
     def _unjoined(self, source: Source) -> Source:
-        """Return a remote input; if it is a file of one band, the other bands would be missing."""
+        """Return a remote input, made unreadable if it is a file of one band: remote bands cannot be joined."""
         joined = None if self.pattern is None else self.pattern.joined(os.path.basename(source.path))
         return source if joined is None else replace(source, content=REMOTE_BANDS)
 
@@ -140,7 +138,7 @@ class Discovery:
         self.skipped += 1
 
     def _joined(self, path: str, before: set[str]) -> str | None:
-        """Return the path that the files of all bands go by; None if it was among those before."""
+        """Return the common path of an image's band files, or None if it was returned before (and add it to those)."""
         folder, name = os.path.split(path)
         joined = None if self.pattern is None else self.pattern.joined(name)
         if joined is None:
@@ -152,7 +150,8 @@ class Discovery:
         return path
 
     def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
-        # Names alone are kept of what may be millions of entries, and of files that are passed over not even those.
+        """Yield the files below a folder in sorted order; ``parents`` are the folders above, to find loops of links."""
+        # A folder may have millions of entries, and all must be sorted: keep only the names of those that are inputs.
         names: list[str] = []
         folders: set[str] = set()
         try:
@@ -170,7 +169,7 @@ class Discovery:
                         continue
                     names.append(entry.name)
         except OSError:
-            # The classifier will say why this folder cannot be read: it must not vanish from the output.
+            # Yield the folder itself. The classifier fails to open it, and so the result has a row with the reason.
             yield folder
             return
         names.sort()
@@ -186,12 +185,12 @@ class Discovery:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
-    except OSError:  # a link that leads nowhere
+    except OSError:  # a broken link
         return False
 
 
 def _expand(name: str) -> list[str]:
-    """Expand a pattern that the shell has left alone; a file of that very name comes first."""
+    """Expand a pattern that the shell did not expand, unless a file of that very name exists."""
     if os.path.lexists(name) or not glob.has_magic(name):
         return [name]
     return sorted(glob.glob(name, recursive=True)) or [name]

@@ -1,4 +1,4 @@
-"""What the name of a file says: whether it is taken for an image or a container, and where a copy of it belongs."""
+"""Recognise images and containers by their suffix, and make safe relative paths for copies of them."""
 
 from __future__ import annotations
 
@@ -8,38 +8,31 @@ import re
 from typing import Final
 
 FITS_SUFFIXES: Final = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fz")
-
-
-#: Suffixes by which a file in a folder is taken for an image. A file named outright needs none of them.
+#: Suffixes of images in folders and archives. A file that the user names is classified whatever its suffix.
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", *FITS_SUFFIXES)
-
-
 COMPRESSED_TAR_SUFFIXES: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-
-
 ARCHIVE_SUFFIXES: Final = (".tar", *COMPRESSED_TAR_SUFFIXES, ".zip")
-
-
+#: They could move the cursor of a terminal that lists the copies.
 CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def is_image_name(name: str) -> bool:
-    """Tell whether a file in a folder or an archive is taken for an image."""
+    """Return whether the name has the suffix of an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def is_archive_name(name: str) -> bool:
-    """Tell whether a file is taken for an archive of images."""
+    """Return whether the name has the suffix of a tar or zip archive."""
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def is_parquet_name(name: str) -> bool:
-    """Tell whether a file is taken for a Parquet file."""
+    """Return whether the name has the suffix of a Parquet file."""
     return name.lower().endswith(".parquet")
 
 
 def place_below(path: str) -> str:
-    """Return a path as one below another folder: without its root, and without leading steps upwards.
+    """Make a path relative and safe to append to a folder: without drive, root and leading ``..``.
 
     Examples
     --------
@@ -51,19 +44,9 @@ def place_below(path: str) -> str:
 
 
 def place_in_container(container: str, name: str) -> str:
-    r"""Return where a sorted copy of an image in a container belongs, whatever the container calls it.
+    r"""Return the relative path for a sorted copy of an image in a container: below ``container``, whatever its name.
 
-    Parameters
-    ----------
-    container : str
-        Place of the container; its copies lie in a folder of that name.
-    name : str
-        What the container calls the image; it may be hostile.
-
-    Returns
-    -------
-    str
-        A relative path below `container`, without control characters.
+    The name comes from the container and may be hostile: it is made relative, and its control characters are replaced.
 
     Examples
     --------
@@ -73,12 +56,13 @@ def place_in_container(container: str, name: str) -> str:
     return os.path.join(container, place_below(CONTROL_CHARACTERS.sub("_", name)))
 
 
-def leads_out(name: str) -> bool:
-    r"""Tell whether a member's name would lead out of the folder that its archive is unpacked into, on any system.
+def is_unsafe_name(name: str) -> bool:
+    r"""Return whether unpacking a member of this name could write outside of the target folder, on any system.
 
     Examples
     --------
-    >>> [leads_out(name) for name in ("field_1/m51.jpg", "../m51.jpg", "/etc/m51.jpg", "C:m51.jpg", "a\\..\\m51.jpg")]
+    >>> names = ("field_1/m51.jpg", "../m51.jpg", "/etc/m51.jpg", "C:m51.jpg", "a\\..\\m51.jpg")
+    >>> [is_unsafe_name(name) for name in names]
     [False, True, True, True, True]
     """
     drive, rest = ntpath.splitdrive(name)

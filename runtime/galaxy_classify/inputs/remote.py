@@ -1,4 +1,4 @@
-"""Images in object stores and on web servers: whatever fsspec reaches by a URL."""
+"""Read images from object stores and web servers, by any URL that fsspec supports."""
 
 from __future__ import annotations
 
@@ -15,38 +15,22 @@ from galaxy_classify.inputs.names import is_archive_name, is_image_name, is_parq
 from galaxy_classify.inputs.source import LARGEST, Content, Source, Unreadable
 from galaxy_classify.text import one_line
 
-#: A scheme has two letters at least: one is a drive on Windows.
+#: A scheme of at least two letters: a single letter is a drive on Windows.
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://.", re.DOTALL)
-
-
 S3_SCHEMES: Final = ("s3", "s3a")
-
-
-#: A URL in an error message: the path behind the host stands in the row already, and may hold a signature.
+#: A URL in an error message is cut after the host: its path is already in the row, and its query may hold a signature.
 URL: Final = re.compile(r"(\w+://[^/\s'\"]+)[^\s'\"]*")
-
-
-#: Bytes that are read together of an object whose size nobody tells.
+#: Bytes read at a time from an object whose size the server does not tell.
 CHUNK: Final = 1 << 20
-
-
 CONTAINER: Final = Unreadable("container in an object store: not supported, classify a local copy")
-
-
 FOLDER: Final = Unreadable("is a folder, not an image")
-
-
 SPECIAL: Final = Unreadable("not a regular file")
-
-
 EMPTY: Final = Unreadable("empty file")
-
-
 EMPTY_PART: Final = Unreadable("names with an empty part (//) are not searched")
 
 
 def is_remote(path: str) -> bool:
-    """Tell whether a path is a URL; a local file of that very name comes first.
+    """Return whether a path is a URL, and no local file has that very name.
 
     Examples
     --------
@@ -57,17 +41,12 @@ def is_remote(path: str) -> bool:
 
 
 def require_remote(url: str) -> None:
-    """Check that what reads a URL is installed, without importing it.
-
-    Parameters
-    ----------
-    url : str
-        The URL.
+    """Check that the packages that read a URL are installed, without importing them.
 
     Raises
     ------
     MissingExtraError
-        If fsspec is missing, or for S3 s3fs. What other stores need, fsspec says when they are used.
+        If fsspec is missing, or s3fs for a URL of S3. A missing client for another store is reported by fsspec later.
     """
     found = SCHEME.match(url)
     s3 = found is not None and found[1].lower() in S3_SCHEMES
@@ -75,17 +54,12 @@ def require_remote(url: str) -> None:
 
 
 def read_remote(url: str) -> bytes:
-    """Read an encoded image in full.
-
-    Parameters
-    ----------
-    url : str
-        One object.
+    """Download one encoded image.
 
     Raises
     ------
     ImageError
-        If it is not there, empty, larger than `LARGEST` bytes, or cannot be read.
+        If it does not exist, is empty, is larger than `LARGEST` bytes, or cannot be read.
     """
     with _remote_errors():
         filesystem, path = _open(url)
@@ -93,14 +67,9 @@ def read_remote(url: str) -> bytes:
 
 
 def remote_source(url: str, place: str | None = None) -> Source:
-    """Return one object as an input; nothing is asked of the store before its content is.
+    """Return one object as an input, without a request to the store until its content is read.
 
-    Parameters
-    ----------
-    url : str
-        The object.
-    place : str, optional
-        Where a sorted copy belongs; by default that is a path from the host or bucket on.
+    ``place`` is the relative path for a sorted copy; by default host or bucket, and path.
 
     Examples
     --------
@@ -116,24 +85,20 @@ def remote_source(url: str, place: str | None = None) -> Source:
 def remote_sources(
     url: str, *, folder: str = "", recursive: bool = True, skip: Callable[[], None] = lambda: None
 ) -> Iterator[Source]:
-    """Yield the images below a prefix, or the one object of that name.
+    """Yield the images below a prefix, sorted within each folder, or the one object of that name.
+
+    Their paths begin with the URL as given. A folder that cannot be listed is yielded as an unreadable input.
 
     Parameters
     ----------
     url : str
         The prefix or object.
     folder : str, optional
-        Folder for sorted copies of what is below a prefix.
+        Folder for sorted copies of images below a prefix.
     recursive : bool, optional
-        Whether folders within folders are searched as well.
+        Whether subfolders are searched as well.
     skip : callable, optional
-        Called for each object below the prefix that has no image suffix.
-
-    Yields
-    ------
-    Source
-        Sorted within each folder. Its path begins with the URL as given. What cannot be listed is an input whose
-        content is the reason.
+        Called for each object below the prefix without an image suffix.
     """
     name = place_in_container("", url.rstrip("/").rpartition("/")[2])
     try:
@@ -154,7 +119,7 @@ def remote_sources(
 
 
 def _open(url: str) -> tuple[Any, str]:
-    """Return the file system that a URL belongs to, of which there is one in the process, and the path there."""
+    """Return fsspec's file system for a URL (fsspec keeps one per process), and the path in it."""
     require_remote(url)
     from fsspec.core import url_to_fs
 
@@ -170,14 +135,16 @@ def _below(filesystem: Any, folder: str, recursive: bool, skip: Callable[[], Non
                 (entry["name"].rstrip("/"), entry["type"], entry["size"])
                 for entry in filesystem.ls(folder, detail=True)
             ]
-            filesystem.invalidate_cache(folder)  # it would keep the listings of all folders
+            # fsspec caches the listing of every folder: without this, memory would grow with the number of folders.
+            filesystem.invalidate_cache(folder)
     except ImageError as error:
         yield folder, Unreadable(str(error))
         return
     entries.sort(key=lambda entry: entry[0])
     for name, kind, size in entries:
         if name == folder:
-            # Consoles keep a folder by an empty object called "folder/"; "folder//" is a folder without a name.
+            # Web consoles create a folder as an empty object called "folder/": ignore it. A folder with an empty name,
+            # "folder//", cannot be searched: report it, so that its images do not vanish silently.
             if kind == "directory":
                 yield f"{folder}//", EMPTY_PART
         elif kind == "directory":
@@ -190,6 +157,7 @@ def _below(filesystem: Any, folder: str, recursive: bool, skip: Callable[[], Non
 
 
 def _content(filesystem: Any, info: dict[str, Any]) -> Content:
+    """Return what reads an object, or why it cannot be read, from its entry in a listing."""
     if info["type"] == "directory":
         return FOLDER
     if info["type"] != "file":
@@ -205,7 +173,7 @@ def _content(filesystem: Any, info: dict[str, Any]) -> Content:
 
 
 def _read_whole(filesystem: Any, path: str, size: int | None) -> bytes:
-    """Read an object, or a little more than is allowed of one that has grown or does not tell its size."""
+    """Download an object, but stop just above the size limit: it may have grown, or its size may be unknown."""
     with _remote_errors():
         content: bytes
         if size is None:
@@ -233,18 +201,18 @@ def _too_large(size: int) -> Unreadable:
 
 @contextmanager
 def _remote_errors() -> Iterator[None]:
-    """Turn whatever a store answers, after the client's own retries, into an `ImageError` with a short reason."""
+    """Turn any error of a store's client, after its own retries, into an `ImageError` with a short reason."""
     try:
         yield
     except GalaxyClassifyError as error:
         raise ImageError(str(error)) from None
     except Exception as error:
-        # Each store has exceptions of its own: botocore's, aiohttp's, and ImportError for one that is not installed.
+        # The clients' exceptions have no common base: botocore's, aiohttp's, ImportError for one not installed.
         raise ImageError(_reason(error)) from None
 
 
 def _reason(error: Exception) -> str:
-    # "Not found" is what fsspec's HTTP client makes of every failure; the failure itself is the cause.
+    # fsspec's HTTP client turns every failure into FileNotFoundError; the actual error is its cause.
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
     status = getattr(cause, "status", None)
     if isinstance(error, PermissionError) or status in (401, 403):
@@ -252,5 +220,5 @@ def _reason(error: Exception) -> str:
     connected = isinstance(cause, FileNotFoundError) or not isinstance(cause, OSError)
     if isinstance(error, FileNotFoundError) and connected and status in (None, 404, 410):
         return "no such object"
-    said = cause if isinstance(error, FileNotFoundError) else error
-    return "cannot be read: " + URL.sub(r"\1", one_line(said))
+    reported = cause if isinstance(error, FileNotFoundError) else error
+    return "cannot be read: " + URL.sub(r"\1", one_line(reported))

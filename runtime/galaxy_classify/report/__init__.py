@@ -1,1 +1,1 @@
-"""The HTML page of a run."""
+"""Write the HTML report of a run."""

@@ -1,7 +1,7 @@
-"""The report's page: a template, and data that cannot break out of their place in it.
+"""Fill the report's HTML template with data, escaped so that file names cannot inject markup.
 
-The page may run its own script and use its own style only, both named by their SHA-256 in a Content Security Policy
-(https://www.w3.org/TR/CSP3/), and load nothing at all. So even a file name that were taken for markup could do nothing.
+As a second defence, a Content Security Policy (https://www.w3.org/TR/CSP3/) allows only the page's own script and
+style, identified by their SHA-256, and no loading of anything: injected markup could not run or fetch code.
 """
 
 from __future__ import annotations
@@ -16,50 +16,29 @@ from pathlib import Path
 from typing import Any, Final
 
 TEMPLATE_FILE: Final = Path(__file__).with_name("report.html")
-
-
 DATA_SLOT: Final = "{{data}}"
-
-
 SLOT: Final = re.compile(r"\{\{(\w+)\}\}")
-
-
-#: What could end a script element, or begin a comment or an entity in one.
+#: Characters that could end the script element, or begin a comment or an entity in it, as JSON escapes.
 ESCAPES: Final = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
 
 
 def page_around_data(texts: Mapping[str, str]) -> tuple[str, str]:
-    """Fill the template in.
+    """Fill the template's ``{{slots}}`` with escaped texts; return the page before and after the data.
 
-    Parameters
-    ----------
-    texts : mapping of str to str
-        What comes into which slot; it is escaped.
-
-    Returns
-    -------
-    tuple of str
-        The page before and behind the data, which `json_in_page` writes.
+    The data are written in between by the caller, image by image with `json_in_page`: in one piece they would need too
+    much memory.
     """
     template = TEMPLATE_FILE.read_text(encoding="utf-8")
     values = {"policy": content_security_policy(template), **texts}
-    before, _, behind = template.partition(DATA_SLOT)
-    filled = [SLOT.sub(lambda slot: html.escape(values[slot[1]]), part) for part in (before, behind)]
+    before, _, after = template.partition(DATA_SLOT)
+    filled = [SLOT.sub(lambda slot: html.escape(values[slot[1]]), part) for part in (before, after)]
     return filled[0], filled[1]
 
 
 def json_in_page(value: Any) -> str:
-    r"""Return JSON that an HTML page can hold in a script element.
+    r"""Encode a value as JSON that is safe in a script element: ASCII without ``<``, ``>`` and ``&``.
 
-    Parameters
-    ----------
-    value : object
-        Anything that JSON can express; lone surrogates in texts are kept as escapes.
-
-    Returns
-    -------
-    str
-        ASCII without ``<``, ``>`` and ``&``.
+    Lone surrogates (bytes of file names that are not UTF-8) become escapes.
 
     Examples
     --------
@@ -70,17 +49,9 @@ def json_in_page(value: Any) -> str:
 
 
 def content_security_policy(page: str) -> str:
-    """Return the policy that allows a page's own style and script, pictures as data URIs, and nothing else.
+    """Return a Content Security Policy that allows a page's own style and script, and images as data URIs.
 
-    Parameters
-    ----------
-    page : str
-        HTML with one ``<style>`` and one ``<script>`` element, without attributes.
-
-    Returns
-    -------
-    str
-        For a ``Content-Security-Policy`` meta element.
+    The page must hold its ``<style>`` and ``<script>`` elements without attributes: their content is hashed.
     """
     style, script = (re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL) for tag in ("style", "script"))
     return "; ".join(

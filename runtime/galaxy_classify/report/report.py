@@ -1,4 +1,4 @@
-"""The gallery of a run: one HTML file that opens from disk and shows what was found."""
+"""Collect a run's rows, and write the HTML report with counts, histograms and a gallery."""
 
 from __future__ import annotations
 
@@ -23,26 +23,19 @@ from galaxy_classify.results.safe_writing import RecordFile
 from galaxy_classify.results.terminal_table import CLASS_COLOURS
 from galaxy_classify.text import printable
 
-#: Failed inputs that are listed at most.
+#: Most failed inputs that are listed.
 LISTED_FAILURES: Final = 1_000
-
-
-#: Bins of the histograms of the confidence, which runs from 0 to 1.
+#: Bins of the histograms of confidence, between 0 and 1.
 BINS: Final = 20
 
 
 class Report:
-    """Counts, histograms and a sample of a run's rows, and the page that shows them.
+    """Counts, histograms and a sample of a run's rows, and the HTML page that shows them.
 
-    Memory is bounded however many rows come: of more than `CAP` images an even sample is shown, and of more than
-    `LISTED_FAILURES` failures an even sample is listed. Counts and histograms are always of all.
+    Memory is bounded however many rows come: of more than `CAP` images a uniform sample is shown, and of more than
+    `LISTED_FAILURES` failures a uniform sample is listed. Counts and histograms always cover all rows.
 
-    Parameters
-    ----------
-    classes : sequence of str
-        Class names in the model's order.
-    threshold : float
-        Confidence below which a row was called uncertain.
+    ``classes`` are the class names in the model's order; rows with a confidence below ``threshold`` are uncertain.
     """
 
     def __init__(self, classes: Sequence[str], threshold: float) -> None:
@@ -56,13 +49,7 @@ class Report:
         self._reasons: Counter[str] = Counter()
 
     def add(self, prediction: Prediction) -> None:
-        """Take the next row, in input order.
-
-        Parameters
-        ----------
-        prediction : Prediction
-            Any row, failures included.
-        """
+        """Add the next row, in input order; failures included."""
         self._tally.add(prediction)
         if prediction.label is None or prediction.confidence is None:
             self._reasons[kind_of_failure(prediction.message)] += 1
@@ -70,6 +57,7 @@ class Report:
             return
         if prediction.status == "uncertain":
             self._uncertain[prediction.label] += 1
+        # A confidence of exactly 1 belongs to the last bin.
         self._histograms[prediction.label][min(int(prediction.confidence * BINS), BINS - 1)] += 1
         self._shown.add(prediction.path, prediction)
 
@@ -83,46 +71,47 @@ class Report:
         evaluation: dict[str, Any] | None = None,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write the page: under an unfinished name first, so that a file under the final one is always whole.
+        """Write the page to a temporary name and rename it when complete, so that ``path`` never holds half a page.
 
         Parameters
         ----------
         path : str
             The HTML file; it is replaced if it exists.
         provenance : dict
-            What the rows were made with, as `galaxy_classify.results.provenance.provenance` describes it.
+            Model, settings and versions, from `galaxy_classify.results.provenance.provenance`.
         picture : callable
-            Returns the part of an image file that the model saw, in mode RGB and of any size, or raises `ImageError`;
-            it is called in several threads.
+            Reads a path as an RGB image of any size, cropped to what the model saw, or raises `ImageError`. Called in
+            several threads.
         threads : int
-            Number of those.
+            Number of these threads.
         evaluation : dict, optional
-            How well the classes agree with known labels: ``labels_file``, ``images``, ``accuracy``, ``macro_recall``,
-            ``recall`` (class to number), ``classes``, ``confusion_matrix`` (a row a label, a column a predicted
-            class), ``failed``, ``unknown_labels`` (label to number of images) and ``notes``.
+            Metrics against known labels: ``labels_file``, ``images``, ``accuracy``, ``macro_recall``, ``recall`` (class
+            to number), ``classes``, ``confusion_matrix`` (rows are labels, columns predicted classes), ``failed``,
+            ``unknown_labels`` (label to number of images) and ``notes``.
         advance : callable, optional
-            Called once for each image that is shown, when its thumbnail is done.
+            Called after each thumbnail, for a progress bar.
 
         Raises
         ------
         UsageError
-            If the file cannot be written there.
+            If the file cannot be created.
         GalaxyClassifyError
-            If a write fails later, as on a full disk.
+            If writing fails later, for example on a full disk.
         """
-        before, behind = page_around_data(self._texts(provenance))
+        before, after = page_around_data(self._texts(provenance))
         facts = json_in_page(self._facts() | {"provenance": provenance, "evaluation": evaluation})
         shown = self._shown.items()
         thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads)
         with _whole_file(path) as file:
+            # The thumbnails of all images would not fit in memory: leave the JSON object open, and append row by row.
             file.write(f'{before}{facts.removesuffix("}")},"rows":[')
             for number, (row, thumbnail) in enumerate(zip(shown, thumbnails, strict=True)):
                 file.write(("," if number else "") + "\n" + json_in_page(self._card(row, thumbnail)))
                 advance()
-            file.write(f"]}}{behind}")
+            file.write(f"]}}{after}")
 
     def _texts(self, provenance: dict[str, Any]) -> dict[str, str]:
-        """Return what the page says in plain HTML."""
+        """Return the texts of the page that are shown without JavaScript too."""
         model = provenance["model"]
         total = self._tally.total
         return {
@@ -135,6 +124,7 @@ class Report:
         }
 
     def _facts(self) -> dict[str, Any]:
+        """Return the counts, histograms and failures for the page's script."""
         return {
             "classes": self._classes,
             "colours": [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(self._classes))],
@@ -149,7 +139,7 @@ class Report:
         }
 
     def _card(self, row: Prediction, thumbnail: Thumbnail) -> dict[str, Any]:
-        """Return what the page shows of an image; numbers as in the CSV."""
+        """Return the data of an image's card for the page's script, with numbers rounded as in the CSV file."""
         return {
             "path": printable(row.path),
             "label": self._classes.index(str(row.label)),
@@ -162,7 +152,7 @@ class Report:
 
 
 def kind_of_failure(message: str) -> str:
-    """Return what a failure's message has in common with others of its kind.
+    """Return the constant beginning of a failure's message, to count failures by kind.
 
     Examples
     --------
@@ -176,8 +166,9 @@ def kind_of_failure(message: str) -> str:
 
 @contextmanager
 def _whole_file(path: str) -> Iterator[RecordFile]:
-    """Yield a file that gets its name once it is complete, and leaves nothing behind if it does not."""
+    """Open a file for writing under a temporary name; rename it at the end, or delete it after an error."""
     file = OutputFile(path)
+    # A pipe or device such as /dev/stdout cannot be replaced by renaming: write to it directly.
     unfinished = path if file.is_special else file.partial
     try:
         try:

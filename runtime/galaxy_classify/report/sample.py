@@ -1,4 +1,4 @@
-"""A sample of a stream of unknown length: even, bounded, and the same every time."""
+"""Draw a uniform, reproducible sample of fixed size from a stream of unknown length."""
 
 from __future__ import annotations
 
@@ -7,28 +7,16 @@ from heapq import heappush, heappushpop
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
-
-
-#: Images that a report shows at most: a browser still opens their page within a second or two.
+#: Most images that a report shows: a browser still opens such a page within a second or two.
 CAP: Final = 10_000
 
 
 class EvenSample(Generic[T]):
-    """Keep some items of a stream, each as likely as any other, and for the same stream always the same ones.
+    """Keep at most ``size`` items of a stream, all with the same probability; the same stream gives the same sample.
 
-    Each item is given a number by hashing its position and its name; those with the smallest numbers are kept
-    ("bottom-k sampling", Cohen & Kaplan 2007, https://doi.org/10.1145/1281100.1281133). So memory does not grow with
-    the stream, and the order of the inputs leaves no trace in the sample.
-
-    Parameters
-    ----------
-    size : int
-        Items that are kept at most.
-
-    Attributes
-    ----------
-    seen : int
-        Items so far.
+    Position and name of each item are hashed to a number, and the items with the smallest numbers are kept ("bottom-k
+    sampling", Cohen & Kaplan 2007, https://doi.org/10.1145/1281100.1281133). So memory is bounded, and no part of the
+    stream is preferred. ``seen`` counts all items.
 
     Examples
     --------
@@ -42,19 +30,12 @@ class EvenSample(Generic[T]):
     def __init__(self, size: int) -> None:
         self.size = size
         self.seen = 0
-        # The root of the heap is what goes next. Positions differ, so that two items are never compared.
+        # Numbers are negated, so that the root of the min-heap is the largest, the next to be dropped. The position
+        # comes before the item, as items need not be comparable.
         self._heap: list[tuple[int, int, T]] = []
 
     def add(self, name: str, item: T) -> None:
-        """Take the stream's next item.
-
-        Parameters
-        ----------
-        name : str
-            What the item is called; it may hold surrogate escapes.
-        item : object
-            What is kept.
-        """
+        """Add the stream's next item under a name, which may hold surrogate escapes."""
         text = f"{self.seen} {name}".encode("utf-8", "surrogatepass")
         number = int.from_bytes(blake2b(text, digest_size=8).digest())
         entry = (-number, self.seen, item)
@@ -65,5 +46,5 @@ class EvenSample(Generic[T]):
         self.seen += 1
 
     def items(self) -> list[T]:
-        """Return what was kept, in the stream's order."""
+        """Return the sample, in the stream's order."""
         return [item for _, _, item in sorted(self._heap, key=lambda entry: entry[1])]

@@ -1,4 +1,4 @@
-"""Small pictures for a page: shrunk, compressed, and written as text."""
+"""Make thumbnails for the report: WebP, encoded as Base64."""
 
 from __future__ import annotations
 
@@ -13,41 +13,25 @@ from PIL import Image
 from galaxy_classify.errors import ImageError
 from galaxy_classify.parallel import ordered_map
 
-#: WebP takes half of a JPEG's bytes here, and method 2 half of the default's time for 5 % more bytes.
+#: WebP needs half of a JPEG's bytes here. Method 2 needs half of the default method's time for 5 % more bytes.
 QUALITY: Final = 80
-
-
 METHOD: Final = 2
-
-
-#: So many pictures may be large: together they take some 6 MB.
+#: Up to this number of images, thumbnails are large; together they take about 6 MB.
 FEW: Final = 2_000
-
-
 LARGE_EDGE: Final = 192
-
-
 SMALL_EDGE: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A small picture, or why there is none.
-
-    Parameters
-    ----------
-    webp : str
-        The picture as WebP in Base64; empty if there is none.
-    missing : str
-        Why there is no picture; empty if there is one.
-    """
+    """Thumbnail as WebP in Base64 (``webp``), or the reason why there is none (``missing``); the other is empty."""
 
     webp: str = ""
     missing: str = ""
 
 
 def edge_for(pictures: int) -> int:
-    """Return the longest edge, in pixels, of each of so many pictures on one page.
+    """Return the longest edge in pixels of the thumbnails on a page with this number of them.
 
     Examples
     --------
@@ -58,23 +42,11 @@ def edge_for(pictures: int) -> int:
 
 
 def make_thumbnail(image: Image.Image, edge: int) -> Thumbnail:
-    """Shrink a picture, but never enlarge it.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        In mode RGB.
-    edge : int
-        Longest edge of the result, in pixels.
-
-    Returns
-    -------
-    Thumbnail
-        The picture, without any metadata.
-    """
+    """Shrink an RGB image to a longest edge of ``edge`` pixels; smaller images are not enlarged."""
     small = image.copy()
     small.thumbnail((edge, edge))
     content = io.BytesIO()
+    # Pass empty metadata. Otherwise Pillow copies them from the image, and EXIF may hold a position.
     small.save(content, "WEBP", quality=QUALITY, method=METHOD, exif=b"", icc_profile=b"", xmp=b"")
     return Thumbnail(webp=base64.b64encode(content.getvalue()).decode("ascii"))
 
@@ -82,23 +54,9 @@ def make_thumbnail(image: Image.Image, edge: int) -> Thumbnail:
 def make_thumbnails(
     paths: Iterable[str], picture: Callable[[str], Image.Image], edge: int, threads: int
 ) -> Iterator[Thumbnail]:
-    """Shrink the pictures of many files in several threads.
+    """Make thumbnails of many images in worker threads, in the order of ``paths``.
 
-    Parameters
-    ----------
-    paths : iterable of str
-        The files.
-    picture : callable
-        Returns a file's picture in mode RGB, or raises `ImageError`.
-    edge : int
-        Longest edge of the results, in pixels.
-    threads : int
-        Number of worker threads.
-
-    Yields
-    ------
-    Thumbnail
-        One for each path, in order.
+    ``picture`` reads a path as an RGB image, or raises `ImageError`.
     """
 
     def shrink(path: str) -> Thumbnail:

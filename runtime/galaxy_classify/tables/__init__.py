@@ -1,1 +1,1 @@
-"""Tables on disk: CSV, Parquet, FITS, ECSV, VOTable."""
+"""Read and write tables: CSV, Parquet, FITS, ECSV, VOTable."""

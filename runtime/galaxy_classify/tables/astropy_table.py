@@ -1,4 +1,4 @@
-"""Read and write the tables of astronomers' tools: FITS, ECSV and VOTable."""
+"""Read and write FITS, ECSV and VOTable with Astropy."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ from galaxy_classify.text import printable
 
 
 class FitsTable:
-    """The first table in a FITS file; vectors become JSON text.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    """
+    """First binary table in a FITS file; vectors become JSON text."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -46,7 +40,7 @@ class FitsTable:
 
         with self._open() as table:
             for start in range(0, self._length, CHUNK_ROWS):
-                # Astropy's own table knows which integers stand for nothing (TNULL).
+                # Reading a chunk as an Astropy table masks the integers that mark missing values (TNULL).
                 rows = fits.BinTableHDU(table.data[start : start + CHUNK_ROWS], header=table.header)
                 chunk = AstropyTable.read(rows, character_as_bytes=False)
                 yield from _astropy_rows(chunk, self.columns)
@@ -55,6 +49,7 @@ class FitsTable:
     def _open(self) -> Iterator[Any]:
         from astropy.io import fits
 
+        # Map the file into memory, so that a table larger than memory can be read in chunks.
         with fits.open(self._path, memmap=True) as hdus:
             table = next((hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)), None)
             if table is None:
@@ -63,14 +58,9 @@ class FitsTable:
 
 
 class WholeTable:
-    """A table in ECSV or VOTable format, which is read whole.
+    """ECSV or VOTable file, read into memory at once.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-    form : {"ascii.ecsv", "votable"}
-        Its format, as Astropy calls it.
+    ``form`` is the format's name in Astropy: ``ascii.ecsv`` or ``votable``.
     """
 
     def __init__(self, path: str, form: str) -> None:
@@ -103,19 +93,20 @@ def _astropy_rows(table: Any, columns: Sequence[Column]) -> Iterator[Sequence[An
 
 def _numpy_kind(dtype: Any) -> Kind:
     kinds: dict[str, Kind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
-    if dtype.shape:
+    if dtype.shape:  # a vector in each cell: JSON text
         return "text"
     return "float32" if dtype.kind == "f" and dtype.itemsize == 4 else kinds.get(dtype.kind, "text")
 
 
 def astropy_table(rows: Iterable[Row], columns: Sequence[Column]) -> Any:
-    """Return rows as a table of Astropy's."""
+    """Build an Astropy table from rows."""
     from astropy.table import Table
 
     values: dict[str, list[Any]] = {column.name: [] for column in columns}
     for row in rows:
         for name, cells in values.items():
             cells.append(row[name])
+    # Drop each list of cells once it is converted: a column of Python objects takes several times its array's memory.
     return Table([_astropy_column(column, values.pop(column.name)) for column in columns])
 
 
@@ -131,8 +122,10 @@ def _astropy_column(column: Column, cells: list[Any]) -> Any:
         "meta": {"ucd": column.ucd} if column.ucd else {},
     }
     missing = [cell is None for cell in cells]
-    kind: Kind = "text" if column.kind == "bool" and any(missing) else column.kind  # FITS has no third truth value
+    # Truth values in FITS are true or false, never missing: a column with gaps becomes text.
+    kind: Kind = "text" if column.kind == "bool" and any(missing) else column.kind
     if kind == "text":
+        # FITS and VOTable do not allow control characters, which file names may contain: escape them.
         text = ["" if cell is None else printable(str(cell)) for cell in cells]
         return AstropyColumn(np.array(text, dtype=str), **about)
     if kind in ("float", "float32"):
@@ -145,18 +138,19 @@ _DTYPES: Final[dict[Kind, str]] = {"bool": "?", "int": "i8", "float": "f8", "flo
 
 
 def write_fits(table: Any, path: str, columns: Sequence[Column], provenance: dict[str, Any]) -> None:
-    """Write a table as FITS, with UCDs and provenance in its header."""
+    """Write an Astropy table as FITS, with UCDs, descriptions and provenance in the header."""
     from astropy.io import fits
 
     for name in table.colnames:
-        if table[name].dtype.kind == "U":  # in FITS text is bytes
+        if table[name].dtype.kind == "U":  # FITS stores text as bytes
             table[name] = [text.encode() for text in table[name].tolist()] or table[name].astype("S1")
-        table[name].description = None  # in a header that Astropy writes it would be YAML
+        # Astropy would write descriptions and UCDs as YAML comments, which TOPCAT does not read. See the keys below.
+        table[name].description = None
         table[name].meta.clear()
     hdu = fits.table_to_hdu(table)
     hdu.name = "GALAXIES"
     for number, column in enumerate(columns, 1):
-        # TOPCAT reads both, as written by its own FITS writer.
+        # The keys that TOPCAT's own FITS writer uses, and that TOPCAT reads.
         if column.ucd:
             hdu.header[f"TUCD{number}"] = column.ucd
         if column.description:
@@ -169,7 +163,7 @@ def write_fits(table: Any, path: str, columns: Sequence[Column], provenance: dic
 
 
 def write_votable(table: Any, path: str, provenance: dict[str, Any]) -> None:
-    """Write a table as VOTable, with the provenance as an INFO element."""
+    """Write an Astropy table as VOTable, with the provenance in an INFO element."""
     from astropy.io.votable import from_table, writeto
     from astropy.io.votable.tree import Info
 

@@ -1,4 +1,4 @@
-"""Columns of a table: name, type, unit and description, and values that every format can hold."""
+"""Describe table columns (name, type, unit, description), and convert values to types that every format can hold."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Kind = Literal["bool", "int", "float", "float32", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a result or a catalogue.
+    """Column of a result file or a catalogue.
 
     Parameters
     ----------
     name : str
-        Its name.
+        Name of the column.
     kind : {"bool", "int", "float", "float32", "text"}
-        Type of its values, each of which may also be None.
+        Type of the values. Every kind of column may also hold None for a missing value.
     unit : str
-        Unit of its values; empty if they have none.
+        Unit of the values; empty if they have none.
     ucd : str
-        What they are in terms that astronomers' tools understand: words of the IVOA's UCD1+ controlled vocabulary.
+        Meaning of the values for astronomers' tools, in the IVOA's UCD1+ controlled vocabulary.
     description : str
-        What they are, in words.
+        Meaning of the values, in words.
     """
 
     name: str
@@ -36,19 +36,20 @@ class Column:
 
 
 def plain_value(value: Any, kind: Kind) -> Any:
-    """Return a value as one that JSON and CSV can hold."""
+    """Convert a value to one that JSON and CSV can hold; NaN and infinity become None, as JSON has no such numbers."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if kind == "float32":
         import numpy as np
 
-        return float(str(np.float32(value)))  # the shortest number that is this one in single precision
+        # 0.1 in single precision would become 0.10000000149011612: keep the shortest number with the same float32.
+        return float(str(np.float32(value)))
     if kind != "text" or isinstance(value, str):
         return value
     return json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
 
 
-#: Under this name a file says what it was made with, as JSON.
+#: Key under which a file's metadata hold the provenance, as JSON.
 PROVENANCE: Final = "galaxy_classify"
 
 

@@ -10,22 +10,16 @@ from typing import Any, Final
 
 from galaxy_classify.tables.columns import Column, Kind, plain_value
 
-#: What counts as a number in a CSV file. 007 does not: it is a name, which would lose its zeros.
+#: Cells that are read as numbers. 007 is not one: it may be an id, which would lose its leading zeros.
 INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
-
-
 NUMBER: Final = re.compile(r"-?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class CsvTable:
-    """A CSV file with a header, in UTF-8.
+    """CSV file with a header, in UTF-8.
 
-    Parameters
-    ----------
-    path : str
-        The file; it is read once to count its rows, and to see which columns hold numbers.
-    typed : bool
-        Whether columns of nothing but numbers become numbers, and empty cells None.
+    The constructor reads the file once, to count its rows and to find the types of its columns. With ``typed``, columns
+    that hold only numbers become numbers and empty cells None; otherwise every value is text.
     """
 
     def __init__(self, path: str, *, typed: bool) -> None:
@@ -58,17 +52,19 @@ class CsvTable:
 
     @contextmanager
     def _open(self) -> Iterator[Iterator[list[str]]]:
+        # Spreadsheets write a byte order mark (utf-8-sig). File names need not be UTF-8 (surrogateescape).
         with open(self._path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             yield (row for row in csv.reader(file) if row)
 
 
 def _wider(kind: Kind | None, cell: str) -> Kind | None:
-    """Return the narrowest kind that holds what a column has held so far (None: nothing), and one more cell."""
+    """Return the narrowest kind for a column's cells so far (None if all were empty) and one more cell."""
     if kind == "text" or not cell:
         return kind
     if cell.lower() == "nan":
         return "float"
     if INTEGER.fullmatch(cell) and kind != "float":
+        # Larger numbers do not fit the integer columns of FITS and Parquet, and as floats they would lose digits.
         return "int" if abs(int(cell)) < 2**63 else "text"
     return "float" if NUMBER.fullmatch(cell) else "text"
 

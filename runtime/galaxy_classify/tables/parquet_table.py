@@ -9,18 +9,12 @@ from typing import Any, Final
 
 from galaxy_classify.tables.columns import PROVENANCE, Column, Kind, Row, plain_value
 
-#: Rows that are read together.
+#: Rows that are read at a time.
 CHUNK_ROWS: Final = 4096
 
 
 class ParquetTable:
-    """A Parquet file; columns of bytes are left out, and nested ones become JSON text.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    """
+    """Parquet file as a table; columns of bytes are left out, and nested columns become JSON text."""
 
     def __init__(self, path: str) -> None:
         import pyarrow.parquet
@@ -49,7 +43,7 @@ class ParquetTable:
 
 
 def is_binary(arrow_type: Any) -> bool:
-    """Tell whether a column of this type, PyArrow's, holds bytes."""
+    """Return whether a column of this PyArrow type holds bytes."""
     import pyarrow.types as types
 
     tests = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
@@ -57,7 +51,7 @@ def is_binary(arrow_type: Any) -> bool:
 
 
 def _holds_bytes(arrow_type: Any) -> bool:
-    """Tell whether values are bytes or structs with bytes in them, as Hugging Face's images are."""
+    """Return whether values are bytes, or structs with a field of bytes, as images in Hugging Face data sets are."""
     import pyarrow.types as types
 
     inside = arrow_type if types.is_struct(arrow_type) else ()
@@ -75,6 +69,7 @@ def _arrow_kind(arrow_type: Any) -> Kind:
 
     if types.is_boolean(arrow_type):
         return "bool"
+    # uint64 does not fit the signed 64-bit columns of a result: carry it as text, with all its digits.
     if types.is_integer(arrow_type) and not types.is_uint64(arrow_type):
         return "int"
     if types.is_float32(arrow_type):
@@ -82,12 +77,12 @@ def _arrow_kind(arrow_type: Any) -> Kind:
     return "float" if types.is_floating(arrow_type) else "text"
 
 
-#: Rows of a Parquet file that are written, and can be read, together.
+#: Rows in each row group that is written: the unit that is held in memory.
 ROW_GROUP: Final = 16_384
 
 
 def write_parquet(rows: Iterable[Row], path: str, columns: Sequence[Column], provenance: dict[str, Any]) -> None:
-    """Write rows as Parquet, a row group at a time."""
+    """Write rows as Parquet, one row group at a time, with the provenance in the schema's metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -108,7 +103,7 @@ def _field_metadata(column: Column) -> dict[str, str]:
 
 
 def utf8(value: Any) -> Any:
-    r"""Return text without what is not UTF-8: bytes of a file name that are not are escaped; other values as they are.
+    r"""Escape bytes of a file name that are not UTF-8, as Parquet cannot store them; return other values unchanged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Read tables row by row: CSV, Parquet and FITS."""
+"""Open a table by its suffix, and read it row by row."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from galaxy_classify.tables.parquet_table import ParquetTable
 
 
 class Table(Protocol):
-    """A table on disk that is read row by row."""
+    """Table on disk that is read row by row."""
 
     @property
     def columns(self) -> Sequence[Column]:
-        """The columns that can be carried."""
+        """Columns whose values `rows` yields."""
 
     def rows(self) -> Iterator[Sequence[Any]]:
         """Yield the values of each row, in the order of `columns`."""
@@ -32,39 +32,33 @@ class Table(Protocol):
 
 @contextmanager
 def table_errors(path: str) -> Iterator[None]:
-    """Turn what a reader of tables raises on a bad file into a `UsageError` that names it.
-
-    Raises
-    ------
-    UsageError
-        With a short reason.
-    """
+    """Turn errors of PyArrow, Astropy and the csv module on a bad file into a `UsageError` that names the file."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        # PyArrow's and Astropy's errors are children of these.
+        # The errors that PyArrow and Astropy raise on bad files are subclasses of these.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise UsageError(f"{path}: cannot be read as a table: {reason}") from None
 
 
 def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
-    """Open a table.
+    """Open a table in the format of its suffix.
 
     Parameters
     ----------
     path : str
         The file.
     typed : bool
-        Whether columns of a CSV file that hold nothing but numbers become numbers.
+        Whether columns of a CSV file that hold only numbers become numbers.
     suffix : str, optional
-        Tells the format; by default that of the file.
+        Suffix to use instead of the file's own, where ``--format`` chose another format.
 
     Raises
     ------
     UsageError
-        If the suffix names no format that can be read.
+        If tables with this suffix cannot be read.
     MissingExtraError
-        If reading it needs an extra.
+        If an optional dependency is not installed.
     """
     suffix = (suffix or os.path.splitext(path)[1]).lower()
     if suffix == ".csv":
@@ -77,4 +71,4 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
         if suffix in (".fits", ".fit"):
             return FitsTable(path)
         return WholeTable(path, "ascii.ecsv" if suffix == ".ecsv" else "votable")
-    raise UsageError(f"{path}: the suffix {suffix!r} names no table; .csv, .parquet, .fits, .ecsv and .vot can be read")
+    raise UsageError(f"{path}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")

@@ -1,4 +1,4 @@
-"""Result files that are made from whole columns: Parquet, and the tables that astronomers' tools read."""
+"""Write rows in a format with typed columns: Parquet, FITS, ECSV or VOTable."""
 
 from __future__ import annotations
 
@@ -17,22 +17,10 @@ def write_typed(
     columns: Sequence[Column],
     provenance: dict[str, Any],
 ) -> None:
-    """Write rows into a file of typed columns.
+    """Write rows to a file in the format ``parquet``, ``fits``, ``ecsv`` or ``vot``.
 
-    Parquet is written as the rows come; of the other formats all rows are in memory at once.
-
-    Parameters
-    ----------
-    rows : iterable of dict
-        Column name to value, None for nothing.
-    path : str
-        The file.
-    output_format : {"parquet", "fits", "ecsv", "vot"}
-        The file's.
-    columns : sequence of Column
-        The columns, in order.
-    provenance : dict
-        What the rows were made with.
+    A row maps column names to values, None for a missing one. Parquet is written while the rows come; the other formats
+    need all rows in memory. ``provenance`` (model, settings, versions) goes into the file's metadata.
     """
     if output_format == "parquet":
         write_parquet(rows, path, columns, provenance)

@@ -179,7 +179,7 @@ def test_a_provider_that_is_not_there_is_a_usage_error(drawn_images: Path) -> No
     """The message lists those that are."""
     result = run(drawn_images, "--provider", "tpu")
     assert result.returncode == 2
-    assert "'tpu' is not there: the installed ONNX Runtime offers cpu" in result.stderr
+    assert "'tpu' is not available: the installed ONNX Runtime offers cpu" in result.stderr
     assert result.stdout == ""
 
 

@@ -173,7 +173,7 @@ def test_our_reader_of_parquet_folders(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"0\.parquet: cannot be read as a table"):
         read_parquet(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no Parquet files there"):
+    with pytest.raises(UsageError, match="no Parquet files found"):
         read_parquet(tmp_path / "empty")
 
 

@@ -48,7 +48,7 @@ def test_the_cpu_is_always_there_and_remote_services_never() -> None:
 
 def test_a_missing_provider_is_an_error_that_lists_the_others(tiny_model: Path) -> None:
     """Nobody is left to believe that a GPU did the work."""
-    with pytest.raises(UsageError, match=r"provider 'tpu' is not there: the installed ONNX Runtime offers .*cpu"):
+    with pytest.raises(UsageError, match=r"provider 'tpu' is not available: the installed ONNX Runtime offers .*cpu"):
         GalaxyClassifier(tiny_model, provider="tpu")
 
 

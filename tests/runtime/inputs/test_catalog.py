@@ -148,7 +148,7 @@ def test_large_tables_are_read_in_parts(tmp_path: Path) -> None:
         ("c.csv", b"", "has no column 'file'; it has none"),
         ("c.parquet", b"no parquet", "cannot be read as a table"),
         ("c.fits", b"no fits", "cannot be read as a table"),
-        ("c.xlsx", b"", "the suffix '.xlsx' names no table"),
+        ("c.xlsx", b"", "cannot read tables with suffix '.xlsx'"),
     ],
 )
 def test_bad_catalogues_are_usage_errors(tmp_path: Path, name: str, content: bytes, message: str) -> None:

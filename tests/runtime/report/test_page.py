@@ -291,7 +291,7 @@ def test_every_filter(show: Callable[[Path], Page], run: Shown) -> None:
     def expect(wanted: Callable[[Prediction], bool]) -> None:
         matching = [row for row in everything if wanted(row)]
         assert page.names() == names(matching)
-        assert page.find("#said").text == f"{len(matching)} of {len(everything)} images"
+        assert page.find("#matched").text == f"{len(matching)} of {len(everything)} images"
 
     page.find_all(".chip")[1].click()
     expect(lambda row: row.label == classes[1])
@@ -398,7 +398,7 @@ def test_agreement_with_labels_is_shown(show: Callable[[Path], Page], tmp_path: 
     """Accuracy, macro recall, the confusion matrix with each class's recall, and what was not counted."""
     synthetic_report(tmp_path / "r.html", [round_row("a.png")], EVALUATION)
     page = show(tmp_path / "r.html")
-    assert page.texts("#evaluation .figures dd") == ["87.5 %", "90.0 %"]
+    assert page.texts("#evaluation .metrics dd") == ["87.5 %", "90.0 %"]
     assert page.texts(".matrix tbody tr") == ["round4180.0 %", "spiral03100.0 %"]
     assert page.texts(".notes li") == [
         "1 labelled image could not be classified",
@@ -415,7 +415,8 @@ def test_cards_are_made_as_one_scrolls(
     synthetic_report(tmp_path / "r.html", [round_row(f"{number:05}.png", 0.7) for number in range(1500)])
     page = show(tmp_path / "r.html")
     assert (
-        page.find("#sampled").text == "700 of 1,500 images are shown, an even sample; counts and histograms are of all."
+        page.find("#sampled").text
+        == "700 of 1,500 images are shown, a uniform sample; counts and histograms cover all."
     )
     assert page.texts("#totals dd") == ["1,500", "0", "0"]
     assert 0 < len(page.names()) < 400

@@ -1,1 +1,1 @@
-"""Images in archives and Parquet files."""
+"""Read images from tar and zip archives and Parquet files."""

@@ -1,4 +1,4 @@
-"""An image inside an archive, and what is said of one that cannot be read."""
+"""Archive members: name and content, size limit, error messages."""
 
 from __future__ import annotations
 
@@ -12,38 +12,22 @@ from galaxy_classify.inputs.source import LARGEST, Content, Unreadable
 from galaxy_classify.text import one_line
 
 LINK: Final = Unreadable("archive member is a link: not followed")
-
-
 SPECIAL: Final = Unreadable("archive member is no regular file")
-
-
 SPARSE: Final = Unreadable("archive member is sparse: not supported")
-
-
 ENCRYPTED: Final = Unreadable("archive member is encrypted")
-
-
 UNSAFE: Final = Unreadable("archive member has an unsafe name: it leads out of the archive")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What an archive holds under one name, unless it is a folder.
-
-    Parameters
-    ----------
-    name : str
-        As it stands in the archive; it may be hostile. Bytes that are not UTF-8 are surrogate escapes.
-    content : callable
-        Reads it.
-    """
+    """File in an archive; its name is unchecked and may be hostile, with surrogate escapes for bytes not in UTF-8."""
 
     name: str
     content: Content
 
 
 def too_large(size: int) -> Unreadable:
-    """Return what stands for a member that is larger than `LARGEST`.
+    """Return the content of a member that is larger than `LARGEST`: an error.
 
     Examples
     --------
@@ -53,22 +37,9 @@ def too_large(size: int) -> Unreadable:
     return Unreadable(f"archive member too large: {size:,} bytes, the limit is {LARGEST:,}")
 
 
-def whole(read: Callable[[], bytes], size: int) -> bytes:
-    """Read a member in full.
-
-    Parameters
-    ----------
-    read : callable
-        Returns its bytes, or as many as are there.
-    size : int
-        How many bytes there should be.
-
-    Raises
-    ------
-    ImageError
-        If it cannot be read, or has another size.
-    """
-    with errors_of("archive member"):
+def read_whole(read: Callable[[], bytes], size: int) -> bytes:
+    """Read a member's content, and raise `ImageError` if that fails or does not give ``size`` bytes."""
+    with damage_errors("archive member"):
         data = read()
     if len(data) != size:
         raise ImageError(f"damaged or incomplete archive member: {len(data):,} bytes of {size:,}")
@@ -76,24 +47,13 @@ def whole(read: Callable[[], bytes], size: int) -> bytes:
 
 
 @contextmanager
-def errors_of(what: str) -> Iterator[None]:
-    """Turn whatever is raised on a bad archive into an `ImageError`.
-
-    Parameters
-    ----------
-    what : str
-        What is read: an archive, or its member.
-
-    Raises
-    ------
-    ImageError
-        With a short reason.
-    """
+def damage_errors(what: str) -> Iterator[None]:
+    """Turn any exception raised while reading ``what`` (``archive``, ``Parquet file`` …) into an `ImageError`."""
     try:
         yield
     except ImageError:
         raise
     except Exception as error:
-        # On hostile archives tarfile, zipfile and the decompressors raise OSError, EOFError, ValueError, struct.error,
-        # NotImplementedError, RecursionError, MemoryError and errors of their own.
+        # Catch everything: on hostile archives tarfile, zipfile and the decompressors raise OSError, EOFError,
+        # ValueError, struct.error, NotImplementedError, RecursionError, MemoryError and errors of their own.
         raise ImageError(f"damaged or incomplete {what}: {one_line(error)}") from None

@@ -1,6 +1,6 @@
-"""Files that hold many images: tar and zip archives, and Parquet files with a column of images.
+"""Open containers: tar and zip archives, and Parquet files with a column of images.
 
-An image in such a container goes by the path ``CONTAINER::NAME``. Nothing is ever unpacked to disk.
+The path of an image in a container is ``CONTAINER::NAME``. Images are read in memory, never unpacked to disk.
 """
 
 from __future__ import annotations
@@ -13,38 +13,40 @@ from galaxy_classify.inputs.containers.member import UNSAFE
 from galaxy_classify.inputs.containers.parquet import ParquetImages
 from galaxy_classify.inputs.containers.tar import tar_members
 from galaxy_classify.inputs.containers.zip import zip_members
-from galaxy_classify.inputs.names import is_archive_name, is_image_name, is_parquet_name, leads_out, place_in_container
+from galaxy_classify.inputs.names import (
+    is_archive_name,
+    is_image_name,
+    is_parquet_name,
+    is_unsafe_name,
+    place_in_container,
+)
 from galaxy_classify.inputs.source import MEMBER, Content, Source, Unreadable
 
 
 def container_sources(
     path: str, *, place: str = "", image_column: str | None = None, skip: Callable[[], None] = lambda: None
 ) -> Iterator[Source]:
-    """Yield the images in a container.
+    """Yield the images in a container, in the order of the archive, of the zip's directory, or of the rows.
+
+    If the container is damaged, the last input is the container itself, unreadable, with the reason.
 
     Parameters
     ----------
     path : str
-        Tar or zip archive, or Parquet file, told apart by the suffix.
+        Tar or zip archive, or Parquet file, recognised by its suffix.
     place : str, optional
-        Where a sorted copy of the container itself would belong; copies of its images lie in a folder of that name.
+        Folder for sorted copies of the images.
     image_column : str, optional
         Column of images of a Parquet file.
     skip : callable, optional
-        Called for each file in an archive that has no image suffix.
-
-    Yields
-    ------
-    Source
-        In the order of the archive, of the zip's directory, or of the rows. If the container is damaged, the last one
-        is the container itself, with the reason in place of content.
+        Called for each file in an archive without an image suffix.
 
     Raises
     ------
     UsageError
         If a Parquet file has no such column.
     MissingExtraError
-        If it is a Parquet file and PyArrow is not installed.
+        If the container is a Parquet file and PyArrow is not installed.
     """
     try:
         if is_parquet_name(path):
@@ -52,7 +54,7 @@ def container_sources(
             return
         for member in zip_members(path) if path.lower().endswith(".zip") else tar_members(path):
             if is_image_name(member.name):
-                content = UNSAFE if leads_out(member.name) else member.content
+                content = UNSAFE if is_unsafe_name(member.name) else member.content
                 name = f"{path}{MEMBER}{member.name}"
                 yield Source(name, place_in_container(place, member.name), content=content)
             else:
@@ -62,12 +64,12 @@ def container_sources(
 
 
 def read_container(path: str | os.PathLike[str], *, image_column: str | None = None) -> Iterator[tuple[str, Content]]:
-    """Yield the images in a container, for `GalaxyClassifier.classify`.
+    """Yield the images in an archive or Parquet file, as pairs for `GalaxyClassifier.classify`.
 
     Parameters
     ----------
     path : str or path-like
-        Tar or zip archive, or Parquet file, told apart by the suffix.
+        Tar or zip archive, or Parquet file, recognised by its suffix.
     image_column : str, optional
         Column of images of a Parquet file; by default the first of ``image``, ``jpg``, ``jpeg``, ``png``, ``bytes``
         and ``content`` that holds bytes.
@@ -75,17 +77,17 @@ def read_container(path: str | os.PathLike[str], *, image_column: str | None = N
     Yields
     ------
     name : str
-        The path of the image: that of the container, ``::``, and what the image is called there.
+        Path of the image: path of the container, ``::``, and name of the image in it.
     content : callable
-        Returns the encoded image as bytes, or raises `ImageError`. Images of compressed tars and Parquet files should
-        be read in order, each before the next one is asked for, as `classify` does.
+        Returns the encoded image as bytes, or raises `ImageError`. Call it before taking the next pair, as `classify`
+        does: compressed tars and Parquet files are read forwards, and going back means reading them again.
 
     Raises
     ------
     UsageError
         If a Parquet file has no such column.
     MissingExtraError
-        If it is a Parquet file and PyArrow is not installed.
+        If the container is a Parquet file and PyArrow is not installed.
 
     Examples
     --------
@@ -99,14 +101,19 @@ def read_container(path: str | os.PathLike[str], *, image_column: str | None = N
 
 
 def read_member(path: str, *, image_column: str | None = None) -> bytes:
-    """Return an image in a container, which is searched from its beginning.
+    """Read one image from an archive or Parquet file, searching it from the beginning.
 
     Parameters
     ----------
     path : str
-        The image's path, such as ``cutouts.tar::m51.jpg``. Of several images of that name it is the first.
+        Path of the image, such as ``cutouts.tar::m51.jpg``. If several images have that name, the first is read.
     image_column : str, optional
         Column of images of a Parquet file.
+
+    Returns
+    -------
+    bytes
+        The encoded image.
 
     Raises
     ------
@@ -115,8 +122,9 @@ def read_member(path: str, *, image_column: str | None = None) -> bytes:
     UsageError
         If a Parquet file has no such column.
     MissingExtraError
-        If it is a Parquet file and PyArrow is not installed.
+        If the container is a Parquet file and PyArrow is not installed.
     """
+    # Names of folders, archives and members may contain "::" too: try each place where the path can be split.
     for start in (start for start in range(len(path)) if path.startswith(MEMBER, start)):
         container = path[:start]
         if (is_archive_name(container) or is_parquet_name(container)) and os.path.isfile(container):

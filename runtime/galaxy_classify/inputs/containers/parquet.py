@@ -1,4 +1,4 @@
-"""Images in a column of a Parquet file, read a few rows at a time."""
+"""Read images from a column of a Parquet file, a few rows at a time."""
 
 from __future__ import annotations
 
@@ -12,36 +12,26 @@ from typing import Any, Final
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.images.open_file import open_regular_file
-from galaxy_classify.inputs.containers.member import errors_of, too_large
+from galaxy_classify.inputs.containers.member import damage_errors, too_large
 from galaxy_classify.inputs.names import place_in_container
 from galaxy_classify.inputs.source import LARGEST, MEMBER, InOrder, Source
 from galaxy_classify.tables.parquet_table import CHUNK_ROWS, is_binary
 from galaxy_classify.text import did_you_mean
 
-#: Columns that are taken for images and for their names, the first one that is there.
+#: Default columns of images and of their names: the first one that exists.
 IMAGE_COLUMNS: Final = ("image", "jpg", "jpeg", "png", "bytes", "content")
-
-
 NAME_COLUMNS: Final = ("path", "file", "id_str", "id", "objid")
-
-
-#: Fields of the struct that Hugging Face's data sets keep an image in.
+#: Fields of the struct in which Hugging Face data sets store an image.
 BYTES_FIELD: Final = "bytes"
-
-
 PATH_FIELD: Final = "path"
-
-
-#: Images that are unpacked together.
+#: Images decoded from the Parquet file at a time.
 BATCH_ROWS: Final = 16
-
-
-#: Bytes of a column that are read together; without a number, PyArrow would read a whole row group of images.
+#: Bytes of a column read at a time. Without this, PyArrow reads a whole row group of images into memory.
 BUFFER_BYTES: Final = 1 << 20
 
 
 class ParquetImages:
-    """A Parquet file with a column of encoded images.
+    """Parquet file with a column of encoded images.
 
     Parameters
     ----------
@@ -50,15 +40,15 @@ class ParquetImages:
     image_column : str, optional
         Binary column, or struct with a binary field ``bytes``; by default the first of `IMAGE_COLUMNS` that is one.
     name_column : str, optional
-        Column of text or integers that tells the images' names; by default the first of `NAME_COLUMNS` that is one,
-        else the struct's field ``path``. Where there is none, or no value, it is the number of the row, from 0.
+        Column of text or integers with the images' names; by default the first of `NAME_COLUMNS` that is one, else the
+        struct's field ``path``. Without a name, an image is named by the number of its row, from 0.
 
     Raises
     ------
     ImageError
         If the file cannot be read.
     UsageError
-        If it has no such column; the message does not repeat the path.
+        If it has no such column. The message leaves out the path, which the caller adds.
     MissingExtraError
         If PyArrow is not installed.
     """
@@ -67,36 +57,24 @@ class ParquetImages:
         require_extra("parquet", ("pyarrow",))
         self._path = path
         open_regular_file(path).close()
-        with errors_of("Parquet file"), _open(path) as file:
+        with damage_errors("Parquet file"), _open(path) as file:
             self._groups = [file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups)]
             fields = {field.name: field.type for field in file.schema_arrow}
         image = _choose_image(fields, image_column)
         self._name = name_column or _choose_name(fields, image)
         leaf = image if is_binary(fields[image]) else f"{image}.{BYTES_FIELD}"
-        # What is asked for once more, after it was passed, must not turn the first reader back.
-        self._first = _ImageReader(path, leaf, self._groups)
-        self._second = _ImageReader(path, leaf, self._groups)
+        # Reading an earlier row restarts its row group from the beginning. A second reader does that, so that the first
+        # one, which the classifier reads forwards, keeps its position.
+        self._forward_reader = _ImageReader(path, leaf, self._groups)
+        self._backward_reader = _ImageReader(path, leaf, self._groups)
 
     def __len__(self) -> int:
         return sum(self._groups)
 
     def sources(self, place: str = "") -> Iterator[Source]:
-        """Yield an input for each row.
+        """Yield an input ``FILE::NAME`` for each row; its image is read when its content is called.
 
-        Parameters
-        ----------
-        place : str, optional
-            Folder for sorted copies.
-
-        Yields
-        ------
-        Source
-            Its path is ``FILE::NAME``. The image is read when it is asked for, in order (`InOrder`).
-
-        Raises
-        ------
-        ImageError
-            If the names cannot be read any further.
+        ``place`` is the folder for sorted copies. Raise `ImageError` when the names cannot be read any further.
         """
         for row, value in enumerate(self._names()):
             name = str(row) if value is None or value == "" else str(value)
@@ -107,30 +85,20 @@ class ParquetImages:
         if self._name is None:
             yield from (None for _ in range(len(self)))
             return
-        with errors_of("Parquet file"), _open(self._path) as file:
+        with damage_errors("Parquet file"), _open(self._path) as file:
             for batch in file.iter_batches(CHUNK_ROWS, columns=[self._name], use_threads=False):
                 yield from _leaf(batch).to_pylist()
 
     def _read(self, row: int) -> bytes:
-        return (self._first if row >= self._first.start else self._second).read(row)
+        reader = self._forward_reader if row >= self._forward_reader.start else self._backward_reader
+        return reader.read(row)
 
 
 class _ImageReader:
-    """Reads the images of some rows; in order, each is unpacked once.
+    """Read images by row number, with one batch of rows in memory; forward reading decodes each row once.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-    leaf : str
-        Column of bytes, or field of a struct.
-    groups : sequence of int
-        Rows of each row group.
-
-    Attributes
-    ----------
-    start : int
-        The first row of those that are in memory.
+    ``leaf`` is the column of bytes, or the field of a struct; ``groups`` are the sizes of the row groups; ``start`` is
+    the first row of the batch in memory.
     """
 
     def __init__(self, path: str, leaf: str, groups: Sequence[int]) -> None:
@@ -139,22 +107,16 @@ class _ImageReader:
         self._bounds = list(accumulate(groups, initial=0))
         self._lock = Lock()
         self._damaged: dict[int, str] = {}
-        self._group = -1  # the one that is being read
+        self._group = -1  # index of the row group that is being read
         self._batches: Iterator[Any] = iter(())
         self._values: Any = ()
         self.start = 0
 
     def read(self, row: int) -> bytes:
-        """Return the image in a row.
-
-        Raises
-        ------
-        ImageError
-            If there is none, it is too large, or its row group is damaged.
-        """
+        """Return the image in a row; raise `ImageError` if it is missing or too large, or its row group is damaged."""
         with self._lock:
             if not self.start <= row < self.start + len(self._values):
-                self._move(row)
+                self._seek(row)
             buffer = self._values[row - self.start].as_buffer()
         if buffer is None:
             raise ImageError("no image in this row")
@@ -163,12 +125,13 @@ class _ImageReader:
         content: bytes = buffer.to_pybytes()
         return content
 
-    def _move(self, row: int) -> None:
+    def _seek(self, row: int) -> None:
+        """Read on until the batch in memory contains the row."""
         group = bisect_right(self._bounds, row) - 1
         if group in self._damaged:
             raise ImageError(self._damaged[group])
         try:
-            with errors_of("Parquet file"):
+            with damage_errors("Parquet file"):
                 if row < self.start or group != self._group:
                     self._group, self.start, self._values = group, self._bounds[group], ()
                     self._batches = self._read_group(group)
@@ -177,7 +140,7 @@ class _ImageReader:
                     self.start += len(self._values)
                     self._values = values
         except ImageError as error:
-            # To find what else could be read of the group, it would be read once more for each of its rows.
+            # Remember the damage. Otherwise each further row of the group would start reading it again.
             self._damaged[group] = str(error)
             self._group, self._values = -1, ()
             raise
@@ -195,7 +158,7 @@ def _open(path: str) -> Any:
 
 
 def _leaf(batch: Any) -> Any:
-    """Return the values of a batch's one column, or of its one field if it is a struct."""
+    """Return the values of a batch's only column, or of that struct's only field."""
     import pyarrow.types as types
 
     column = batch.column(0)
@@ -203,17 +166,19 @@ def _leaf(batch: Any) -> Any:
 
 
 def _choose_image(fields: dict[str, Any], wanted: str | None) -> str:
-    there = [name for name in fields if _holds_images(fields[name])]
+    """Return the name of the column of images; ``fields`` maps each column to its Arrow type."""
+    binary = [name for name in fields if _holds_images(fields[name])]
     if wanted is None:
-        found = next((name for name in IMAGE_COLUMNS if name in there), None)
+        found = next((name for name in IMAGE_COLUMNS if name in binary), None)
         if found is None:
-            has = f"columns of bytes: {', '.join(there)}; --image-column chooses one" if there else _columns(fields)
+            has = f"columns of bytes: {', '.join(binary)}; --image-column chooses one" if binary else _columns(fields)
             raise UsageError(f"has no column of images called {', '.join(IMAGE_COLUMNS)}; it has {has}")
         return found
     if wanted not in fields:
         raise UsageError(f"has no column {wanted!r}; {did_you_mean(wanted, fields)}it has {_columns(fields)}")
-    if wanted not in there:
-        raise UsageError(f"column {wanted!r} holds no bytes, but {fields[wanted]}; columns of bytes: {_columns(there)}")
+    if wanted not in binary:
+        kind, others = fields[wanted], _columns(binary)
+        raise UsageError(f"column {wanted!r} holds {kind}, not bytes; columns of bytes: {others}")
     return wanted
 
 
@@ -226,16 +191,17 @@ def _holds_images(arrow_type: Any) -> bool:
 
 
 def _fields(arrow_type: Any, test: Any) -> list[str]:
-    """Return the fields of a struct whose types pass a test; none if it is no struct."""
+    """Return the names of a struct's fields whose types pass a test; of any other type none."""
     import pyarrow.types as types
 
     return [field.name for field in arrow_type if test(field.type)] if types.is_struct(arrow_type) else []
 
 
 def _choose_name(fields: dict[str, Any], image: str) -> str | None:
-    there = (name for name in NAME_COLUMNS if name in fields and _holds_names(fields[name]))
-    inside = (f"{image}.{name}" for name in _fields(fields[image], _holds_names) if name == PATH_FIELD)
-    return next(chain(there, inside), None)
+    """Return the column, or field of the image's struct, with the images' names; None if there is none."""
+    columns = (name for name in NAME_COLUMNS if name in fields and _holds_names(fields[name]))
+    struct_fields = (f"{image}.{name}" for name in _fields(fields[image], _holds_names) if name == PATH_FIELD)
+    return next(chain(columns, struct_fields), None)
 
 
 def _holds_names(arrow_type: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Members of a tar archive, compressed or not, one after another, in memory that does not grow with their number."""
+"""Read the members of a tar archive, compressed or not, in constant memory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from threading import Lock
 from typing import Any, BinaryIO, Final
 
 from galaxy_classify.images.open_file import open_regular_file
-from galaxy_classify.inputs.containers.member import LINK, SPARSE, SPECIAL, Member, errors_of, too_large, whole
+from galaxy_classify.inputs.containers.member import LINK, SPARSE, SPECIAL, Member, damage_errors, read_whole, too_large
 from galaxy_classify.inputs.source import LARGEST, Content, InOrder
 
-#: The headers of one member take some 1.5 kB; a name or comment that takes more than this is meant to fill the memory.
+#: Limit on the headers of one member, usually about 1.5 kB. A hostile archive could fill the memory by a long name.
 HEADER_BYTES: Final = 1 << 20
-
-
-#: Bytes that are read together where nothing is done with them.
+#: Bytes read at a time where only the checksum at the end matters.
 CHUNK: Final = 1 << 16
-
-
-#: How a compressed file begins, and what reads it.
+#: First bytes of a compressed file, and the function that opens it.
 COMPRESSIONS: Final[tuple[tuple[bytes, Callable[[str], Any]], ...]] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
@@ -32,24 +28,12 @@ COMPRESSIONS: Final[tuple[tuple[bytes, Callable[[str], Any]], ...]] = (
 
 
 def tar_members(path: str) -> Iterator[Member]:
-    """Yield what a tar archive holds, in its order, folders left out.
+    """Yield the files in a tar archive, in its order.
 
-    Parameters
-    ----------
-    path : str
-        The archive; whether and how it is compressed is told by its first bytes.
-
-    Yields
-    ------
-    Member
-        If the archive is not compressed, the content can be read at any time; if it is, in order (`InOrder`).
-
-    Raises
-    ------
-    ImageError
-        If the archive cannot be read, or, after the members before, not any further.
+    The compression is recognised by the first bytes. Members of an uncompressed archive can be read at any time, those
+    of a compressed one in order (`InOrder`). Raise `ImageError` where the archive cannot be read any further.
     """
-    with open_regular_file(path) as file, errors_of("archive"):
+    with open_regular_file(path) as file, damage_errors("archive"):
         head = file.read(6)
         for signature, opener in COMPRESSIONS:
             if head.startswith(signature):
@@ -57,28 +41,24 @@ def tar_members(path: str) -> Iterator[Member]:
                 return
         file.seek(0)
         for info in _headers(file):
-            yield Member(info.name, _content(info, partial(_read_piece, path, info.offset_data, info.size)))
+            yield Member(info.name, _content(info, partial(_read_range, path, info.offset_data, info.size)))
 
 
 def _compressed_members(open_stream: Callable[[], BinaryIO]) -> Iterator[Member]:
     with open_stream() as stream:
-        pieces = _Pieces(stream, open_stream)
+        reader = _RangeReader(stream, open_stream)
         for info in _headers(stream):
-            content = _content(info, partial(pieces.read, info.offset_data, info.size))
+            content = _content(info, partial(reader.read, info.offset_data, info.size))
             yield Member(info.name, InOrder(content))
-        while stream.read(CHUNK):  # the checksum stands at the very end
+        # Read on to the end of the file: the decompressor verifies the checksum only there.
+        while stream.read(CHUNK):
             pass
 
 
 class _HeaderStream:
-    """What `tarfile` reads headers from; it would believe any size that a header gives.
+    """Stream from which `tarfile` reads headers, with a limit: tarfile itself reads as much as a header claims to need.
 
-    Attributes
-    ----------
-    left : int
-        Bytes that may be read yet.
-    last : bytes
-        What was read last.
+    ``left`` is the number of bytes that may still be read, ``last`` the block that was read last.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -101,25 +81,29 @@ class _HeaderStream:
 
 
 def _headers(stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """Yield the headers of all members but folders; each one's content follows where the stream stands."""
+    """Yield the headers of all members but folders, with the stream positioned at the member's content."""
     headers: Any = _HeaderStream(stream)
     archive: Any = tarfile.TarFile(fileobj=headers, encoding="utf-8", errors="surrogateescape")
     end = 0
     while (info := archive.next()) is not None:
-        # Before Python 3.11.14, 3.12.12 and 3.13.6 tarfile goes round in circles here (CVE-2025-8194).
+        # Before Python 3.11.14, 3.12.12 and 3.13.6 tarfile loops for ever on a negative size (CVE-2025-8194).
         if info.size < 0 or archive.offset <= end:
             raise tarfile.ReadError("negative size")
         end = archive.offset
-        archive.members.clear()  # it would keep all of them
-        archive.pax_headers.clear()  # and all that headers say about all further members
+        # tarfile collects all members and global headers: forget them, or memory grows with the archive.
+        archive.members.clear()
+        archive.pax_headers.clear()
         if not info.isdir():
             yield info
         headers.left = HEADER_BYTES
-    if headers.last != bytes(tarfile.BLOCKSIZE):  # tarfile takes anything that is no header for the end
+    # tarfile takes any block that is no header for the end of the archive. A real end is a block of zeros; anything
+    # else means that the archive was cut off or damaged.
+    if headers.last != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("ends without an end mark")
 
 
 def _content(info: tarfile.TarInfo, read: Callable[[], bytes]) -> Content:
+    """Return what reads a member, or why it is refused."""
     if info.islnk() or info.issym():
         return LINK
     if info.issparse():
@@ -128,24 +112,20 @@ def _content(info: tarfile.TarInfo, read: Callable[[], bytes]) -> Content:
         return SPECIAL
     if info.size > LARGEST:
         return too_large(info.size)
-    return partial(whole, read, info.size)
+    return partial(read_whole, read, info.size)
 
 
-def _read_piece(path: str, offset: int, size: int) -> bytes:
+def _read_range(path: str, offset: int, size: int) -> bytes:
     with open(path, "rb") as file:
         file.seek(offset)
         return file.read(size)
 
 
-class _Pieces:
-    """Pieces of a compressed file.
+class _RangeReader:
+    """Read byte ranges of a compressed file.
 
-    Parameters
-    ----------
-    stream : binary file
-        The unpacked file. A piece at which it stands is read from it.
-    open_stream : callable
-        Opens it again, to read pieces that were passed.
+    A range at the current position of ``stream`` is read from it. For an earlier one, ``open_stream`` opens the
+    file a second time: rewinding the first stream would break the reading of headers.
     """
 
     def __init__(self, stream: BinaryIO, open_stream: Callable[[], BinaryIO]) -> None:
@@ -155,7 +135,7 @@ class _Pieces:
         self._lock = Lock()
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return so many bytes from there on."""
+        """Return ``size`` unpacked bytes from ``offset`` on."""
         with self._lock:
             if not self._stream.closed and self._stream.tell() == offset:
                 return self._stream.read(size)

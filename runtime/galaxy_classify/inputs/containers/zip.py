@@ -1,4 +1,4 @@
-"""Members of a zip archive, read where they lie."""
+"""Read the members of a zip archive, each at its place in the file."""
 
 from __future__ import annotations
 
@@ -9,44 +9,26 @@ from functools import partial
 from threading import Lock
 
 from galaxy_classify.images.open_file import open_regular_file
-from galaxy_classify.inputs.containers.member import ENCRYPTED, LINK, Member, errors_of, too_large, whole
+from galaxy_classify.inputs.containers.member import ENCRYPTED, LINK, Member, damage_errors, read_whole, too_large
 from galaxy_classify.inputs.source import LARGEST, Content
 
 
 def zip_members(path: str) -> Iterator[Member]:
-    """Yield what a zip archive holds, in the order of its directory, folders left out.
+    """Yield the files in a zip archive, in the order of its directory, which is held in memory.
 
-    Parameters
-    ----------
-    path : str
-        The archive. Its directory is held in memory.
-
-    Yields
-    ------
-    Member
-        Its content can be read at any time, in several threads.
-
-    Raises
-    ------
-    ImageError
-        If the archive cannot be read. As its directory stands at its end, a truncated one gives no member.
+    They can be read at any time, in several threads. Raise `ImageError` if the archive cannot be read; the directory is
+    at its end, so a truncated archive gives no member.
     """
     open_regular_file(path).close()
-    with errors_of("archive"):
+    with damage_errors("archive"):
         archive = _Archive(path)
     for info in archive.members:
-        if not info.filename.endswith("/"):  # is_dir() fails on a name that is empty
+        if not info.filename.endswith("/"):  # info.is_dir() raises on an empty name
             yield Member(info.filename, archive.content(info))
 
 
 class _Archive:
-    """A zip archive that several threads read; it is open until nobody needs its members any more.
-
-    Parameters
-    ----------
-    path : str
-        The archive.
-    """
+    """Zip archive for several threads. Its members refer to it, so the file closes with the last of them."""
 
     def __init__(self, path: str) -> None:
         self._file = zipfile.ZipFile(path)
@@ -54,21 +36,21 @@ class _Archive:
         self.members = self._file.infolist()
 
     def content(self, info: zipfile.ZipInfo) -> Content:
-        """Return what reads a member."""
+        """Return what reads a member, or why it is refused."""
         if info.flag_bits & 1:
             return ENCRYPTED
         if stat.S_ISLNK(info.external_attr >> 16):
             return LINK
         if info.file_size > LARGEST:
             return too_large(info.file_size)
-        return partial(whole, partial(self._read, info), info.file_size)
+        return partial(read_whole, partial(self._read, info), info.file_size)
 
     def _read(self, info: zipfile.ZipInfo) -> bytes:
-        # ZipFile counts who uses its file, but not safely where threads come and go.
+        # ZipFile counts the open members to know when to close its file, but its counter is not safe for threads.
         with self._lock:
             member = self._file.open(info)
         try:
-            return member.read(info.file_size + 1)
+            return member.read(info.file_size + 1)  # one byte more shows a member larger than its header claims
         finally:
             with self._lock:
                 member.close()

@@ -32,7 +32,7 @@ from galaxy_classify.inputs.containers.tar import HEADER_BYTES
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.source import InOrder, Source, Unreadable
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.report.pictures import ShownContent
+from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
@@ -511,7 +511,7 @@ def test_parquet_images_that_are_missing_or_damaged_are_errors_of_their_own(tmp_
     [
         (None, "has no column of images called image, .*; it has columns of bytes: cutout, other; --image-column"),
         ("cutuot", "has no column 'cutuot'; did you mean 'cutout'[?] it has cutout, other, ra"),
-        ("ra", "column 'ra' holds no bytes, but double; columns of bytes: cutout, other"),
+        ("ra", "column 'ra' holds double, not bytes; columns of bytes: cutout, other"),
     ],
 )
 def test_columns_that_are_not_there_are_usage_errors(column: str | None, message: str, tmp_path: Path) -> None:
@@ -589,7 +589,7 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_done(items: I
     for arguments, said in (
         (["."], "name one as INPUT or --catalog"),
         (["--catalog", "a.parquet", "."], "no folder is named beside it"),
-        (["--catalog", "a.csv"], "a.csv: --image-column names a column of a Parquet file"),
+        (["--catalog", "a.csv"], "a.csv: --image-column needs a Parquet file"),
         (["a.parquet"], "a.parquet: has no column 'imag'; did you mean 'image'?"),
     ):
         result = run(*arguments, "--image-column", "imag", "-o", "out.csv", cwd=tmp_path)
@@ -625,7 +625,7 @@ def test_a_report_reads_in_order_whatever_the_order_of_its_threads() -> None:
 
         return InOrder(take)
 
-    shown = ShownContent(size=10)
+    shown = SampledImages(size=10)
     for number, path in enumerate(["a", "b", "a", "c"]):
         shown.see(Source(path, path, content=InOrder(content(number))), Prediction(path, "ok", "m@0", "round"))
     shown.see(Source("file", "file"), Prediction("file", "ok", "m@0", "round"))
