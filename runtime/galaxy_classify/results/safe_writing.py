@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 
@@ -19,14 +19,9 @@ LOCK_SUFFIX: Final = ".lock"
 
 @contextmanager
 def only_writer(path: str) -> Iterator[None]:
-    """Hold a lock beside a file while it is written.
+    """Hold a lock file beside a file while it is written.
 
     The lock is the operating system's: it ends with the process, however that ends.
-
-    Parameters
-    ----------
-    path : str
-        The file that is going to be written.
 
     Raises
     ------
@@ -35,24 +30,46 @@ def only_writer(path: str) -> Iterator[None]:
     OSError
         If the lock file cannot be made, as the file itself could not be.
     """
-    if sys.platform == "win32":  # which has no such locks; a job that is queued twice is a matter of clusters
+    if sys.platform == "win32":  # has no such locks; two runs of one output are a matter of clusters
         yield
         return
-    lock = path + LOCK_SUFFIX
-    with open(lock, "wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"{path}: another run is writing it; wait for its end, or choose another --output"
-            ) from None
-        except OSError:
-            pass  # some network file systems know no locks
+    with _locked_file(path):
         try:
             yield
         finally:
             with suppress(FileNotFoundError):
-                os.remove(lock)
+                os.remove(path + LOCK_SUFFIX)
+
+
+def _locked_file(path: str) -> BinaryIO:
+    """Open the lock file of a result and lock it.
+
+    Whoever ends removes the file. A process that opened it just before then locks a file without a name, while the
+    next process makes and locks a new one. So a lock counts only if the file still has its name, else try again.
+    """
+    lock = path + LOCK_SUFFIX
+    while True:
+        file = open(lock, "ab")  # noqa: SIM115 - appending leaves another's lock file as it is
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_named(file, lock):
+                return file
+        except BlockingIOError:
+            file.close()
+            raise UsageError(
+                f"{path}: another run is writing it; wait for its end, or choose another --output"
+            ) from None
+        except OSError:  # some network file systems know no locks
+            return file
+        file.close()
+
+
+def _is_named(file: BinaryIO, path: str) -> bool:
+    """Tell whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 #: Rows that are written together: what a killed process loses at most, besides the batches in flight.
