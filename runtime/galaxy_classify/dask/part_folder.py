@@ -14,7 +14,8 @@ from typing import Any, Final
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
-from galaxy_classify.results.provenance import EVALUATION, differences, read_sidecar, write_sidecar
+from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
+from galaxy_classify.results.resume import check_same_run
 from galaxy_classify.results.safe_writing import only_writer, write_errors
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
 from galaxy_classify.tables.write import write_typed
@@ -27,10 +28,6 @@ _UNFINISHED: Final = "_unfinished.parquet"
 
 
 _PART: Final = re.compile(r"part-([0-9]{6,})\.parquet")
-
-
-#: What the sidecar says besides what the parts were made with.
-_TOTALS: Final = ("partitions", "inputs", EVALUATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ class PartFolder:
         """
         if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise UsageError(f"{self.path}: is a file; --dask writes a folder of Parquet files")
-        if os.path.exists(self.sidecar) or self._numbers():
+        if self._has_result():
             raise UsageError(
                 f"{self.path}: holds a result already; --resume completes it, --force replaces it, or choose another "
                 "--output"
@@ -126,10 +123,11 @@ class PartFolder:
             with suppress(FileExistsError):
                 os.mkdir(self.path)
             with only_writer(self.sidecar):
-                if resume:
-                    self._check(provenance)
-                else:
+                if not resume:
                     self._remove_parts(from_number=0)
+                elif self._has_result():
+                    before = read_sidecar(self.sidecar)
+                    check_same_run(before, provenance, result=self.path, sidecar=self.sidecar, rows="parts")
                 self._write_sidecar(provenance)
                 yield
 
@@ -168,18 +166,8 @@ class PartFolder:
         totals = {"partitions": partitions, "inputs": inputs}
         self._write_sidecar(provenance | totals | ({} if evaluation is None else {EVALUATION: evaluation}))
 
-    def _check(self, provenance: dict[str, Any]) -> None:
-        before = read_sidecar(self.sidecar)
-        if before is None:
-            if not os.path.exists(self.sidecar) and not self._numbers():
-                return
-            raise UsageError(
-                f"{self.sidecar}: missing or damaged, so it is not known what the parts were made with; "
-                "--force starts anew"
-            )
-        made_with = {name: value for name, value in before.items() if name not in _TOTALS}
-        if found := list(differences(made_with, provenance)):
-            raise UsageError(f"{self.path}: cannot be continued: {'; '.join(found)}; --force starts anew")
+    def _has_result(self) -> bool:
+        return os.path.exists(self.sidecar) or bool(self._numbers())
 
     def _numbers(self) -> list[int]:
         """Return the numbers of all parts that are there."""

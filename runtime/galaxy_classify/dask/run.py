@@ -15,6 +15,7 @@ from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.parallel import batched
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.results.resume import is_tried_again, other_inputs
 from galaxy_classify.runs.job import Job
 from galaxy_classify.text import printable
 
@@ -149,22 +150,21 @@ class DaskRun:
             )
 
     def _restore(self, partition: Partition) -> bool:
-        """Take over what an earlier run has found, and return whether that is all of the partition."""
+        """Keep the rows of an earlier run's part if it has the same inputs; tell whether nothing is left to do."""
         part = self.folder.read(partition.number)
         if part is None:
             return False
         if part.about != self._about(partition):
             if partition.number == 0:
-                raise UsageError(
-                    f"{self.folder.part(0)}: was made from other inputs than the first {self.size:,} of these; "
-                    "choose another --output, or replace it with --force"
+                raise other_inputs(
+                    self.folder.part(0), f"was made from other inputs than the first {self.size:,} of these"
                 )
             self.job.changed = True
             return False
         self.job.kept += len(part.rows)
         for index, (source, row) in enumerate(zip(partition.sources, part.rows, strict=True)):
             prediction, _ = self.job.layout.parse(row)
-            if prediction.status != "error":
+            if not is_tried_again(prediction):
                 partition.predictions[index] = replace(prediction, path=source.path)
         return None not in partition.predictions
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.results.provenance import EVALUATION, differences, read_sidecar, write_sidecar
+from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
 
 SIDECAR_SUFFIX: Final = ".meta.json"
 
@@ -82,41 +82,8 @@ class OutputFile:
                 f"{self.partial}: holds the rows of an interrupted run; --resume continues it, --force starts anew"
             )
 
-    def find_rows(self, provenance: dict[str, Any]) -> str | None:
-        """Find the rows so far, to continue them.
-
-        Parameters
-        ----------
-        provenance : dict
-            What the rows to come will be made with.
-
-        Returns
-        -------
-        str or None
-            Name of the file that holds them, the unfinished form or a complete one; None if there is none.
-
-        Raises
-        ------
-        UsageError
-            If the rows so far were made with another model or other options, or it is not known with what.
-        """
-        existing = next((path for path in (self.partial, self.path) if os.path.isfile(path)), None)
-        if existing is None:
-            return None
-        # A crash while a run was being completed leaves its sidecar under the unfinished name.
-        before = read_sidecar(self.sidecar(existing)) or read_sidecar(self.sidecar(self.partial))
-        if before is None:
-            raise UsageError(
-                f"{self.sidecar(existing)}: missing or damaged, so it is not known what the rows were made with; "
-                "--force starts anew"
-            )
-        before.pop(EVALUATION, None)
-        if found := list(differences(before, provenance)):
-            raise UsageError(f"{existing}: cannot be continued: {'; '.join(found)}; --force starts anew")
-        return existing
-
     def adopt(self, existing: str, provenance: dict[str, Any]) -> None:
-        """Give the rows that `find_rows` has found the unfinished name, before they are added to."""
+        """Give the rows of an earlier run the unfinished name, before rows are added."""
         if existing == self.path:
             os.replace(self.path, self.partial)
         write_sidecar(self.sidecar(self.partial), provenance)
@@ -132,7 +99,7 @@ class OutputFile:
         Parameters
         ----------
         existing : str or None
-            The rows that `find_rows` has found, to go on with; None to start anew.
+            File with the rows to go on with; None to start anew.
         provenance : dict
             What the rows are made with.
         """

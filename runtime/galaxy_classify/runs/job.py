@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any
 
 from galaxy_classify.classifier import GalaxyClassifier
-from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Content, Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.counts import Tally
@@ -21,7 +20,14 @@ from galaxy_classify.results.jsonl_rows import JsonlWriter
 from galaxy_classify.results.layout import DoneRow, RowLayout
 from galaxy_classify.results.output_file import OutputFile, standard_output
 from galaxy_classify.results.provenance import provenance
-from galaxy_classify.results.resume import done_rows, keep_matching
+from galaxy_classify.results.resume import (
+    KeptRows,
+    done_rows,
+    find_rows,
+    is_tried_again,
+    keep_matching,
+    other_inputs,
+)
 from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors
 from galaxy_classify.tables.read import open_table, table_errors
 from galaxy_classify.tables.write import write_typed
@@ -131,7 +137,7 @@ class Job:
                 output.complete(converted=self.output_format.is_typed)
 
     def _write_or_continue(self, sources: Iterator[Source], output: OutputFile, *, resume: bool) -> None:
-        existing = output.find_rows(self.provenance) if resume else None
+        existing = find_rows(output, self.provenance) if resume else None
         if existing is not None:
             self._continue(sources, output, existing)
         else:
@@ -140,40 +146,25 @@ class Job:
                 self._write_all(sources, stream)
 
     def _continue(self, sources: Iterator[Source], output: OutputFile, existing: str) -> None:
-        size = 0
-        failed: list[Source] = []
-
-        def keep(row: DoneRow, source: Source) -> None:
-            nonlocal size
-            self.kept += 1
-            size += len(row.text.encode("utf-8", "surrogateescape"))
-            if row.prediction.status == "error":
-                failed.append(source)
-            else:
-                self.count(source, row.prediction)
-
         if self.output_format.is_typed and existing == output.path:
             self._restore_rows(output)
             existing = output.partial
-        rest, matched = keep_matching(self.done(existing), sources, keep)
-        self.changed = not matched
-        if self.changed and not self.kept:
-            raise UsageError(
-                f"{existing}: none of its rows would be kept, its first input is not the first of these; "
-                "choose another --output, or replace it with --force"
-            )
+        kept, rest = keep_matching(self.done(existing), sources, self.count)
+        self.kept, self.changed = kept.count, kept.changed
+        if kept.changed and not kept.count:
+            raise other_inputs(existing, "none of its rows would be kept, its first input is not the first of these")
         output.adopt(existing, self.provenance)
-        if self.kept:
+        if kept.count:
             header = io.StringIO()
             self.writer(header).start()
-            os.truncate(output.partial, len(header.getvalue().encode()) + size)
-        with RecordFile(output.partial, append=self.kept > 0) as stream:
-            if self.kept:
+            os.truncate(output.partial, len(header.getvalue().encode()) + kept.size)
+        with RecordFile(output.partial, append=kept.count > 0) as stream:
+            if kept.count:
                 self._write_rows(rest, self.writer(stream))
             else:
                 self._write_all(rest, stream)
-        if failed:
-            self._retry_errors(output, failed)
+        if kept.errors:
+            self._retry_errors(output, kept)
 
     def _restore_rows(self, output: OutputFile) -> None:
         """Turn a complete file of typed columns into rows again, so that it can be continued."""
@@ -184,15 +175,15 @@ class Job:
             for values in table.rows():
                 writer.write(*self.layout.parse(dict(zip(names, values, strict=True))))
 
-    def _retry_errors(self, output: OutputFile, failed: Sequence[Source]) -> None:
+    def _retry_errors(self, output: OutputFile, kept: KeptRows) -> None:
         """Try the errors among the kept rows again, each in its place."""
-        retried = self.predictions(failed)
+        retried = self.predictions(kept.errors)
         with RecordFile(output.retried) as stream:
             writer = self.writer(stream)
             writer.start()
             rows = self.done(output.partial)
-            for row in islice(rows, self.kept):
-                if row.prediction.status == "error":
+            for row in islice(rows, kept.count):
+                if is_tried_again(row.prediction):
                     source, prediction = next(retried)
                     writer.write(prediction, source.carried)
                     self.count(source, prediction)

@@ -18,6 +18,7 @@ from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.formats import Writer
 from galaxy_classify.results.output_file import OutputFile, standard_output
+from galaxy_classify.results.resume import find_rows, keep_all
 from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors
 from galaxy_classify.runs.job import Job
 
@@ -125,7 +126,7 @@ class Watch:
             If a write fails.
         """
         with write_errors(output.path), only_writer(output.path):
-            existing = output.find_rows(self.job.provenance) if resume else None
+            existing = find_rows(output, self.job.provenance) if resume else None
             output.begin_in_place(existing, self.job.provenance)
             kept = self._keep_rows(output) if existing is not None else 0
             with RecordFile(output.path, append=kept > 0) as stream:
@@ -137,19 +138,20 @@ class Watch:
             output.add_evaluation(evaluate(), in_place=True)
 
     def _keep_rows(self, output: OutputFile) -> int:
-        """Count the rows that are there, cut off one that a killed process left torn, and return the bytes kept."""
+        """Count the rows that are there, cut off one that a killed process left torn, and return their number."""
         header = io.StringIO()
         self.job.writer(header).start()
-        size = len(header.getvalue().encode())
-        for row in self.job.done(output.path):
-            size += len(row.text.encode("utf-8", "surrogateescape"))
-            path = row.prediction.path
+
+        def count(prediction: Prediction) -> None:
+            path = prediction.path
             self.done.add(path)
-            self.job.kept += 1
-            self.job.count(Source(path, self._place(path) or os.path.basename(path)), row.prediction)
-        if self.job.kept:
-            os.truncate(output.path, size)
-        return self.job.kept
+            self.job.count(Source(path, self._place(path) or os.path.basename(path)), prediction)
+
+        kept = keep_all(self.job.done(output.path), count)
+        self.job.kept = kept.count
+        if kept.count:
+            os.truncate(output.path, len(header.getvalue().encode()) + kept.size)
+        return kept.count
 
     def _write(self, writer: Writer, stream: Any) -> None:
         for source, prediction in self.rows():
