@@ -15,8 +15,7 @@ from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote, require_remote
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.layout import RowLayout
-from galaxy_classify.runs.shard_folder import HELD, inputs_by_shard
-from galaxy_classify.runs.shards import Shard, Shards, parse_shards
+from galaxy_classify.runs.shards import HELD, Shard, Shards, inputs_by_shard, parse_shards
 
 
 class Inputs:

@@ -15,7 +15,7 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
-from galaxy_classify.results.resume import check_same_run
+from galaxy_classify.results.resume import Existing, check_same_run
 from galaxy_classify.results.safe_writing import only_writer, write_errors
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
 from galaxy_classify.tables.write import write_typed
@@ -102,20 +102,14 @@ class PartFolder:
             )
 
     @contextmanager
-    def open(self, provenance: dict[str, Any], *, resume: bool) -> Iterator[None]:
-        """Keep the folder to this run, and prepare it.
-
-        Parameters
-        ----------
-        provenance : dict
-            What all parts are made with.
-        resume : bool
-            Whether parts of an earlier run may stay.
+    def open(self, provenance: dict[str, Any], existing: Existing) -> Iterator[None]:
+        """Lock the folder for this run; check, keep or remove what it holds.
 
         Raises
         ------
         UsageError
-            If it cannot be written, another run is writing it, or the earlier run had another model or other options.
+            If it cannot be written, another run is writing it, it holds a result that must be left, or the parts to
+            be kept were made with another model or other options.
         GalaxyClassifyError
             If a write fails later.
         """
@@ -123,7 +117,9 @@ class PartFolder:
             with suppress(FileExistsError):
                 os.mkdir(self.path)
             with only_writer(self.sidecar):
-                if not resume:
+                if existing is Existing.REFUSE:
+                    self.refuse_to_overwrite()
+                elif existing is Existing.REPLACE:
                     self._remove_parts(from_number=0)
                 elif self._has_result():
                     before = read_sidecar(self.sidecar)

@@ -1,4 +1,4 @@
-"""A run of the command on a Dask cluster: partitions of the inputs go out, rows come back, the client writes them."""
+"""Run ``--dask``: send partitions of the inputs to a Dask cluster, and write the rows that come back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.parallel import batched
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.results.resume import is_tried_again, other_inputs
+from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
+from galaxy_classify.runs.destination import RunInputs
 from galaxy_classify.runs.job import Job
 from galaxy_classify.text import printable
 
@@ -53,59 +55,42 @@ class Partition:
         return f"partition {self.number:,}{first}"
 
 
-@dataclass(slots=True)
-class DaskRun:
-    """Classify partitions of the inputs on a cluster, and write a part of the result for each.
-
-    The workers read the images and return rows; they need not see the folder of the result, and the client holds the
-    rows of a few partitions only.
+@dataclass(frozen=True, slots=True)
+class DaskFolder:
+    """A folder of Parquet files, one for each partition, whose rows are made on a cluster.
 
     Parameters
     ----------
-    job : Job
-        Classifier, layout, threshold; counts the rows.
     folder : PartFolder
         Where the parts go.
+    existing : Existing
+        What becomes of parts that are there.
     address : str
-        Of the scheduler, or ``local``.
+        Address of the scheduler, or ``local``.
     processes : int or None
         How many for ``local``.
-    size : int
+    partition_size : int
         Inputs of a partition; the last one has fewer.
-    partitions, inputs : int
-        How many were found so far.
     """
 
-    job: Job
     folder: PartFolder
+    existing: Existing
     address: str
     processes: int | None
-    size: int
-    partitions: int = 0
-    inputs: int = 0
-    _provenance: dict[str, Any] = field(init=False)
+    partition_size: int
 
-    def __post_init__(self) -> None:
-        self._provenance = self.job.provenance | {"partition_size": self.size}
+    @property
+    def output_format(self) -> OutputFormat:
+        """Parquet."""
+        return OutputFormat.PARQUET
 
-    def classify(
-        self,
-        sources: Iterator[Source],
-        *,
-        resume: bool,
-        evaluate: Callable[[], dict[str, Any] | None] = lambda: None,
-    ) -> None:
-        """Classify the inputs and write the parts.
+    def check_existing(self) -> None:
+        """Refuse to overwrite an earlier result, unless the run was told to continue or to replace it."""
+        if self.existing is Existing.REFUSE:
+            self.folder.refuse_to_overwrite()
 
-        Parameters
-        ----------
-        sources : iterator of Source
-            The inputs, in order; read a few partitions ahead.
-        resume : bool
-            Whether parts of an earlier run with the same model, options and inputs are kept. Of these, errors are
-            tried again.
-        evaluate : callable, optional
-            Asked at the end how well the rows agree with labels, for the sidecar.
+    def classify(self, job: Job, inputs: RunInputs) -> None:
+        """Classify the inputs, read a few partitions ahead, and write the parts.
 
         Raises
         ------
@@ -116,15 +101,56 @@ class DaskRun:
         GalaxyClassifyError
             If a write fails.
         """
-        # The cluster first: a folder is not given up for one that does not answer.
-        with (
-            connected(self.address, self.processes) as client,
-            self.folder.open(self._provenance, resume=resume),
-        ):
-            self._classify(client, self._to_do(sources, resume=resume))
-            self.folder.complete(
-                self._provenance, partitions=self.partitions, inputs=self.inputs, evaluation=evaluate()
-            )
+        run = DaskRun(job, self.folder, self.address, self.partition_size)
+        # Connect first, so that --force deletes nothing when the cluster is unreachable.
+        with connected(self.address, self.processes) as client, self.folder.open(run.provenance, self.existing):
+            run.classify(client, inputs.sources(), resume=self.existing is Existing.RESUME)
+
+    def kept_rows(self) -> str:
+        """Return where the rows of an interrupted run are, and how to continue it."""
+        return f"{self.folder.path} keeps them, --resume continues it"
+
+
+@dataclass(slots=True)
+class DaskRun:
+    """Send partitions of the inputs to the workers of a cluster, and write a part of the result for each.
+
+    The workers read the images and return rows; they need not see the folder of the result, and the client holds the
+    rows of a few partitions only.
+
+    Parameters
+    ----------
+    job : Job
+        Classifier, layout, threshold; counts the rows.
+    folder : PartFolder
+        Where the parts go, opened for this run.
+    address : str
+        Names the cluster in messages.
+    size : int
+        Inputs of a partition.
+    partitions, inputs : int
+        How many were found so far.
+    provenance : dict
+        What the rows are made with.
+    """
+
+    job: Job
+    folder: PartFolder
+    address: str
+    size: int
+    partitions: int = 0
+    inputs: int = 0
+    provenance: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.provenance = self.job.provenance | {"partition_size": self.size}
+
+    def classify(self, client: Client, sources: Iterator[Source], *, resume: bool) -> None:
+        """Classify the inputs and write the parts; of parts that are kept, errors are tried again."""
+        self._classify(client, self._to_do(sources, resume=resume))
+        self.folder.complete(
+            self.provenance, partitions=self.partitions, inputs=self.inputs, evaluation=self.job.evaluate()
+        )
 
     def _to_do(self, sources: Iterator[Source], *, resume: bool) -> Iterator[Partition]:
         """Cut the inputs into partitions, and yield those of which something is to be done."""
@@ -135,7 +161,7 @@ class DaskRun:
             self.partitions += 1
             self.inputs += len(batch)
             partition = Partition(number, batch, [None] * len(batch))
-            if resume and not self.job.changed and self._restore(partition):
+            if resume and not self.job.counts.changed and self._restore(partition):
                 self._count(partition)
             else:
                 yield partition
@@ -159,9 +185,9 @@ class DaskRun:
                 raise other_inputs(
                     self.folder.part(0), f"was made from other inputs than the first {self.size:,} of these"
                 )
-            self.job.changed = True
+            self.job.counts.changed = True
             return False
-        self.job.kept += len(part.rows)
+        self.job.counts.kept += len(part.rows)
         for index, (source, row) in enumerate(zip(partition.sources, part.rows, strict=True)):
             prediction, _ = self.job.layout.parse(row)
             if not is_tried_again(prediction):
@@ -257,7 +283,7 @@ class DaskRun:
                 self.job.count(source, prediction)
 
     def _about(self, partition: Partition) -> dict[str, Any]:
-        return about_part(partition.number, self._provenance, partition.sources)
+        return about_part(partition.number, self.provenance, partition.sources)
 
     def _lost(self) -> ClusterError:
         return ClusterError(f"{self.address}: the scheduler is gone; {self._advice()}")

@@ -17,7 +17,7 @@ from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
 from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
-from galaxy_classify.results.counts import Tally
+from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.safe_writing import RecordFile
 from galaxy_classify.results.terminal_table import CLASS_COLOURS
@@ -48,7 +48,7 @@ class Report:
     def __init__(self, classes: Sequence[str], threshold: float) -> None:
         self._classes = tuple(classes)
         self._threshold = threshold
-        self._tally = Tally()
+        self._tally = RunCounts()
         self._uncertain: Counter[str] = Counter()
         self._histograms = {name: [0] * BINS for name in self._classes}
         self._shown = EvenSample[Prediction](CAP)
@@ -127,7 +127,7 @@ class Report:
         total = self._tally.total
         return {
             "images": f"{total:,} image{'' if total == 1 else 's'}",
-            "sentence": self._tally.sentence(),
+            "sentence": self._tally.summary(),
             "counts": ", ".join(f"{name} {self._tally.labels[name]:,}" for name in self._classes),
             "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             "package": f"{provenance['package']} {provenance['package_version']}",

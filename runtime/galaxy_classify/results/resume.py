@@ -16,6 +16,7 @@ import csv
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from itertools import chain
 from typing import Any, Final
 
@@ -31,6 +32,14 @@ from galaxy_classify.results.provenance import EVALUATION, differences, read_sid
 
 #: Entries of a sidecar that are known at the end of a run only, so that they do not tell two runs apart.
 KNOWN_AT_THE_END: Final = ("partitions", "inputs", EVALUATION)
+
+
+class Existing(Enum):
+    """What becomes of a result that is there already."""
+
+    REFUSE = auto()
+    RESUME = auto()
+    REPLACE = auto()
 
 
 def find_rows(output: OutputFile, provenance: dict[str, Any]) -> str | None:

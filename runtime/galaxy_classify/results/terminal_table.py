@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.results.counts import Tally
+from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.formats import RecordStream
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.text import printable
@@ -46,7 +46,7 @@ class TableWriter:
         self._label_width = max(len("class"), *map(len, classes))
         self._path_width = self._fit_path_width()
         self._model = model
-        self._tally = Tally()
+        self._counts = RunCounts()
 
     def start(self) -> None:
         """Write the header."""
@@ -54,7 +54,7 @@ class TableWriter:
 
     def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
         """Write one line; what a catalogue has said stands there."""
-        self._tally.add(prediction)
+        self._counts.add(prediction)
         path = printable(prediction.path)
         if self._console.is_terminal:
             path = fit(path, self._path_width)
@@ -75,12 +75,12 @@ class TableWriter:
 
     def finish(self) -> None:
         """Write the summary: how many images of each class."""
-        tally = self._tally
+        counts = self._counts
         self._line(Text())
-        self._line(Text(tally.sentence(), style="bold"))
-        most = max(tally.labels.values(), default=0)
+        self._line(Text(counts.summary(), style="bold"))
+        most = max(counts.labels.values(), default=0)
         for name, colour in self._colours.items():
-            count = tally.labels[name]
+            count = counts.labels[name]
             line = Text(f"  {name:<{self._label_width}}  {count:>8,}  ")
             line.append("█" * (-(-count * BAR_WIDTH // most) if most else 0), style=colour)
             self._line(line)

@@ -1,4 +1,4 @@
-"""How well predictions agree with labels that the user has."""
+"""Compare predictions with labels that the user has: ``--labels``."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Evaluation:
         else:
             self._pairs[label, prediction.label] += 1
 
-    def figures(self) -> dict[str, Any]:
-        """Return the figures so far, ready for JSON.
+    def metrics(self) -> dict[str, Any]:
+        """Return the metrics so far, ready for JSON.
 
         Returns
         -------
@@ -70,7 +70,7 @@ class Evaluation:
             ``labels_file``; ``images``: those with a label of one of the classes, and a prediction; ``accuracy``,
             ``macro_recall`` (mean over the classes that occur) and ``recall`` of these, None where there are none;
             ``classes`` and ``confusion_matrix`` (rows: label, columns: predicted); ``failed``: labelled images that
-            could not be classified, which count in none of the figures; ``unknown_labels``: labels that are no class
+            could not be classified, which count in none of the metrics; ``unknown_labels``: labels that are no class
             of the model, and how many images have them; ``missing_files``: labels without an input;
             ``without_label``: inputs without a label; ``notes``: what of all this a reader must know, in words.
         """
@@ -96,8 +96,8 @@ class Evaluation:
             "notes": self.notes(),
         }
 
-    def sentence(self) -> str:
-        r"""Say the figures in one line.
+    def summary(self) -> str:
+        r"""Return the metrics in one line.
 
         Examples
         --------
@@ -107,15 +107,15 @@ class Evaluation:
         ...     file.flush()
         ...     evaluation = Evaluation(file.name, ["round", "spiral"])
         >>> evaluation.see(Source("images/m51.jpg", ""), Prediction("", "ok", "", "spiral", 0.9))
-        >>> evaluation.sentence()
+        >>> evaluation.summary()
         'labels: accuracy 1.0000, macro recall 1.0000 on 1 image'
         """
-        figures = self.figures()
-        images = figures["images"]
+        metrics = self.metrics()
+        images = metrics["images"]
         if not images:
             return f"labels: none of {self._path} belongs to an image that was classified"
         of = f"on {images:,} image{'' if images == 1 else 's'}"
-        return f"labels: accuracy {figures['accuracy']:.4f}, macro recall {figures['macro_recall']:.4f} {of}"
+        return f"labels: accuracy {metrics['accuracy']:.4f}, macro recall {metrics['macro_recall']:.4f} {of}"
 
     def table(self) -> list[str]:
         """Return the confusion matrix as lines of text."""
@@ -146,7 +146,7 @@ class Evaluation:
         return next((end for start in range(len(parts)) if (end := os.sep.join(parts[start:])) in self._labels), None)
 
     def notes(self) -> list[str]:
-        """Say what a reader of the figures must know besides them."""
+        """Return what a reader of the metrics must know besides them."""
         notes = []
         if self._failed:
             notes.append(f"{_count(self._failed, 'labelled image')} could not be classified and count in no figure")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Final
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
@@ -142,3 +144,81 @@ def parse_shards(text: str) -> Shards:
     if found is None:
         raise UsageError(f"shard {text!r}: write which and how many there are, as in 3/100 or 21-30/100")
     return Shards(int(found[1]), int(found[2] or found[1]), int(found[3]))
+
+
+#: Inputs that are remembered while the shards before theirs are classified: some 30 MB.
+HELD: Final = 100_000
+
+
+def inputs_by_shard(
+    listing: Callable[[], Iterator[Source]], shards: Shards, held: int | None = HELD
+) -> Iterator[tuple[Shard, Iterator[Source]]]:
+    """Sort inputs into shards, with as few listings and as little memory as that goes.
+
+    A listing takes time: with a thousand shards, more of it than their own inputs do. So the inputs of many shards
+    are remembered from one listing; of a single one, they are passed on as they are found.
+
+    Parameters
+    ----------
+    listing : callable
+        Lists the inputs of all these shards, and perhaps others, in order.
+    shards : Shards
+        The shards that are wanted.
+    held : int or None
+        Inputs that may be remembered. What is more is found by listing again; None if they can be listed once only.
+
+    Yields
+    ------
+    shard : Shard
+        Each of `shards`, in order.
+    sources : iterator of Source
+        Its inputs, in order.
+    """
+    waiting = list(shards)
+    while len(waiting) > 1:
+        remembered = _remember(listing(), waiting, held)
+        if remembered is None:
+            break
+        for sources in remembered:
+            yield waiting.pop(0), iter(sources)
+    for shard in waiting:
+        yield shard, filter(shard.holds, listing())
+
+
+def _remember(inputs: Iterator[Source], shards: Sequence[Shard], held: int | None) -> list[list[Source]] | None:
+    """Return the inputs of the first shards, of as many as may be remembered; None if not even those of one may be."""
+    found: dict[int, list[Source]] = {shard.index: [] for shard in shards}
+    count = 0
+    for source in inputs:
+        index = shard_of(source.place, shards[0].count)
+        if index in found:
+            found[index].append(source)
+            count += 1
+            while held is not None and count > held:
+                if len(found) == 1:
+                    return None
+                count -= len(found.popitem()[1])  # the last one's
+    return list(found.values())
+
+
+def is_shard_folder(output: str | None, shards: Shards | None) -> bool:
+    """Tell whether the result is to be a folder with a file for each shard.
+
+    Parameters
+    ----------
+    output : str or None
+        What ``--output`` names; None for standard output.
+    shards : Shards or None
+        The shards of this run; None if the inputs are not split.
+
+    Raises
+    ------
+    UsageError
+        If there are several shards, and no folder for them.
+    """
+    is_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
+    if shards is not None and len(shards) > 1 and not is_folder:
+        raise UsageError(
+            f"--shard {shards} writes a file for each: name a folder for them with --output, as in results/"
+        )
+    return is_folder and shards is not None

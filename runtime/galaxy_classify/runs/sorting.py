@@ -1,4 +1,4 @@
-"""Sort images into a folder for each class."""
+"""Copy or link images into a folder for each class: ``--sort-into``."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ class Sorter:
         if len(self.reasons) < NAMED:
             self.reasons.append(reason)
 
-    def sentence(self) -> str:
-        """Say in one line what was done."""
+    def summary(self) -> str:
+        """Return in one line how many files were copied or linked, and what failed."""
         how = "linked" if self._link else "copied"
         there = f", {self.there:,} were there already" if self.there else ""
         failed = f", {self.failed:,} could not be: {'; '.join(self.reasons)}" if self.failed else ""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, Final
+from typing import Final
 
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.names import is_image_name
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.results.formats import Writer
-from galaxy_classify.results.output_file import OutputFile, standard_output
-from galaxy_classify.results.resume import find_rows, keep_all
-from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors
 from galaxy_classify.runs.job import Job
 
 #: Seconds after which a file that no longer changes is taken to be complete.
@@ -91,74 +86,6 @@ class Watch:
     done: set[str] = field(default_factory=set)
     pending: dict[str, Pending] = field(default_factory=dict)
 
-    def to_standard_output(self) -> None:
-        """Write a row for each file to standard output."""
-        with standard_output() as stream:
-            writer = self.job.writer(stream)
-            writer.start()
-            self._write(writer, stream)
-            writer.finish()
-
-    def to_file(
-        self,
-        output: OutputFile,
-        *,
-        resume: bool,
-        evaluate: Callable[[], dict[str, Any] | None] = lambda: None,
-    ) -> None:
-        """Add a row for each file to a CSV or JSON Lines file, which grows under its final name.
-
-        Parameters
-        ----------
-        output : OutputFile
-            The file.
-        resume : bool
-            Whether to go on with the rows that it has: their inputs are not classified again.
-        evaluate : callable, optional
-            Asked at the end how well the rows agree with labels, for the sidecar.
-
-        Raises
-        ------
-        UsageError
-            If the file cannot be written, another run is writing it, or its rows were made with another model or
-            other options.
-        GalaxyClassifyError
-            If a write fails.
-        """
-        with write_errors(output.path), only_writer(output.path):
-            existing = find_rows(output, self.job.provenance) if resume else None
-            output.begin_in_place(existing, self.job.provenance)
-            kept = self._keep_rows(output) if existing is not None else 0
-            with RecordFile(output.path, append=kept > 0) as stream:
-                writer = self.job.writer(stream)
-                if not kept:
-                    writer.start()
-                    stream.flush()
-                self._write(writer, stream)
-            output.add_evaluation(evaluate(), in_place=True)
-
-    def _keep_rows(self, output: OutputFile) -> int:
-        """Count the rows that are there, cut off one that a killed process left torn, and return their number."""
-        header = io.StringIO()
-        self.job.writer(header).start()
-
-        def count(prediction: Prediction) -> None:
-            path = prediction.path
-            self.done.add(path)
-            self.job.count(Source(path, self._place(path) or os.path.basename(path)), prediction)
-
-        kept = keep_all(self.job.done(output.path), count)
-        self.job.kept = kept.count
-        if kept.count:
-            os.truncate(output.path, len(header.getvalue().encode()) + kept.size)
-        return kept.count
-
-    def _write(self, writer: Writer, stream: Any) -> None:
-        for source, prediction in self.rows():
-            writer.write(prediction, source.carried)
-            stream.flush()
-            self.job.count(source, prediction)
-
     def rows(self) -> Iterator[tuple[Source, Prediction]]:
         """Yield each input with what is said of it, soon after its file is complete.
 
@@ -219,10 +146,10 @@ class Watch:
                 for source in Discovery().sources([path], ()):
                     self._notice(source.path)
             elif is_image_name(path) and path not in self.done:
-                self._expect(Source(path, self._place(path) or below))
+                self._expect(Source(path, self.place(path) or below))
             return
 
-    def _place(self, path: str) -> str | None:
+    def place(self, path: str) -> str | None:
         """Return where a sorted copy of a file belongs, as `Discovery` says it."""
         for folder in self.folders:
             if (below := _below(path, folder)) is not None:

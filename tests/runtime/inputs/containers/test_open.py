@@ -36,7 +36,9 @@ from galaxy_classify.report.pictures import ShownContent
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.results.resume import Existing
 from galaxy_classify.runs.job import Job
+from galaxy_classify.runs.result_file import ResultFile
 from galaxy_painter import KINDS, paint
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -225,11 +227,12 @@ def test_a_result_cut_anywhere_is_continued_byte_for_byte(
 
     def finish(*, resume: bool) -> Job:
         layout = RowLayout(classifier.model.description.classes)
-        job = Job(classifier, output_format, layout, threshold=0.6, batch_size=3)
-        job.to_file(Discovery(containers=True).sources([str(path)], ()), output, resume=resume)
+        job = Job(classifier, layout, threshold=0.6, batch_size=3)
+        file = ResultFile(output, output_format, Existing.RESUME if resume else Existing.REPLACE)
+        file.write(job, Discovery(containers=True).sources([str(path)], ()))
         return job
 
-    failed = finish(resume=False).tally.failed
+    failed = finish(resume=False).counts.failed
     whole, sidecar = Path(output.path).read_bytes(), Path(output.path + ".meta.json").read_bytes()
     for cut in [0, len(whole), *random.Random(0).sample(range(len(whole)), 6)]:
         for made in tmp_path.glob("out.*"):
@@ -238,7 +241,7 @@ def test_a_result_cut_anywhere_is_continued_byte_for_byte(
         Path(output.partial + ".meta.json").write_bytes(sidecar)
         job = finish(resume=True)
         assert Path(output.path).read_bytes() == whole, f"cut at {cut}"
-        assert (job.tally.total, job.tally.failed, job.changed) == (12, failed, False)
+        assert (job.counts.total, job.counts.failed, job.counts.changed) == (12, failed, False)
 
 
 def test_a_resumed_run_reads_no_image_that_has_its_row(items: Items, tmp_path: Path) -> None:
