@@ -138,7 +138,7 @@ class Command:
         options = self.options
         rows_on_terminal = options.output is None and sys.stdout.isatty()
         enabled = not (options.quiet or options.watch or rows_on_terminal)
-        with progress(enabled=enabled, inputs=self.inputs.to_count() if enabled else None) as advance:
+        with progress(enabled=enabled, total=self.inputs.total) as advance:
             self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
             self.destination.classify(self.job, self.inputs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import ImageError, UsageError
@@ -91,11 +91,11 @@ class Inputs:
         """Yield each shard with its inputs in order."""
         return inputs_by_shard(self._listing, shards, held=None if self._only_once else HELD)
 
-    def to_count(self) -> Iterable[object] | None:
-        """Return something that has as many items as there are inputs, or None where they cannot be found twice."""
-        if self.catalog is not None and self.shards is None:
-            return range(len(self.catalog))
-        return None if self._only_once else self._of_these_shards(self._all_sources(self._discovery(counting=True)))
+    def total(self) -> int | None:
+        """Return the number of inputs if it is known already: they are never listed a second time to be counted."""
+        if self.shards is not None or self._options.from_file is not None:
+            return None
+        return self.discovery.total if self.catalog is None else len(self.catalog)
 
     def files(self, path: str) -> list[str]:
         """Return the files of an input: one, or one for each band."""
@@ -108,14 +108,13 @@ class Inputs:
         """Whether the inputs can be listed once only."""
         return "-" in self._options.inputs
 
-    def _discovery(self, *, counting: bool = False) -> Discovery:
+    def _discovery(self) -> Discovery:
         options = self._options
         return Discovery(
             options.recursive,
             None if options.fits_pattern is None else BandPattern(options.fits_pattern),
             containers=True,
             image_column=options.image_column,
-            counting=counting,
         )
 
     def _listing(self) -> Iterator[Source]:

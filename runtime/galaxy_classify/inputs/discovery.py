@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from galaxy_classify.errors import GalaxyClassifyError, UsageError
+from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_classify.images.fits.band_files import BandPattern
 from galaxy_classify.inputs.names import (
-    COMPRESSED_TAR_SUFFIXES,
     is_archive_name,
     is_image_name,
     is_parquet_name,
@@ -40,11 +39,12 @@ class Discovery:
         Whether archives, and Parquet files that are named outright, stand for the images in them.
     image_column : str, optional
         Column of images of the Parquet files.
-    counting : bool, optional
-        Whether the inputs are only to be counted: a compressed tar, which would have to be unpacked for that, raises
-        `UsageError`.
     empty : int
         Containers without an image, so far.
+    listed_files : int
+        Files that are known so far, those of a folder before the first of them is yielded.
+    unlisted : int
+        Inputs and folders that hold an unknown number of images.
     """
 
     recursive: bool = True
@@ -52,8 +52,14 @@ class Discovery:
     skipped: int = 0
     containers: bool = False
     image_column: str | None = None
-    counting: bool = False
     empty: int = 0
+    listed_files: int = 0
+    unlisted: int = 0
+
+    @property
+    def total(self) -> int | None:
+        """Number of images, as soon as the folders have been listed; None as long as it is unknown."""
+        return None if self.unlisted or self.pattern is not None else self.listed_files
 
     def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
         """Yield the path of each image, as `sources` finds them."""
@@ -78,18 +84,25 @@ class Discovery:
             Its path spelled as given; bytes that are not UTF-8 as surrogate escapes.
         """
         names = [name for given in inputs for name in _expand(given)]
-        # Below several folders a sorted copy keeps its folder's name, so that two runs do not meet.
-        several = sum(os.path.isdir(name) or is_remote(name) for name in names) > 1
+        several = 0
+        for name in names:
+            is_folder = os.path.isdir(name) or is_remote(name)
+            several += is_folder
+            if is_folder or name == "-" or self._is_container(name, outright=True):
+                self.unlisted += 1
+            else:
+                self.listed_files += 1
         files: set[str] = set()
         for name in names:
             if name == "-":
                 yield from self.listed(stdin)
             elif os.path.isdir(name):
-                prefix = os.path.basename(os.path.abspath(name)) if several else ""
+                # Below several folders a sorted copy keeps its folder's name, so that two runs do not meet.
+                prefix = os.path.basename(os.path.abspath(name)) if several > 1 else ""
                 for path in self._walk(name, ()):
                     yield from self._inputs_of(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
             elif is_remote(name):
-                folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
+                folder = place_below(name.rstrip("/").rpartition("/")[2]) if several > 1 else ""
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
             elif (joined := self._joined(name, files)) is not None:
@@ -113,12 +126,10 @@ class Discovery:
                     yield from self._inputs_of(path, place_below(path), outright=True)
 
     def _inputs_of(self, path: str, place: str, *, outright: bool = False) -> Iterator[Source]:
-        """Yield a file, or the images in it if it is a container; tables in folders may be results, and are none."""
-        if not self.containers or not (is_archive_name(path) or (outright and is_parquet_name(path))):
+        """Yield a file, or the images in it if it is a container."""
+        if not self._is_container(path, outright=outright):
             yield Source(path, place)
             return
-        if self.counting and path.lower().endswith(COMPRESSED_TAR_SUFFIXES):
-            raise UsageError(f"{path}: cannot be counted without unpacking it")
         from galaxy_classify.inputs.containers.open import container_sources  # brings along what few runs need
 
         found = False
@@ -135,6 +146,10 @@ class Discovery:
         """Return a remote input; if it is a file of one band, the other bands would be missing."""
         joined = None if self.pattern is None else self.pattern.joined(os.path.basename(source.path))
         return source if joined is None else replace(source, content=REMOTE_BANDS)
+
+    def _is_container(self, path: str, *, outright: bool = False) -> bool:
+        """Tell whether a file stands for the images in it; tables in folders may be results, and do not."""
+        return self.containers and (is_archive_name(path) or (outright and is_parquet_name(path)))
 
     def _skip(self) -> None:
         self.skipped += 1
@@ -155,6 +170,8 @@ class Discovery:
         # Names alone are kept of what may be millions of entries, and of files that are passed over not even those.
         names: list[str] = []
         folders: set[str] = set()
+        archives = 0
+        self.unlisted -= 1
         try:
             status = os.stat(folder)
             if (identity := (status.st_dev, status.st_ino)) in parents:
@@ -165,14 +182,19 @@ class Discovery:
                         if not self.recursive:
                             continue
                         folders.add(entry.name)
-                    elif not (is_image_name(entry.name) or (self.containers and is_archive_name(entry.name))):
+                    elif self._is_container(entry.name):
+                        archives += 1
+                    elif not is_image_name(entry.name):
                         self.skipped += 1
                         continue
                     names.append(entry.name)
         except OSError:
             # The classifier will say why this folder cannot be read: it must not vanish from the output.
+            self.listed_files += 1
             yield folder
             return
+        self.unlisted += len(folders) + archives
+        self.listed_files += len(names) - len(folders) - archives
         names.sort()
         files: set[str] = set()
         for name in names:

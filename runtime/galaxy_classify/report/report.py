@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from PIL import Image
 
-from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
 from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.safe_writing import RecordFile
+from galaxy_classify.results.safe_writing import RecordFile, write_errors
 from galaxy_classify.results.terminal_table import CLASS_COLOURS
 from galaxy_classify.text import printable
 
@@ -179,7 +178,7 @@ def _whole_file(path: str) -> Iterator[RecordFile]:
     """Yield a file that gets its name once it is complete, and leaves nothing behind if it does not."""
     file = OutputFile(path)
     unfinished = path if file.is_special else file.partial
-    try:
+    with write_errors(path, remedy=""):
         try:
             with RecordFile(unfinished) as stream:
                 yield stream
@@ -190,7 +189,3 @@ def _whole_file(path: str) -> Iterator[RecordFile]:
                 with suppress(OSError):
                     os.remove(unfinished)
             raise
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
-    except OSError as error:
-        raise GalaxyClassifyError(f"{path}: writing failed: {error.strerror}") from error

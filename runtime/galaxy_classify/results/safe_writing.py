@@ -134,26 +134,22 @@ class RecordFile:
 
 
 @contextmanager
-def write_errors(path: str) -> Iterator[None]:
-    """Turn failures of a result file into errors that name it.
-
-    Parameters
-    ----------
-    path : str
-        The file that is being written.
+def write_errors(
+    path: str, *, remedy: str = "; the rows that it holds are whole, --resume continues it"
+) -> Iterator[None]:
+    """Turn failures of a result file, and of the files beside it while it is written, into errors that name it.
 
     Raises
     ------
     UsageError
         If it cannot be opened.
     GalaxyClassifyError
-        If a write fails later, as on a full disk.
+        If a write fails later, as on a full disk; the message ends with the remedy.
     """
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise UsageError(f"{error.filename or path}: cannot be written: {error.strerror}") from None
+        file = str(error.filename or path)
+        raise UsageError(f"{path if file.startswith(path) else file}: cannot be written: {error.strerror}") from None
     except OSError as error:
-        raise GalaxyClassifyError(
-            f"{path}: writing failed: {error.strerror}; the rows that it holds are whole, --resume continues it"
-        ) from error
+        raise GalaxyClassifyError(f"{path}: writing failed: {error.strerror}{remedy}") from error

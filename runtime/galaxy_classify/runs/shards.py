@@ -153,10 +153,12 @@ HELD: Final = 100_000
 def inputs_by_shard(
     listing: Callable[[], Iterator[Source]], shards: Shards, held: int | None = HELD
 ) -> Iterator[tuple[Shard, Iterator[Source]]]:
-    """Sort inputs into shards, with as few listings and as little memory as that goes.
+    """Sort inputs into shards, with as few listings and as little memory as possible.
 
-    A listing takes time: with a thousand shards, more of it than their own inputs do. So the inputs of many shards
-    are remembered from one listing; of a single one, they are passed on as they are found.
+    A shard is classified as a whole before the next one, but its inputs are spread over the whole listing. So either
+    the inputs of the other shards are remembered meanwhile, or they are listed again. Millions of inputs would not fit
+    into memory: at most `held` are remembered, and a survey of more is listed once for each so many. A single shard's
+    inputs are passed on as they are found.
 
     Parameters
     ----------
@@ -165,7 +167,7 @@ def inputs_by_shard(
     shards : Shards
         The shards that are wanted.
     held : int or None
-        Inputs that may be remembered. What is more is found by listing again; None if they can be listed once only.
+        Inputs that may be remembered; None for all, where the inputs can be listed once only.
 
     Yields
     ------
