@@ -1,4 +1,4 @@
-"""The inputs that the command is to classify: from files, folders, lists and catalogues, or a shard of these."""
+"""List the inputs of a run: from files, folders, lists and catalogues, or the shards of these."""
 
 from __future__ import annotations
 
@@ -19,28 +19,23 @@ from galaxy_classify.runs.shards import HELD, Shard, Shards, inputs_by_shard, pa
 
 
 class Inputs:
-    """The inputs that the command is to classify.
-
-    Parameters
-    ----------
-    options : Options
-        What it was asked to do.
+    """The inputs of a run.
 
     Attributes
     ----------
     shards : Shards or None
-        Which parts of them; None if they are not shared with other runs.
+        Which shards of them; None if they are not split.
     discovery : Discovery
-        Finds them, and knows what was passed over; another one each time that they are listed.
+        Finds them, and counts skipped files; a new one for each listing.
     catalog : Catalog or None
-        Lists them.
+        The table of ``--catalog``.
 
     Raises
     ------
     UsageError
-        If there are no such shards, FITS options make no sense, or a Parquet file that was named holds no images.
+        If there are no such shards, the FITS options contradict each other, or a named Parquet file holds no images.
     MissingExtraError
-        If an object store was named, and what reads it is not installed.
+        If an object store was named, and the packages that read it are not installed.
     """
 
     def __init__(self, options: Options) -> None:
@@ -56,18 +51,13 @@ class Inputs:
                 ParquetImages(name, options.image_column)
             except UsageError as error:
                 raise UsageError(f"{name}: {error}") from None
-            except ImageError:  # one that is damaged gets a row that says so
+            except ImageError:  # a damaged file gets its error row
                 continue
 
     def open_catalog(self, layout: RowLayout, *, typed: bool) -> RowLayout:
         """Open the catalogue, if there is one, and return the layout with its columns.
 
-        Parameters
-        ----------
-        layout : RowLayout
-            The result's own columns.
-        typed : bool
-            Whether the result tells numbers from text. CSV carries the text of a CSV file as it is.
+        Numbers are parsed only if the result is `typed`: to CSV the text of a CSV file is copied as it is.
         """
         options = self._options
         if options.catalog is None:
@@ -105,7 +95,7 @@ class Inputs:
 
     @property
     def _only_once(self) -> bool:
-        """Whether the inputs can be listed once only."""
+        """Whether the inputs can be listed only once, as standard input."""
         return "-" in self._options.inputs
 
     def _discovery(self) -> Discovery:
@@ -118,7 +108,7 @@ class Inputs:
         )
 
     def _listing(self) -> Iterator[Source]:
-        """Yield the inputs of all shards in order, and count anew what is passed over."""
+        """List the inputs of all shards in order, and count skipped files anew."""
         self.discovery = self._discovery()
         return self._all_sources(self.discovery)
 
@@ -137,7 +127,7 @@ class Inputs:
 
 
 def stdin_lines() -> Iterator[bytes]:
-    """Yield the lines of standard input as they come; nothing is touched before the first one is asked for."""
+    """Yield the lines of standard input as they come; it is not read before the first one is asked for."""
     if sys.stdin is None:
         raise UsageError("- reads paths from standard input, but that is closed")
     yield from sys.stdin.buffer

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, on a terminal only."""
+"""Show a progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -12,17 +12,7 @@ if TYPE_CHECKING:
 
 
 def terminal_bar(*columns: Any, stream: TextIO | None = None, **settings: Any) -> Progress:
-    """Return a progress bar for a terminal that leaves standard output alone.
-
-    Parameters
-    ----------
-    *columns : rich.progress.ProgressColumn or str
-        What the bar shows.
-    stream : text file, optional
-        The terminal; by default standard error.
-    **settings
-        Further arguments of `rich.progress.Progress`.
-    """
+    """Return rich's progress bar for a terminal, by default standard error; it leaves standard output alone."""
     from rich.console import Console
     from rich.progress import Progress
 

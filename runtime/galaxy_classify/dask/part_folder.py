@@ -1,4 +1,4 @@
-"""A result in parts: a folder of Parquet files, one for each partition of the inputs, and what they were made with."""
+"""A folder of Parquet files, one for each partition of the inputs, and its sidecar."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from galaxy_classify.results.safe_writing import only_writer, write_errors
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
 from galaxy_classify.tables.write import write_typed
 
-#: Readers of Parquet folders pass over names that begin with an underscore.
+#: Readers of Parquet folders skip names that begin with an underscore.
 SIDECAR: Final = "_galaxy_classify.json"
 
 
@@ -32,31 +32,16 @@ _PART: Final = re.compile(r"part-([0-9]{6,})\.parquet")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a result.
+    """One file of the folder: its provenance with a checksum of its inputs, and its rows."""
 
-    Parameters
-    ----------
-    about : dict
-        What it was made with, and from which inputs.
-    rows : list of dict
-        Column name to value.
-    """
-
-    about: dict[str, Any]
+    provenance: dict[str, Any]
     rows: list[Row]
 
 
-def about_part(number: int, provenance: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
-    """Return what a part says of itself.
+def part_provenance(number: int, provenance: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
+    """Return the provenance of a part: that of the run, its number and the SHA-256 of its inputs, in order.
 
-    Parameters
-    ----------
-    number : int
-        Which one.
-    provenance : dict
-        What it is made with.
-    sources : iterable of Source
-        The inputs that it is made from, in order; of these, their SHA-256 is kept.
+    Only a part with the same inputs is kept by a resumed run.
     """
     digest = hashlib.sha256()
     for source in sources:
@@ -66,19 +51,13 @@ def about_part(number: int, provenance: dict[str, Any], sources: Iterable[Source
 
 @dataclass(frozen=True, slots=True)
 class PartFolder:
-    """A folder of parts, each of which is whole or not there.
-
-    Parameters
-    ----------
-    path : str
-        The folder.
-    """
+    """A folder of parts; a file under a part's name is always complete."""
 
     path: str
 
     @property
     def sidecar(self) -> str:
-        """Name of the file that says what all parts were made with, and once they are complete how many there are."""
+        """Name of the file with the provenance of all parts and, once they are complete, their number."""
         return os.path.join(self.path, SIDECAR)
 
     def part(self, number: int) -> str:
@@ -86,7 +65,7 @@ class PartFolder:
         return os.path.join(self.path, f"part-{number:06}.parquet")
 
     def refuse_to_overwrite(self) -> None:
-        """Check that the folder holds no result yet, not even an unfinished one.
+        """Check that the folder holds no result yet, complete or unfinished.
 
         Raises
         ------
@@ -128,7 +107,7 @@ class PartFolder:
                 yield
 
     def read(self, number: int) -> Part | None:
-        """Read a part of an earlier run; return None if it is not there or damaged."""
+        """Read a part of an earlier run; return None if it is missing or damaged."""
         import pyarrow.parquet
 
         try:
@@ -139,25 +118,15 @@ class PartFolder:
             return None
 
     def write(self, number: int, part: Part, columns: Sequence[Column]) -> None:
-        """Write a part; it appears under its name when it is whole.
-
-        Parameters
-        ----------
-        number : int
-            Which one.
-        part : Part
-            What it holds.
-        columns : sequence of Column
-            Its columns, in order.
-        """
+        """Write a part under another name, and rename it when it is complete."""
         unfinished = os.path.join(self.path, _UNFINISHED)
-        write_typed(part.rows, unfinished, OutputFormat.PARQUET, columns, part.about)
+        write_typed(part.rows, unfinished, OutputFormat.PARQUET, columns, part.provenance)
         os.replace(unfinished, self.part(number))
 
     def complete(
         self, provenance: dict[str, Any], *, partitions: int, inputs: int, evaluation: dict[str, Any] | None
     ) -> None:
-        """Say that all parts are there, and remove those of an earlier run that had more inputs."""
+        """Record that all parts are written, and remove those of an earlier run with more inputs."""
         self._remove_parts(from_number=partitions)
         totals = {"partitions": partitions, "inputs": inputs}
         self._write_sidecar(provenance | totals | ({} if evaluation is None else {EVALUATION: evaluation}))
@@ -166,7 +135,7 @@ class PartFolder:
         return os.path.exists(self.sidecar) or bool(self._numbers())
 
     def _numbers(self) -> list[int]:
-        """Return the numbers of all parts that are there."""
+        """Return the numbers of the parts in the folder."""
         try:
             names = os.listdir(self.path)
         except FileNotFoundError:

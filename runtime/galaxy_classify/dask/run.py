@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.dask.cluster import connected
 from galaxy_classify.dask.interrupts import interrupts_deferred
-from galaxy_classify.dask.part_folder import Part, PartFolder, about_part
+from galaxy_classify.dask.part_folder import Part, PartFolder, part_provenance
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.parallel import batched
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Partition:
-    """Inputs that follow each other, and what is known of them.
+    """Consecutive inputs, and their predictions so far.
 
     Parameters
     ----------
@@ -36,21 +36,21 @@ class Partition:
     sources : list of Source
         The inputs.
     predictions : list of Prediction or None
-        Those of an earlier run; None for what is to be done, errors among it.
+        Those kept from an earlier run; None for inputs that are still to be classified, errors among them.
     """
 
     number: int
     sources: list[Source]
     predictions: list[Prediction | None]
 
-    def undone(self) -> Iterator[Source]:
-        """Yield the inputs that are to be done."""
+    def to_classify(self) -> Iterator[Source]:
+        """Yield the inputs that are to be classified."""
         for source, prediction in zip(self.sources, self.predictions, strict=True):
             if prediction is None:
                 yield source
 
     def name(self) -> str:
-        """Name the partition in a message."""
+        """Return the partition's name for a message."""
         first = f", which begins with {printable(self.sources[0].path)}," if self.sources else ""
         return f"partition {self.number:,}{first}"
 
@@ -153,9 +153,9 @@ class DaskRun:
         )
 
     def _to_do(self, sources: Iterator[Source], *, resume: bool) -> Iterator[Partition]:
-        """Cut the inputs into partitions, and yield those of which something is to be done."""
+        """Cut the inputs into partitions, and yield those that are not complete."""
         batches = batched(sources, self.size)
-        # Without inputs there is one empty part, so that the result can be read all the same.
+        # Without inputs write one empty part, so that the folder can still be read as a table.
         for number, batch in enumerate(chain([next(batches, [])], batches)):
             self._check_files(batch)
             self.partitions += 1
@@ -180,7 +180,7 @@ class DaskRun:
         part = self.folder.read(partition.number)
         if part is None:
             return False
-        if part.about != self._about(partition):
+        if part.provenance != self._part_provenance(partition):
             if partition.number == 0:
                 raise other_inputs(
                     self.folder.part(0), f"was made from other inputs than the first {self.size:,} of these"
@@ -212,18 +212,18 @@ class DaskRun:
         while in_flight:
             future = next(results)
             found = self._result(future, in_flight[future])
-            with interrupts_deferred():  # the destructor of the future does work
+            with interrupts_deferred():  # an interrupt in the future's destructor would be lost
                 self._finish(in_flight.pop(future), found)
                 del future
             fill()
 
     def _at_once(self, client: Client) -> int:
-        """Return how many partitions may be with the workers: memory does not grow with the number of inputs."""
+        """Return how many partitions may be at the workers, so that memory does not grow with the number of inputs."""
         try:
             threads: int = sum(client.nthreads().values())
         except OSError:
             raise self._lost() from None
-        return max(2, 2 * threads)  # twice as many as are worked on: none waits for the client
+        return max(2, 2 * threads)  # twice as many as are worked on, so that no worker waits for the client
 
     def _submitter(self, client: Client) -> Callable[[Partition], Future]:
         from galaxy_classify.dask.worker import ClassifierSpec, classify_paths, model_content
@@ -233,12 +233,12 @@ class DaskRun:
         spec = replace(ClassifierSpec.of(job.classifier, provider), threads=1)
         content: Any = model_content(job.classifier)
         if content is not None:
-            # A result of a task, not scattered: it goes to each worker once, and after a loss it is made again.
+            # As a task's result, not scattered: Dask sends it to each worker once, and makes it again after a loss.
             content = client.submit(bytes, content, key=f"galaxy-classify-model-{spec.sha256}")
         here = os.getcwd()
 
         def submit(partition: Partition) -> Future:
-            paths = [os.path.join(here, source.path) if source.path else "" for source in partition.undone()]
+            paths = [os.path.join(here, source.path) if source.path else "" for source in partition.to_classify()]
             return client.submit(classify_paths, paths, spec, content, job.threshold, job.batch_size, pure=False)
 
         return submit
@@ -253,7 +253,7 @@ class DaskRun:
             raise ClusterError(f"{partition.name()} failed: {error}; {self._advice()}") from None
         except GalaxyClassifyError:
             raise
-        except (CancelledError, OSError):  # no error of a worker's: these are reported as one of ours
+        except (CancelledError, OSError):  # not from a worker: errors there arrive as GalaxyClassifyError
             raise self._lost() from None
         except KilledWorker as error:
             raise ClusterError(
@@ -274,7 +274,7 @@ class DaskRun:
             for source, prediction in zip(partition.sources, partition.predictions, strict=True)
             if prediction is not None
         ]
-        self.folder.write(partition.number, Part(self._about(partition), rows), layout.columns)
+        self.folder.write(partition.number, Part(self._part_provenance(partition), rows), layout.columns)
         self._count(partition)
 
     def _count(self, partition: Partition) -> None:
@@ -282,8 +282,8 @@ class DaskRun:
             if prediction is not None:
                 self.job.count(source, prediction)
 
-    def _about(self, partition: Partition) -> dict[str, Any]:
-        return about_part(partition.number, self.provenance, partition.sources)
+    def _part_provenance(self, partition: Partition) -> dict[str, Any]:
+        return part_provenance(partition.number, self.provenance, partition.sources)
 
     def _lost(self) -> ClusterError:
         return ClusterError(f"{self.address}: the scheduler is gone; {self._advice()}")

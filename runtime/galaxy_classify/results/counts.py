@@ -34,7 +34,7 @@ class RunCounts:
         self.count(prediction.status, prediction.label)
 
     def count(self, status: Status, label: str | None) -> None:
-        """Count one input that was given a status and, unless it failed, a label."""
+        """Count one input; one that failed has no label."""
         self.statuses[status] += 1
         if label is not None:
             self.labels[label] += 1

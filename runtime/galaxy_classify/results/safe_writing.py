@@ -1,4 +1,4 @@
-"""Write a result file safely: whole records, one writer at a time, errors that name the file."""
+"""Append-only text files that never end in a partial record, written by one process at a time."""
 
 from __future__ import annotations
 
@@ -72,21 +72,15 @@ def _is_named(file: BinaryIO, path: str) -> bool:
         return False
 
 
-#: Rows that are written together: what a killed process loses at most, besides the batches in flight.
+#: Records that are written together: a killed process loses at most these, besides the batches in flight.
 FLUSH_RECORDS: Final = 64
 
 
 class RecordFile:
-    """A file to which whole records are written, so that a process that is killed leaves no torn one.
+    """Append whole records to a file, so that a killed process leaves no partial one.
 
-    Text is UTF-8; file names that are not UTF-8 are written as the bytes that they are.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    append : bool
-        Whether to go on behind what it holds.
+    Text is UTF-8; file names that are not UTF-8 are written as the bytes that they are. Without `append` the file is
+    emptied first.
     """
 
     def __init__(self, path: str, *, append: bool = False) -> None:
@@ -94,7 +88,7 @@ class RecordFile:
         self._pending: list[bytes] = []
 
     def write(self, record: str) -> int:
-        """Take one record; it is written with those before it once there are enough."""
+        """Take one record; records are written together once there are `FLUSH_RECORDS`."""
         self._pending.append(record.encode("utf-8", "surrogateescape"))
         if len(self._pending) >= FLUSH_RECORDS:
             self.flush()
@@ -106,7 +100,7 @@ class RecordFile:
         Raises
         ------
         OSError
-            If the disk is full, say; the records that did not fit in are cut off again.
+            If a write fails, as on a full disk; what was written of these records is cut off again.
         """
         content = memoryview(b"".join(self._pending))
         self._pending.clear()

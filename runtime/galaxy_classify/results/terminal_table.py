@@ -1,4 +1,4 @@
-"""A table for people: a line an image as it is classified, and a summary at the end."""
+"""Write a table for people: a line for each image, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -26,17 +26,7 @@ BAR_WIDTH = 30
 
 
 class TableWriter:
-    """A readable table with a summary.
-
-    Parameters
-    ----------
-    stream : text file
-        Where the lines go; they are coloured if it is a terminal.
-    layout : RowLayout
-        The columns; of a catalogue's none are shown.
-    model : str
-        The exact model, for the summary.
-    """
+    """Write a readable table with a summary, in colour on a terminal; a catalogue's columns are left out."""
 
     def __init__(self, stream: RecordStream, layout: RowLayout, model: str) -> None:
         classes = layout.classes
@@ -53,7 +43,7 @@ class TableWriter:
         self._line(Text(f"{'image':<{self._path_width}}  {'class':<{self._label_width}}  confidence", style="bold"))
 
     def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
-        """Write one line; what a catalogue has said stands there."""
+        """Write one line, without the catalogue's values."""
         self._counts.add(prediction)
         path = printable(prediction.path)
         if self._console.is_terminal:
@@ -87,7 +77,7 @@ class TableWriter:
         self._line(Text(f"model {self._model}", style="dim"))
 
     def _fit_path_width(self) -> int:
-        """Leave room for the classes, the confidence and the word "uncertain"."""
+        """Return the width that the classes, the confidence and the word "uncertain" leave for the path."""
         if not self._console.is_terminal:
             return PATH_WIDTH
         taken = self._label_width + len("  " * 3 + "confidence" + "uncertain")
@@ -100,7 +90,7 @@ class TableWriter:
 
 
 def fit(path: str, width: int) -> str:
-    """Shorten a path from the left, so that the file's name stays.
+    """Shorten a path from the left, to keep the file's name.
 
     Examples
     --------

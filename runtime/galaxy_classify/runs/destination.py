@@ -1,4 +1,4 @@
-"""Where the rows of a run go, and the simplest place: standard output."""
+"""Destinations: where the rows of a run go. Standard output is the simplest."""
 
 from __future__ import annotations
 

@@ -13,26 +13,19 @@ from galaxy_classify.inputs.source import MEMBER, Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.text import printable
 
-#: How many names a message lists before it says how many more there are.
+#: Names that a message lists; of the others it gives the number.
 NAMED: Final = 5
 
 
 class Evaluation:
-    """Compare predictions with labels.
+    """Compare predictions with the labels of a CSV file that has the columns ``file`` and ``label``.
 
     A label belongs to the input whose path is the label's file, or ends with it: ``m51.jpg`` fits ``images/m51.jpg``.
-
-    Parameters
-    ----------
-    path : str
-        CSV file with the columns ``file`` and ``label``.
-    classes : sequence of str
-        Class names in the model's order.
 
     Raises
     ------
     UsageError
-        If the file cannot be read, has not these columns, or names a file twice.
+        If the file cannot be read, lacks a column, or gives a file two labels.
     """
 
     def __init__(self, path: str, classes: Sequence[str]) -> None:
@@ -129,7 +122,7 @@ class Evaluation:
         ]
 
     def _matrix(self) -> list[list[int]]:
-        """Return the confusion matrix so far: a row a label, a column a predicted class."""
+        """Return the confusion matrix so far: a row for each label, a column for each predicted class."""
         return [[self._pairs[label, predicted] for predicted in self._classes] for label in self._classes]
 
     def _unknown_labels(self) -> Counter[str]:
@@ -139,7 +132,7 @@ class Evaluation:
         return [file for file in self._labels if not self._matches[file]]
 
     def _label_file(self, path: str) -> str | None:
-        """Return the name in the file of labels that fits a path best: the longest that the path ends with."""
+        """Return the longest file name among the labels that a path ends with."""
         if path in self._labels:
             return path
         parts = os.path.normpath(path).split(os.sep)

@@ -1,4 +1,4 @@
-"""Share one set of inputs among jobs that know nothing of each other, and check that their results are one whole."""
+"""Split the inputs into shards, for runs that know nothing of each other."""
 
 from __future__ import annotations
 
@@ -15,22 +15,10 @@ from galaxy_classify.inputs.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several equal parts of the inputs.
+    """One of `count` equal parts of the inputs, numbered from 1; `UsageError` if there is no such part.
 
-    An input belongs to a part by a checksum of its path below the folder that is searched, so that it does not matter
-    in which order, on which machine and under which mount point the inputs are listed, or what else is in the folder.
-
-    Parameters
-    ----------
-    index : int
-        Which part, from 1.
-    count : int
-        How many there are.
-
-    Raises
-    ------
-    UsageError
-        If there is no such part.
+    An input belongs to a shard by a checksum of its path below the folder that is searched. So the order of the
+    listing, the machine, the mount point and other files in the folder do not matter.
     """
 
     index: int
@@ -44,12 +32,12 @@ class Shard:
         return f"{self.index}/{self.count}"
 
     def holds(self, source: Source) -> bool:
-        """Tell whether an input belongs to this part."""
+        """Tell whether an input belongs to this shard."""
         return shard_of(source.place, self.count) == self.index
 
     @property
     def file_name(self) -> str:
-        """Name of the result file in a folder that all parts share.
+        """Name of the result file in the folder of all shards.
 
         Examples
         --------
@@ -60,7 +48,7 @@ class Shard:
 
 
 def shard_of(place: str, count: int) -> int:
-    """Return which of so many parts an input belongs to, from 1.
+    """Return which of `count` shards an input belongs to, from 1.
 
     Examples
     --------
@@ -73,19 +61,7 @@ def shard_of(place: str, count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """Neighbouring parts of the inputs, which one run works through.
-
-    Parameters
-    ----------
-    first, last : int
-        Which parts, from 1.
-    count : int
-        How many there are in all.
-
-    Raises
-    ------
-    UsageError
-        If there are no such parts.
+    """Shards `first` to `last` of `count`, which one run works through; `UsageError` if there are no such shards.
 
     Examples
     --------
@@ -113,27 +89,17 @@ class Shards:
         return (Shard(index, self.count) for index in range(self.first, self.last + 1))
 
     def hold(self, source: Source) -> bool:
-        """Tell whether an input belongs to one of these parts."""
+        """Tell whether an input belongs to one of these shards."""
         return self.first <= shard_of(source.place, self.count) <= self.last
 
 
 def parse_shards(text: str) -> Shards:
-    """Read which parts of the inputs are meant.
-
-    Parameters
-    ----------
-    text : str
-        For example ``3/100``, or ``21-30/100`` for ten of them.
-
-    Returns
-    -------
-    Shards
-        At least one.
+    """Parse ``--shard``: ``3/100`` for one shard, ``21-30/100`` for ten of them.
 
     Raises
     ------
     UsageError
-        If it is not of that form, or there are no such parts.
+        If the text is not of that form, or there are no such shards.
 
     Examples
     --------
@@ -146,7 +112,7 @@ def parse_shards(text: str) -> Shards:
     return Shards(int(found[1]), int(found[2] or found[1]), int(found[3]))
 
 
-#: Inputs that are remembered while the shards before theirs are classified: some 30 MB.
+#: Inputs that are remembered while the shards before theirs are classified; they take about 30 MB.
 HELD: Final = 100_000
 
 
@@ -188,7 +154,7 @@ def inputs_by_shard(
 
 
 def _remember(inputs: Iterator[Source], shards: Sequence[Shard], held: int | None) -> list[list[Source]] | None:
-    """Return the inputs of the first shards, of as many as may be remembered; None if not even those of one may be."""
+    """Return the inputs of as many of the first shards as may be remembered; None if one shard has too many."""
     found: dict[int, list[Source]] = {shard.index: [] for shard in shards}
     count = 0
     for source in inputs:
@@ -199,19 +165,12 @@ def _remember(inputs: Iterator[Source], shards: Sequence[Shard], held: int | Non
             while held is not None and count > held:
                 if len(found) == 1:
                     return None
-                count -= len(found.popitem()[1])  # the last one's
+                count -= len(found.popitem()[1])  # of the last shard
     return list(found.values())
 
 
 def is_shard_folder(output: str | None, shards: Shards | None) -> bool:
-    """Tell whether the result is to be a folder with a file for each shard.
-
-    Parameters
-    ----------
-    output : str or None
-        What ``--output`` names; None for standard output.
-    shards : Shards or None
-        The shards of this run; None if the inputs are not split.
+    """Tell whether ``--output`` is a folder with a file for each shard.
 
     Raises
     ------

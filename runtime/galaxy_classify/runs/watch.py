@@ -1,4 +1,4 @@
-"""Keep running on folders, and classify each file once it is complete."""
+"""Watch folders, and classify each file once it is complete: ``--watch``."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.runs.job import Job
 
-#: Seconds after which a file that no longer changes is taken to be complete.
+#: Seconds without a change after which a file is taken to be complete.
 SETTLED: Final = 0.25
 
 
-#: Seconds for which a file that cannot be classified may still become whole, as when its writer paused.
+#: Seconds without a change after which a file that cannot be classified gets its error row: its writer may have
+#: paused.
 GRACE: Final = 10.0
 
 
-#: Milliseconds for which changes are collected before they are looked at.
+#: Milliseconds for which changes are collected before they are handled.
 TICK: Final = 100
 
 
-#: Seconds between two searches of the folders, for what the system did not report: at least so many, and so many times
-#: as long as a search takes.
+#: Seconds between two searches of the folders for files that the system did not report: at least `SEARCH_EVERY`, and
+#: `SEARCH_SHARE` times as long as a search takes, so that searches stay below 5 % of the time.
 SEARCH_EVERY: Final = 30.0
 
 
@@ -46,11 +47,11 @@ class Pending:
     source : Source
         The input.
     signature : tuple of int
-        Its size and time of change when it was last looked at.
+        Its size and its time of change in nanoseconds, when it was last checked.
     changed : float
-        When it was last seen to have changed, on the monotonic clock.
+        When a change was last seen, in seconds of the monotonic clock.
     due : float
-        When it is to be classified if it does not change before.
+        When it is classified if it does not change before.
     """
 
     source: Source
@@ -61,7 +62,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Watch:
-    """Classify what is in folders and what comes into them, until asked to stop.
+    """Classify the files in folders, and those that come later, until told to stop.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class Watch:
     recursive : bool
         Whether to watch the folders within them, too.
     stop : threading.Event
-        Set to stop: what is being classified is finished.
+        Set to stop; files that are being classified are finished first.
     done : set of str
         Paths that have their row.
     pending : dict of str to Pending
@@ -87,7 +88,7 @@ class Watch:
     pending: dict[str, Pending] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[Source, Prediction]]:
-        """Yield each input with what is said of it, soon after its file is complete.
+        """Yield each input and its prediction, soon after its file is complete.
 
         A file that cannot be classified gets its row once it has not changed for `GRACE` seconds.
         """
@@ -105,7 +106,7 @@ class Watch:
             recursive=self.recursive,
             ignore_permission_denied=True,
         )
-        next(changes, None)  # from here on changes are noticed, so that the search misses none
+        next(changes, None)  # start to watch before the first search, which else could miss a file
         search_at = 0.0
         for changed in changes:
             if time.monotonic() >= search_at:
@@ -119,7 +120,7 @@ class Watch:
                 return
 
     def _search(self) -> Iterator[Source]:
-        """Yield the files that have been complete for long, and note the others that have no row yet."""
+        """Yield files that have not changed for long, and note the others that have no row yet."""
         now = time.time()
         for source in Discovery(self.recursive).sources(self.folders, ()):
             if self.stop.is_set():
@@ -136,7 +137,7 @@ class Watch:
                 self._expect(source)
 
     def _notice(self, changed: str) -> None:
-        """Note a file that has come or changed."""
+        """Note a file that was made or changed."""
         for folder in self.folders:
             below = _below(changed, folder)
             if below is None:
@@ -150,7 +151,7 @@ class Watch:
             return
 
     def place(self, path: str) -> str | None:
-        """Return where a sorted copy of a file belongs, as `Discovery` says it."""
+        """Return the place of a file below the watched folders, as `Discovery` gives it to sorted copies."""
         for folder in self.folders:
             if (below := _below(path, folder)) is not None:
                 return (
@@ -165,12 +166,12 @@ class Watch:
             self.pending[source.path] = Pending(source, signature, now, now + SETTLED)
 
     def _complete(self) -> list[Source]:
-        """Return the files that are due; those that have changed meanwhile wait again."""
+        """Return the files that are due; those that changed meanwhile wait again."""
         ready = []
         now = time.monotonic()
         for path, file in list(self.pending.items()):
             signature = _signature(path)
-            if signature is None:  # gone, or renamed into what it is to be
+            if signature is None:  # deleted, or renamed to its final name
                 del self.pending[path]
             elif signature != file.signature:
                 self.pending[path] = Pending(file.source, signature, now, now + SETTLED)
@@ -205,7 +206,7 @@ def _signature(path: str) -> tuple[int, int] | None:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[Event]:
-    """Yield an event that SIGTERM and SIGINT set, so that what is being done can be finished."""
+    """Yield an event that SIGTERM and SIGINT set, so that rows that are being made are finished."""
     stop = Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

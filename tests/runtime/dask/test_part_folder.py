@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from galaxy_classify.dask.part_folder import SIDECAR, Part, PartFolder, about_part
+from galaxy_classify.dask.part_folder import SIDECAR, Part, PartFolder, part_provenance
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
@@ -19,7 +19,7 @@ LAYOUT = RowLayout(["round"])
 MADE_WITH: dict[str, Any] = {"model": {"name": "m", "sha256": "0"}, "partition_size": 2}
 SOURCES = [Source("a.jpg", "a.jpg"), Source("b.jpg", "b.jpg")]
 PART = Part(
-    about_part(0, MADE_WITH, SOURCES),
+    part_provenance(0, MADE_WITH, SOURCES),
     [LAYOUT.row(Prediction(source.path, "ok", "m@0", "round", 1.0, {"round": 1.0})) for source in SOURCES],
 )
 
@@ -59,7 +59,7 @@ def test_a_parquet_file_of_another_kind_is_no_part(folder: PartFolder) -> None:
 @pytest.mark.parametrize("sources", [SOURCES[::-1], SOURCES[:1], [Source("a.jpg", "a.jpg", (1,)), SOURCES[1]]])
 def test_other_inputs_are_told_from_these(sources: list[Source]) -> None:
     """Their order counts, and so does what a catalogue says of them."""
-    assert about_part(0, MADE_WITH, sources) != PART.about
+    assert part_provenance(0, MADE_WITH, sources) != PART.provenance
 
 
 def test_an_existing_result_is_refused(folder: PartFolder, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_two_runs_cannot_write_the_same_folder(folder: PartFolder) -> None:
 
 def test_a_complete_result_says_so_and_has_no_part_too_many(folder: PartFolder) -> None:
     """An earlier run may have had more inputs; a complete one can still be continued."""
-    folder.write(1, Part(about_part(1, MADE_WITH, ()), []), LAYOUT.columns)
+    folder.write(1, Part(part_provenance(1, MADE_WITH, ()), []), LAYOUT.columns)
     folder.complete(MADE_WITH, partitions=1, inputs=2, evaluation={"accuracy": 1.0})
     assert folder.read(1) is None
     said = json.loads(Path(folder.sidecar).read_text())
