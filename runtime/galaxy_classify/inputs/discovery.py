@@ -1,4 +1,4 @@
-"""From the command line's inputs to a stream of image paths."""
+"""Expand the inputs of a command line (files, folders, patterns, lists, URLs) into a stream of images."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ REMOTE_BANDS: Final = Unreadable("files of several bands are joined in local fol
 
 @dataclass(slots=True)
 class Discovery:
-    """Find the images that the inputs stand for, and count what was passed over.
+    """Find the images among the inputs, and count the files that were skipped.
 
     Parameters
     ----------
     recursive : bool, optional
-        Whether folders within folders are searched as well.
+        Whether subfolders are searched as well.
     pattern : BandPattern, optional
-        Names of files that hold one band each: those of one image are one input.
+        Names of files that hold one band each: the files of one image become one input.
     skipped : int
-        Files in folders and archives that have no image suffix, so far.
+        Number of files in folders and archives without an image suffix, so far.
     containers : bool, optional
-        Whether archives, and Parquet files that are named outright, stand for the images in them.
+        Whether to read the images in archives, and in Parquet files that the user names.
     image_column : str, optional
         Column of images of the Parquet files.
     empty : int
-        Containers without an image, so far.
+        Number of containers without an image, so far.
     listed_files : int
-        Files that are known so far, those of a folder before the first of them is yielded.
+        Number of files that are known so far; those of a folder are known before the first of them is yielded.
     unlisted : int
-        Inputs and folders that hold an unknown number of images.
+        Number of inputs and subfolders that hold an unknown number of images.
     """
 
     recursive: bool = True
@@ -58,58 +58,50 @@ class Discovery:
 
     @property
     def total(self) -> int | None:
-        """Number of images, as soon as the folders have been listed; None as long as it is unknown."""
+        """Number of images, known without a second listing once the last folder is listed; None until then."""
         return None if self.unlisted or self.pattern is not None else self.listed_files
 
     def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
-        """Yield the path of each image, as `sources` finds them."""
+        """Yield the path of each image that `sources` finds."""
         return (source.path for source in self.sources(inputs, stdin))
 
     def sources(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[Source]:
-        """Yield each image.
+        """Yield each image, its path spelled as given, with surrogate escapes for bytes that are not UTF-8.
 
         Parameters
         ----------
         inputs : iterable of str
-            Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell has left
-            alone, and ``-`` for a list of paths on standard input. Folders are searched in sorted order, and links are
-            followed unless they lead back to a folder that is being searched. What does not exist is passed on, so
-            that it gets its row.
+            Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell did not
+            expand, and ``-`` for a list of paths on standard input. Folders are searched in sorted order. Links are
+            followed unless they lead back to a folder that is being searched. Files that do not exist are yielded too,
+            so that the result has an error row for each.
         stdin : iterable of bytes
-            Lines of standard input: a path a line, in bytes that need not be UTF-8; empty lines do not count.
-
-        Yields
-        ------
-        Source
-            Its path spelled as given; bytes that are not UTF-8 as surrogate escapes.
+            Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
         names = [name for given in inputs for name in _expand(given)]
-        several = 0
-        for name in names:
-            is_folder = os.path.isdir(name) or is_remote(name)
-            several += is_folder
-            if is_folder or name == "-" or self._is_container(name, outright=True):
-                self.unlisted += 1
-            else:
-                self.listed_files += 1
+        folders = {name for name in names if os.path.isdir(name) or is_remote(name)}
+        # Two folders may hold files of the same name: sorted copies then keep the folder's name, to avoid a collision.
+        several = sum(name in folders for name in names) > 1
+        unlisted = sum(name in folders or name == "-" or self._is_container(name, named=True) for name in names)
+        self.unlisted += unlisted
+        self.listed_files += len(names) - unlisted
         files: set[str] = set()
         for name in names:
             if name == "-":
                 yield from self.listed(stdin)
             elif os.path.isdir(name):
-                # Below several folders a sorted copy keeps its folder's name, so that two runs do not meet.
-                prefix = os.path.basename(os.path.abspath(name)) if several > 1 else ""
+                prefix = os.path.basename(os.path.abspath(name)) if several else ""
                 for path in self._walk(name, ()):
                     yield from self._inputs_of(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
             elif is_remote(name):
-                folder = place_below(name.rstrip("/").rpartition("/")[2]) if several > 1 else ""
+                folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
             elif (joined := self._joined(name, files)) is not None:
-                yield from self._inputs_of(joined, os.path.basename(joined), outright=True)
+                yield from self._inputs_of(joined, os.path.basename(joined), named=True)
 
     def listed(self, lines: Iterable[bytes]) -> Iterator[Source]:
-        r"""Yield the images of a list: a path a line, in bytes that need not be UTF-8; empty lines do not count.
+        r"""Yield the images of a list of paths, one per line, not necessarily UTF-8; empty lines are skipped.
 
         Examples
         --------
@@ -123,39 +115,42 @@ class Discovery:
                 if is_remote(given):
                     yield self._unjoined(remote_source(given))
                 elif (path := self._joined(given, files)) is not None:
-                    yield from self._inputs_of(path, place_below(path), outright=True)
+                    yield from self._inputs_of(path, place_below(path), named=True)
 
-    def _inputs_of(self, path: str, place: str, *, outright: bool = False) -> Iterator[Source]:
-        """Yield a file, or the images in it if it is a container."""
-        if not self._is_container(path, outright=outright):
+    def _inputs_of(self, path: str, place: str, *, named: bool = False) -> Iterator[Source]:
+        """Yield a file, or the images in it if it is a container; ``named`` if the user named the file itself."""
+        if not self._is_container(path, named=named):
             yield Source(path, place)
             return
-        from galaxy_classify.inputs.containers.open import container_sources  # brings along what few runs need
+        # Imported late to keep start-up fast: few runs read containers.
+        from galaxy_classify.inputs.containers.open import container_sources
 
         found = False
         try:
             for source in container_sources(path, place=place, image_column=self.image_column, skip=self._skip):
                 found = True
                 yield source
-        except GalaxyClassifyError as error:  # in a list of many files, one that holds no images must not end the run
+        except GalaxyClassifyError as error:
+            # One Parquet file without images in a long list must not end the run: it gets an error row.
             yield Source(path, place, content=Unreadable(str(error)))
         else:
             self.empty += not found
 
     def _unjoined(self, source: Source) -> Source:
-        """Return a remote input; if it is a file of one band, the other bands would be missing."""
+        """Return a remote input, made unreadable if it is a file of one band: remote bands cannot be joined."""
         joined = None if self.pattern is None else self.pattern.joined(os.path.basename(source.path))
         return source if joined is None else replace(source, content=REMOTE_BANDS)
 
-    def _is_container(self, path: str, *, outright: bool = False) -> bool:
-        """Tell whether a file stands for the images in it; tables in folders may be results, and do not."""
-        return self.containers and (is_archive_name(path) or (outright and is_parquet_name(path)))
+    def _is_container(self, path: str, *, named: bool = False) -> bool:
+        """Tell whether to read the images in a file; ``named`` if the user named the file itself."""
+        # A Parquet file that is found in a folder may be a result of an earlier run: read only those the user names.
+        return self.containers and (is_archive_name(path) or (named and is_parquet_name(path)))
 
     def _skip(self) -> None:
         self.skipped += 1
 
     def _joined(self, path: str, before: set[str]) -> str | None:
-        """Return the path that the files of all bands go by; None if it was among those before."""
+        """Return the common path of an image's band files, or None if it was returned before (and add it to those)."""
         folder, name = os.path.split(path)
         joined = None if self.pattern is None else self.pattern.joined(name)
         if joined is None:
@@ -167,7 +162,8 @@ class Discovery:
         return path
 
     def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
-        # Names alone are kept of what may be millions of entries, and of files that are passed over not even those.
+        """Yield the files below a folder in sorted order; ``parents`` are the folders above, to find loops of links."""
+        # A folder may have millions of entries, and all must be sorted: keep only the names of those that are inputs.
         names: list[str] = []
         folders: set[str] = set()
         archives = 0
@@ -189,7 +185,7 @@ class Discovery:
                         continue
                     names.append(entry.name)
         except OSError:
-            # The classifier will say why this folder cannot be read: it must not vanish from the output.
+            # Yield the folder itself. The classifier fails to open it, and so the result has a row with the reason.
             self.listed_files += 1
             yield folder
             return
@@ -208,12 +204,12 @@ class Discovery:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
-    except OSError:  # a link that leads nowhere
+    except OSError:  # a broken link
         return False
 
 
 def _expand(name: str) -> list[str]:
-    """Expand a pattern that the shell has left alone; a file of that very name comes first."""
+    """Expand a pattern that the shell did not expand, unless a file of that very name exists."""
     if os.path.lexists(name) or not glob.has_magic(name):
         return [name]
     return sorted(glob.glob(name, recursive=True)) or [name]
