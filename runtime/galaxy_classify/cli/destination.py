@@ -39,7 +39,8 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
     if output is not None and output.is_special and (output_format.is_typed or options.watch):
         raise UsageError(f"{output.path}: is no regular file, which --watch and --format {output_format} need")
     if options.watch:
-        from galaxy_classify.runs.watch_output import WatchedFile, WatchedFolders, WatchedStandardOutput
+        from galaxy_classify.runs.watch import WatchedFolders
+        from galaxy_classify.runs.watch_output import WatchedFile, WatchedStandardOutput
 
         watched = WatchedFolders(options.inputs, options.recursive, lambda: _announce_watch(options))
         if output is None:

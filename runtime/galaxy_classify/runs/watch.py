@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
@@ -214,3 +214,19 @@ def stopped_by_signals() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFolders:
+    """Folders to watch until SIGTERM or SIGINT; `announce` is called once these signals end the watch in order."""
+
+    folders: Sequence[str]
+    recursive: bool
+    announce: Callable[[], None]
+
+    @contextmanager
+    def watch(self, job: Job) -> Iterator[Watch]:
+        """Yield the watch of these folders."""
+        with stopped_by_signals() as stop:
+            self.announce()
+            yield Watch(job, self.folders, self.recursive, stop)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
@@ -17,23 +15,9 @@ from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_
 from galaxy_classify.runs.destination import RunInputs, row_writer
 from galaxy_classify.runs.job import Job
 from galaxy_classify.runs.result_file import cut_behind
-from galaxy_classify.runs.watch import Watch, stopped_by_signals
 
-
-@dataclass(frozen=True, slots=True)
-class WatchedFolders:
-    """Folders to watch until SIGTERM or SIGINT; `announce` is called once these signals end the watch in order."""
-
-    folders: Sequence[str]
-    recursive: bool
-    announce: Callable[[], None]
-
-    @contextmanager
-    def watch(self, job: Job) -> Iterator[Watch]:
-        """Yield the watch of these folders."""
-        with stopped_by_signals() as stop:
-            self.announce()
-            yield Watch(job, self.folders, self.recursive, stop)
+if TYPE_CHECKING:
+    from galaxy_classify.runs.watch import Watch, WatchedFolders
 
 
 @dataclass(frozen=True, slots=True)

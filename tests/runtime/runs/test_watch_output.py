@@ -16,7 +16,8 @@ from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.resume import Existing
 from galaxy_classify.runs.job import Job
 from galaxy_classify.runs.shards import Shard, Shards
-from galaxy_classify.runs.watch_output import WatchedFile, WatchedFolders
+from galaxy_classify.runs.watch import WatchedFolders
+from galaxy_classify.runs.watch_output import WatchedFile
 
 
 class NoInputs:
