@@ -10,8 +10,7 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote
 from galaxy_classify.results.formats import SUFFIXES, OutputFormat, choose_format
-from galaxy_classify.runs.shard_folder import is_shard_folder
-from galaxy_classify.runs.shards import parse_shards
+from galaxy_classify.runs.shards import is_shard_folder, parse_shards
 
 
 def check_options(options: Options) -> None:

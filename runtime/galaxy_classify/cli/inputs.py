@@ -1,9 +1,9 @@
-"""The inputs that the command is to classify: from files, folders, lists and catalogues, or a shard of these."""
+"""List the inputs of a run: from files, folders, lists and catalogues, or the shards of these."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import ImageError, UsageError
@@ -15,33 +15,27 @@ from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote, require_remote
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.layout import RowLayout
-from galaxy_classify.runs.shard_folder import HELD, inputs_by_shard
-from galaxy_classify.runs.shards import Shard, Shards, parse_shards
+from galaxy_classify.runs.shards import HELD, Shard, Shards, inputs_by_shard, parse_shards
 
 
 class Inputs:
-    """The inputs that the command is to classify.
-
-    Parameters
-    ----------
-    options : Options
-        What it was asked to do.
+    """The inputs of a run.
 
     Attributes
     ----------
     shards : Shards or None
-        Which parts of them; None if they are not shared with other runs.
+        Which shards of them; None if they are not split.
     discovery : Discovery
-        Finds them, and knows what was passed over; another one each time that they are listed.
+        Finds them, and counts skipped files; a new one for each listing.
     catalog : Catalog or None
-        Lists them.
+        The table of ``--catalog``.
 
     Raises
     ------
     UsageError
-        If there are no such shards, FITS options make no sense, or a Parquet file that was named holds no images.
+        If there are no such shards, the FITS options contradict each other, or a named Parquet file holds no images.
     MissingExtraError
-        If an object store was named, and what reads it is not installed.
+        If an object store was named, and the packages that read it are not installed.
     """
 
     def __init__(self, options: Options) -> None:
@@ -57,18 +51,13 @@ class Inputs:
                 ParquetImages(name, options.image_column)
             except UsageError as error:
                 raise UsageError(f"{name}: {error}") from None
-            except ImageError:  # one that is damaged gets a row that says so
+            except ImageError:  # a damaged file gets its error row
                 continue
 
     def open_catalog(self, layout: RowLayout, *, typed: bool) -> RowLayout:
         """Open the catalogue, if there is one, and return the layout with its columns.
 
-        Parameters
-        ----------
-        layout : RowLayout
-            The result's own columns.
-        typed : bool
-            Whether the result tells numbers from text. CSV carries the text of a CSV file as it is.
+        Numbers are parsed only if the result is `typed`: to CSV the text of a CSV file is copied as it is.
         """
         options = self._options
         if options.catalog is None:
@@ -92,11 +81,11 @@ class Inputs:
         """Yield each shard with its inputs in order."""
         return inputs_by_shard(self._listing, shards, held=None if self._only_once else HELD)
 
-    def to_count(self) -> Iterable[object] | None:
-        """Return something that has as many items as there are inputs, or None where they cannot be found twice."""
-        if self.catalog is not None and self.shards is None:
-            return range(len(self.catalog))
-        return None if self._only_once else self._of_these_shards(self._all_sources(self._discovery(counting=True)))
+    def total(self) -> int | None:
+        """Return the number of inputs if it is known already: they are never listed a second time to be counted."""
+        if self.shards is not None or self._options.from_file is not None:
+            return None
+        return self.discovery.total if self.catalog is None else len(self.catalog)
 
     def files(self, path: str) -> list[str]:
         """Return the files of an input: one, or one for each band."""
@@ -106,21 +95,20 @@ class Inputs:
 
     @property
     def _only_once(self) -> bool:
-        """Whether the inputs can be listed once only."""
+        """Whether the inputs can be listed only once, as standard input."""
         return "-" in self._options.inputs
 
-    def _discovery(self, *, counting: bool = False) -> Discovery:
+    def _discovery(self) -> Discovery:
         options = self._options
         return Discovery(
             options.recursive,
             None if options.fits_pattern is None else BandPattern(options.fits_pattern),
             containers=True,
             image_column=options.image_column,
-            counting=counting,
         )
 
     def _listing(self) -> Iterator[Source]:
-        """Yield the inputs of all shards in order, and count anew what is passed over."""
+        """List the inputs of all shards in order, and count skipped files anew."""
         self.discovery = self._discovery()
         return self._all_sources(self.discovery)
 
@@ -139,7 +127,7 @@ class Inputs:
 
 
 def stdin_lines() -> Iterator[bytes]:
-    """Yield the lines of standard input as they come; nothing is touched before the first one is asked for."""
+    """Yield the lines of standard input as they come; it is not read before the first one is asked for."""
     if sys.stdin is None:
         raise UsageError("- reads paths from standard input, but that is closed")
     yield from sys.stdin.buffer

@@ -1,32 +1,18 @@
-"""A progress bar on stderr, on a terminal only."""
+"""Show a progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TextIO
-
-from galaxy_classify.errors import GalaxyClassifyError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
 def terminal_bar(*columns: Any, stream: TextIO | None = None, **settings: Any) -> Progress:
-    """Return a progress bar for a terminal that leaves standard output alone.
-
-    Parameters
-    ----------
-    *columns : rich.progress.ProgressColumn or str
-        What the bar shows.
-    stream : text file, optional
-        The terminal; by default standard error.
-    **settings
-        Further arguments of `rich.progress.Progress`.
-    """
+    """Return rich's progress bar for a terminal, by default standard error; it leaves standard output alone."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -37,16 +23,15 @@ def terminal_bar(*columns: Any, stream: TextIO | None = None, **settings: Any) -
 
 
 @contextmanager
-def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterator[Callable[[], None]]:
-    """Show how many images are done, how fast, and, once it is known how many there are, how long it will take.
+def progress(*, enabled: bool, total: Callable[[], int | None] = lambda: None) -> Iterator[Callable[[], None]]:
+    """Show how many images are done and how fast; once their number is known, also the time left.
 
     Parameters
     ----------
     enabled : bool
         Whether to show anything; nothing is shown either if stderr is no terminal.
-    inputs : iterable, optional
-        The inputs, found once more: they are counted while the first ones are classified. If that raises a
-        `GalaxyClassifyError`, no total is shown.
+    total : callable, optional
+        Returns the number of images, or None as long as it is unknown; asked after each image.
 
     Yields
     ------
@@ -83,21 +68,6 @@ def progress(*, enabled: bool, inputs: Iterable[object] | None = None) -> Iterat
         transient=True,
         speed_estimate_period=10,
     )
-    done = threading.Event()
     task = bar.add_task("", total=None)
-
-    def count() -> None:
-        try:
-            total = sum(1 for _ in takewhile(lambda _: not done.is_set(), inputs or ()))
-        except GalaxyClassifyError:  # that which cannot be counted has no total
-            return
-        if not done.is_set():
-            bar.update(task, total=total)
-
     with bar:
-        if inputs is not None:
-            threading.Thread(target=count, name="galaxy-classify-count", daemon=True).start()
-        try:
-            yield lambda: bar.advance(task)
-        finally:
-            done.set()
+        yield lambda: bar.update(task, advance=1, total=total())

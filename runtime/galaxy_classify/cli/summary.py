@@ -1,4 +1,4 @@
-"""What the command says on stderr when it is done."""
+"""Lines on stderr at the end of a run."""
 
 from __future__ import annotations
 
@@ -7,52 +7,45 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from galaxy_classify.inputs.discovery import Discovery
-from galaxy_classify.results.formats import OutputFormat
-from galaxy_classify.runs.job import Job
+from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.text import did_you_mean, printable
 
 
-def what_was_done(job: Job, seconds: float | None) -> Iterator[str]:
-    """Yield lines on the rows of a run; a table has said the first itself.
+def run_summary(counts: RunCounts, seconds: float | None, *, in_table: bool) -> Iterator[str]:
+    """Yield lines on the rows of a run.
 
     Parameters
     ----------
-    job : Job
-        The run.
+    counts : RunCounts
+        Numbers of rows.
     seconds : float or None
-        How long it took; None if it waited for files.
+        How long the run took; None if it waited for files.
+    in_table : bool
+        Whether the rows went to a table, which ends with their numbers: they are left out here.
     """
-    if job.output_format is not OutputFormat.TABLE:
-        rate = "" if seconds is None else f" ({seconds:.1f} s, {(job.tally.total - job.kept) / seconds:,.0f} images/s)"
-        yield job.tally.sentence() + rate
-    if job.kept:
+    if not in_table:
+        rate = "" if seconds is None else f" ({seconds:.1f} s, {(counts.total - counts.kept) / seconds:,.0f} images/s)"
+        yield counts.summary() + rate
+    if counts.kept:
         tried = "" if seconds is None else ", its errors tried again"
-        yield f"kept: {job.kept:,} rows of the interrupted run{tried}"
-    if job.changed:
+        yield f"kept: {counts.kept:,} rows of the interrupted run{tried}"
+    if counts.changed:
         yield "the inputs have changed since: of its rows, those from the first difference on were not kept"
 
 
-def what_was_passed_over(discovery: Discovery, inputs: Sequence[str]) -> Iterator[str]:
-    """Yield lines on what is no input, and on inputs that are not there.
-
-    Parameters
-    ----------
-    discovery : Discovery
-        What has found the inputs.
-    inputs : sequence of str
-        The inputs as they were named.
-    """
+def skipped_inputs(discovery: Discovery, inputs: Sequence[str]) -> Iterator[str]:
+    """Yield lines on files that were skipped, archives without images, and named inputs that do not exist."""
     if skipped := discovery.skipped:
         yield f"skipped: {skipped:,} file{'' if skipped == 1 else 's'} in folders or archives without an image suffix"
     if empty := discovery.empty:
         yield f"without an image: {empty:,} archive{'' if empty == 1 else 's'}"
     for name in inputs:
-        if name != "-" and not os.path.lexists(name) and (question := _meant(name)):
+        if name != "-" and not os.path.lexists(name) and (question := _suggestion(name)):
             yield f"{printable(name)}: no such file or folder, {question}"
 
 
-def _meant(name: str) -> str:
-    """Return a question about a file or folder that is spelled much like one that is not there, or nothing."""
+def _suggestion(name: str) -> str:
+    """Return a question about a file or folder with a similar name; nothing if there is none."""
     folder, wanted = os.path.split(name)
     with suppress(OSError):
         return did_you_mean(wanted, os.listdir(folder or os.curdir)).strip()

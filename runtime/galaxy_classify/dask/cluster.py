@@ -1,4 +1,4 @@
-"""A Dask cluster: start one on this machine or connect to one, and check that its processes are set up as this one."""
+"""Start a Dask cluster on this machine or connect to one, and check that its processes are set up as this one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-#: Stands for a cluster on this machine, made for the run.
+#: Address that stands for a cluster on this machine, started for the run.
 LOCAL: Final = "local"
 
 
-#: Seconds in which a scheduler must answer, and in which it must have a first worker.
+#: Seconds within which a scheduler must answer, and within which it must have a first worker.
 CONNECT_SECONDS: Final = 10
 
 
@@ -29,34 +29,33 @@ WORKER_SECONDS: Final = 60
 
 @contextmanager
 def connected(address: str, processes: int | None) -> Iterator[Client]:
-    """Yield a client of a cluster that has a worker and whose processes are fit for the work.
+    """Yield a client of a cluster that has a worker and whose processes have this version of the package.
 
     Parameters
     ----------
     address : str
-        Address of a scheduler, or ``local``: then a cluster of processes on this machine is made, which only this
-        machine can reach.
+        Address of a scheduler, or ``local`` for a cluster of processes on this machine, which no other can reach.
     processes : int or None
         How many processes, each with one thread; by default as many as this process may keep busy.
 
     Raises
     ------
     UsageError
-        If the address is none.
+        If it is no address.
     ClusterError
         If the cluster cannot be reached, has no workers, or is not set up as the client is.
     """
     import dask.config
     from distributed import Client, LocalCluster
 
-    # What a lost worker or scheduler means for the run, the run says itself.
+    # Silence Dask: the run reports a lost worker or scheduler itself.
     for name in ("distributed", "distributed.client"):  # Dask's own configuration sets the level of each
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         settings = {
-            # A model of a user's may be large; it is sent once.
+            # Do not warn of a large graph: a user's model may be large, and is sent once.
             "distributed.admin.large-graph-warning-threshold": "1 GiB",
-            # On the dashboard, which a local cluster does not have; looking 100 times a second takes 5 % of the time.
+            # A local cluster has no dashboard to show the profile, and sampling at 100 Hz takes 5 % of the time.
             "distributed.worker.profile.enabled": address != LOCAL,
         }
         stack.enter_context(dask.config.set(settings))
@@ -66,7 +65,7 @@ def connected(address: str, processes: int | None) -> Iterator[Client]:
                     n_workers=processes or available_threads(),
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    # Without a dashboard there is still a server, which must not ask for a port that may be taken.
+                    # Without a dashboard Dask still starts a server: let it choose a free port.
                     dashboard_address="127.0.0.1:0",
                     scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
@@ -90,7 +89,7 @@ def connected(address: str, processes: int | None) -> Iterator[Client]:
 
 @contextmanager
 def _interrupts_for_us_only() -> Iterator[None]:
-    """Let processes that are started meanwhile ignore Ctrl-C, which a terminal sends to all of them."""
+    """Let processes that are started here ignore Ctrl-C, which a terminal sends to all of them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -99,7 +98,7 @@ def _interrupts_for_us_only() -> Iterator[None]:
 
 
 def check_processes(client: Client, *modules: str) -> None:
-    """Check that the scheduler and all workers have this version of galaxy-classify, and what it needs.
+    """Check that the scheduler and all workers have this version of galaxy-classify and its dependencies.
 
     Parameters
     ----------
@@ -124,7 +123,7 @@ def check_processes(client: Client, *modules: str) -> None:
 
 
 def _probe(modules: tuple[str, ...]) -> Callable[[], tuple[str, str]]:
-    # A function within a function is shipped as a whole, not by a name that the other process may lack.
+    # A nested function is pickled whole, not by a module name that the other process may lack.
     def probe() -> tuple[str, str]:
         from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment that suits: what has been begun is finished first."""
+"""Defer Ctrl-C until a block of code has ended."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from types import FrameType
 def interrupts_deferred() -> Iterator[None]:
     """Finish the block before a Ctrl-C takes effect.
 
-    An interrupt that strikes in the destructor of an object is lost: Python prints the traceback and goes on. Where
-    objects whose destructors do work are given up, it must not strike at all. Outside the main thread, and where
-    somebody handles the signal in a way of their own, nothing is changed.
+    Python prints a KeyboardInterrupt that is raised in a destructor, and goes on: the interrupt is lost. So it must not
+    be raised while objects with long destructors, such as Dask's futures, are deleted. Nothing is changed outside the
+    main thread, or where the signal has another handler.
 
     Raises
     ------

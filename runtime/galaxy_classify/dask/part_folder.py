@@ -1,4 +1,4 @@
-"""A result in parts: a folder of Parquet files, one for each partition of the inputs, and what they were made with."""
+"""A folder of Parquet files, one for each partition of the inputs, and its sidecar."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from typing import Any, Final
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
-from galaxy_classify.results.provenance import EVALUATION, differences, read_sidecar, write_sidecar
+from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
+from galaxy_classify.results.resume import Existing, check_same_run
 from galaxy_classify.results.safe_writing import only_writer, write_errors
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
 from galaxy_classify.tables.write import write_typed
 
-#: Readers of Parquet folders pass over names that begin with an underscore.
+#: Readers of Parquet folders skip names that begin with an underscore.
 SIDECAR: Final = "_galaxy_classify.json"
 
 
@@ -29,37 +30,18 @@ _UNFINISHED: Final = "_unfinished.parquet"
 _PART: Final = re.compile(r"part-([0-9]{6,})\.parquet")
 
 
-#: What the sidecar says besides what the parts were made with.
-_TOTALS: Final = ("partitions", "inputs", EVALUATION)
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a result.
+    """One file of the folder: its provenance with a checksum of its inputs, and its rows."""
 
-    Parameters
-    ----------
-    about : dict
-        What it was made with, and from which inputs.
-    rows : list of dict
-        Column name to value.
-    """
-
-    about: dict[str, Any]
+    provenance: dict[str, Any]
     rows: list[Row]
 
 
-def about_part(number: int, provenance: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
-    """Return what a part says of itself.
+def part_provenance(number: int, provenance: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
+    """Return the provenance of a part: that of the run, its number and the SHA-256 of its inputs, in order.
 
-    Parameters
-    ----------
-    number : int
-        Which one.
-    provenance : dict
-        What it is made with.
-    sources : iterable of Source
-        The inputs that it is made from, in order; of these, their SHA-256 is kept.
+    Only a part with the same inputs is kept by a resumed run.
     """
     digest = hashlib.sha256()
     for source in sources:
@@ -69,19 +51,13 @@ def about_part(number: int, provenance: dict[str, Any], sources: Iterable[Source
 
 @dataclass(frozen=True, slots=True)
 class PartFolder:
-    """A folder of parts, each of which is whole or not there.
-
-    Parameters
-    ----------
-    path : str
-        The folder.
-    """
+    """A folder of parts; a file under a part's name is always complete."""
 
     path: str
 
     @property
     def sidecar(self) -> str:
-        """Name of the file that says what all parts were made with, and once they are complete how many there are."""
+        """Name of the file with the provenance of all parts and, once they are complete, their number."""
         return os.path.join(self.path, SIDECAR)
 
     def part(self, number: int) -> str:
@@ -89,7 +65,7 @@ class PartFolder:
         return os.path.join(self.path, f"part-{number:06}.parquet")
 
     def refuse_to_overwrite(self) -> None:
-        """Check that the folder holds no result yet, not even an unfinished one.
+        """Check that the folder holds no result yet, complete or unfinished.
 
         Raises
         ------
@@ -98,27 +74,21 @@ class PartFolder:
         """
         if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise UsageError(f"{self.path}: is a file; --dask writes a folder of Parquet files")
-        if os.path.exists(self.sidecar) or self._numbers():
+        if self._has_result():
             raise UsageError(
                 f"{self.path}: holds a result already; --resume completes it, --force replaces it, or choose another "
                 "--output"
             )
 
     @contextmanager
-    def open(self, provenance: dict[str, Any], *, resume: bool) -> Iterator[None]:
-        """Keep the folder to this run, and prepare it.
-
-        Parameters
-        ----------
-        provenance : dict
-            What all parts are made with.
-        resume : bool
-            Whether parts of an earlier run may stay.
+    def open(self, provenance: dict[str, Any], existing: Existing) -> Iterator[None]:
+        """Lock the folder for this run; check, keep or remove what it holds.
 
         Raises
         ------
         UsageError
-            If it cannot be written, another run is writing it, or the earlier run had another model or other options.
+            If it cannot be written, another run is writing it, it holds a result that must be left, or the parts to
+            be kept were made with another model or other options.
         GalaxyClassifyError
             If a write fails later.
         """
@@ -126,15 +96,18 @@ class PartFolder:
             with suppress(FileExistsError):
                 os.mkdir(self.path)
             with only_writer(self.sidecar):
-                if resume:
-                    self._check(provenance)
-                else:
+                if existing is Existing.REFUSE:
+                    self.refuse_to_overwrite()
+                elif existing is Existing.REPLACE:
                     self._remove_parts(from_number=0)
+                elif self._has_result():
+                    before = read_sidecar(self.sidecar)
+                    check_same_run(before, provenance, result=self.path, sidecar=self.sidecar, rows="parts")
                 self._write_sidecar(provenance)
                 yield
 
     def read(self, number: int) -> Part | None:
-        """Read a part of an earlier run; return None if it is not there or damaged."""
+        """Read a part of an earlier run; return None if it is missing or damaged."""
         import pyarrow.parquet
 
         try:
@@ -145,44 +118,24 @@ class PartFolder:
             return None
 
     def write(self, number: int, part: Part, columns: Sequence[Column]) -> None:
-        """Write a part; it appears under its name when it is whole.
-
-        Parameters
-        ----------
-        number : int
-            Which one.
-        part : Part
-            What it holds.
-        columns : sequence of Column
-            Its columns, in order.
-        """
+        """Write a part under another name, and rename it when it is complete."""
         unfinished = os.path.join(self.path, _UNFINISHED)
-        write_typed(part.rows, unfinished, OutputFormat.PARQUET, columns, part.about)
+        write_typed(part.rows, unfinished, OutputFormat.PARQUET, columns, part.provenance)
         os.replace(unfinished, self.part(number))
 
     def complete(
         self, provenance: dict[str, Any], *, partitions: int, inputs: int, evaluation: dict[str, Any] | None
     ) -> None:
-        """Say that all parts are there, and remove those of an earlier run that had more inputs."""
+        """Record that all parts are written, and remove those of an earlier run with more inputs."""
         self._remove_parts(from_number=partitions)
         totals = {"partitions": partitions, "inputs": inputs}
         self._write_sidecar(provenance | totals | ({} if evaluation is None else {EVALUATION: evaluation}))
 
-    def _check(self, provenance: dict[str, Any]) -> None:
-        before = read_sidecar(self.sidecar)
-        if before is None:
-            if not os.path.exists(self.sidecar) and not self._numbers():
-                return
-            raise UsageError(
-                f"{self.sidecar}: missing or damaged, so it is not known what the parts were made with; "
-                "--force starts anew"
-            )
-        made_with = {name: value for name, value in before.items() if name not in _TOTALS}
-        if found := list(differences(made_with, provenance)):
-            raise UsageError(f"{self.path}: cannot be continued: {'; '.join(found)}; --force starts anew")
+    def _has_result(self) -> bool:
+        return os.path.exists(self.sidecar) or bool(self._numbers())
 
     def _numbers(self) -> list[int]:
-        """Return the numbers of all parts that are there."""
+        """Return the numbers of the parts in the folder."""
         try:
             names = os.listdir(self.path)
         except FileNotFoundError:

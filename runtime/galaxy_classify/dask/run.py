@@ -1,4 +1,4 @@
-"""A run of the command on a Dask cluster: partitions of the inputs go out, rows come back, the client writes them."""
+"""Run ``--dask``: send partitions of the inputs to a Dask cluster, and write the rows that come back."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.dask.cluster import connected
 from galaxy_classify.dask.interrupts import interrupts_deferred
-from galaxy_classify.dask.part_folder import Part, PartFolder, about_part
+from galaxy_classify.dask.part_folder import Part, PartFolder, part_provenance
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.parallel import batched
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
+from galaxy_classify.runs.destination import RunInputs
 from galaxy_classify.runs.job import Job
 from galaxy_classify.text import printable
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Partition:
-    """Inputs that follow each other, and what is known of them.
+    """Consecutive inputs, and their predictions so far.
 
     Parameters
     ----------
@@ -33,78 +36,61 @@ class Partition:
     sources : list of Source
         The inputs.
     predictions : list of Prediction or None
-        Those of an earlier run; None for what is to be done, errors among it.
+        Those kept from an earlier run; None for inputs that are still to be classified, errors among them.
     """
 
     number: int
     sources: list[Source]
     predictions: list[Prediction | None]
 
-    def undone(self) -> Iterator[Source]:
-        """Yield the inputs that are to be done."""
+    def to_classify(self) -> Iterator[Source]:
+        """Yield the inputs that are to be classified."""
         for source, prediction in zip(self.sources, self.predictions, strict=True):
             if prediction is None:
                 yield source
 
     def name(self) -> str:
-        """Name the partition in a message."""
+        """Return the partition's name for a message."""
         first = f", which begins with {printable(self.sources[0].path)}," if self.sources else ""
         return f"partition {self.number:,}{first}"
 
 
-@dataclass(slots=True)
-class DaskRun:
-    """Classify partitions of the inputs on a cluster, and write a part of the result for each.
-
-    The workers read the images and return rows; they need not see the folder of the result, and the client holds the
-    rows of a few partitions only.
+@dataclass(frozen=True, slots=True)
+class DaskFolder:
+    """A folder of Parquet files, one for each partition, whose rows are made on a cluster.
 
     Parameters
     ----------
-    job : Job
-        Classifier, layout, threshold; counts the rows.
     folder : PartFolder
         Where the parts go.
+    existing : Existing
+        What becomes of parts that are there.
     address : str
-        Of the scheduler, or ``local``.
+        Address of the scheduler, or ``local``.
     processes : int or None
         How many for ``local``.
-    size : int
+    partition_size : int
         Inputs of a partition; the last one has fewer.
-    partitions, inputs : int
-        How many were found so far.
     """
 
-    job: Job
     folder: PartFolder
+    existing: Existing
     address: str
     processes: int | None
-    size: int
-    partitions: int = 0
-    inputs: int = 0
-    _provenance: dict[str, Any] = field(init=False)
+    partition_size: int
 
-    def __post_init__(self) -> None:
-        self._provenance = self.job.provenance | {"partition_size": self.size}
+    @property
+    def output_format(self) -> OutputFormat:
+        """Parquet."""
+        return OutputFormat.PARQUET
 
-    def classify(
-        self,
-        sources: Iterator[Source],
-        *,
-        resume: bool,
-        evaluate: Callable[[], dict[str, Any] | None] = lambda: None,
-    ) -> None:
-        """Classify the inputs and write the parts.
+    def check_existing(self) -> None:
+        """Refuse to overwrite an earlier result, unless the run was told to continue or to replace it."""
+        if self.existing is Existing.REFUSE:
+            self.folder.refuse_to_overwrite()
 
-        Parameters
-        ----------
-        sources : iterator of Source
-            The inputs, in order; read a few partitions ahead.
-        resume : bool
-            Whether parts of an earlier run with the same model, options and inputs are kept. Of these, errors are
-            tried again.
-        evaluate : callable, optional
-            Asked at the end how well the rows agree with labels, for the sidecar.
+    def classify(self, job: Job, inputs: RunInputs) -> None:
+        """Classify the inputs, read a few partitions ahead, and write the parts.
 
         Raises
         ------
@@ -115,26 +101,67 @@ class DaskRun:
         GalaxyClassifyError
             If a write fails.
         """
-        # The cluster first: a folder is not given up for one that does not answer.
-        with (
-            connected(self.address, self.processes) as client,
-            self.folder.open(self._provenance, resume=resume),
-        ):
-            self._classify(client, self._to_do(sources, resume=resume))
-            self.folder.complete(
-                self._provenance, partitions=self.partitions, inputs=self.inputs, evaluation=evaluate()
-            )
+        run = DaskRun(job, self.folder, self.address, self.partition_size)
+        # Connect first, so that --force deletes nothing when the cluster is unreachable.
+        with connected(self.address, self.processes) as client, self.folder.open(run.provenance, self.existing):
+            run.classify(client, inputs.sources(), resume=self.existing is Existing.RESUME)
+
+    def kept_rows(self) -> str:
+        """Return where the rows of an interrupted run are, and how to continue it."""
+        return f"{self.folder.path} keeps them, --resume continues it"
+
+
+@dataclass(slots=True)
+class DaskRun:
+    """Send partitions of the inputs to the workers of a cluster, and write a part of the result for each.
+
+    The workers read the images and return rows; they need not see the folder of the result, and the client holds the
+    rows of a few partitions only.
+
+    Parameters
+    ----------
+    job : Job
+        Classifier, layout, threshold; counts the rows.
+    folder : PartFolder
+        Where the parts go, opened for this run.
+    address : str
+        Names the cluster in messages.
+    size : int
+        Inputs of a partition.
+    partitions, inputs : int
+        How many were found so far.
+    provenance : dict
+        What the rows are made with.
+    """
+
+    job: Job
+    folder: PartFolder
+    address: str
+    size: int
+    partitions: int = 0
+    inputs: int = 0
+    provenance: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.provenance = self.job.provenance | {"partition_size": self.size}
+
+    def classify(self, client: Client, sources: Iterator[Source], *, resume: bool) -> None:
+        """Classify the inputs and write the parts; of parts that are kept, errors are tried again."""
+        self._classify(client, self._to_do(sources, resume=resume))
+        self.folder.complete(
+            self.provenance, partitions=self.partitions, inputs=self.inputs, evaluation=self.job.evaluate()
+        )
 
     def _to_do(self, sources: Iterator[Source], *, resume: bool) -> Iterator[Partition]:
-        """Cut the inputs into partitions, and yield those of which something is to be done."""
+        """Cut the inputs into partitions, and yield those that are not complete."""
         batches = batched(sources, self.size)
-        # Without inputs there is one empty part, so that the result can be read all the same.
+        # Without inputs write one empty part, so that the folder can still be read as a table.
         for number, batch in enumerate(chain([next(batches, [])], batches)):
             self._check_files(batch)
             self.partitions += 1
             self.inputs += len(batch)
             partition = Partition(number, batch, [None] * len(batch))
-            if resume and not self.job.changed and self._restore(partition):
+            if resume and not self.job.counts.changed and self._restore(partition):
                 self._count(partition)
             else:
                 yield partition
@@ -149,22 +176,21 @@ class DaskRun:
             )
 
     def _restore(self, partition: Partition) -> bool:
-        """Take over what an earlier run has found, and return whether that is all of the partition."""
+        """Keep the rows of an earlier run's part if it has the same inputs; tell whether nothing is left to do."""
         part = self.folder.read(partition.number)
         if part is None:
             return False
-        if part.about != self._about(partition):
+        if part.provenance != self._part_provenance(partition):
             if partition.number == 0:
-                raise UsageError(
-                    f"{self.folder.part(0)}: was made from other inputs than the first {self.size:,} of these; "
-                    "choose another --output, or replace it with --force"
+                raise other_inputs(
+                    self.folder.part(0), f"was made from other inputs than the first {self.size:,} of these"
                 )
-            self.job.changed = True
+            self.job.counts.changed = True
             return False
-        self.job.kept += len(part.rows)
+        self.job.counts.kept += len(part.rows)
         for index, (source, row) in enumerate(zip(partition.sources, part.rows, strict=True)):
             prediction, _ = self.job.layout.parse(row)
-            if prediction.status != "error":
+            if not is_tried_again(prediction):
                 partition.predictions[index] = replace(prediction, path=source.path)
         return None not in partition.predictions
 
@@ -186,18 +212,18 @@ class DaskRun:
         while in_flight:
             future = next(results)
             found = self._result(future, in_flight[future])
-            with interrupts_deferred():  # the destructor of the future does work
+            with interrupts_deferred():  # an interrupt in the future's destructor would be lost
                 self._finish(in_flight.pop(future), found)
                 del future
             fill()
 
     def _at_once(self, client: Client) -> int:
-        """Return how many partitions may be with the workers: memory does not grow with the number of inputs."""
+        """Return how many partitions may be at the workers, so that memory does not grow with the number of inputs."""
         try:
             threads: int = sum(client.nthreads().values())
         except OSError:
             raise self._lost() from None
-        return max(2, 2 * threads)  # twice as many as are worked on: none waits for the client
+        return max(2, 2 * threads)  # twice as many as are worked on, so that no worker waits for the client
 
     def _submitter(self, client: Client) -> Callable[[Partition], Future]:
         from galaxy_classify.dask.worker import ClassifierSpec, classify_paths, model_content
@@ -207,12 +233,12 @@ class DaskRun:
         spec = replace(ClassifierSpec.of(job.classifier, provider), threads=1)
         content: Any = model_content(job.classifier)
         if content is not None:
-            # A result of a task, not scattered: it goes to each worker once, and after a loss it is made again.
+            # As a task's result, not scattered: Dask sends it to each worker once, and makes it again after a loss.
             content = client.submit(bytes, content, key=f"galaxy-classify-model-{spec.sha256}")
         here = os.getcwd()
 
         def submit(partition: Partition) -> Future:
-            paths = [os.path.join(here, source.path) if source.path else "" for source in partition.undone()]
+            paths = [os.path.join(here, source.path) if source.path else "" for source in partition.to_classify()]
             return client.submit(classify_paths, paths, spec, content, job.threshold, job.batch_size, pure=False)
 
         return submit
@@ -227,7 +253,7 @@ class DaskRun:
             raise ClusterError(f"{partition.name()} failed: {error}; {self._advice()}") from None
         except GalaxyClassifyError:
             raise
-        except (CancelledError, OSError):  # no error of a worker's: these are reported as one of ours
+        except (CancelledError, OSError):  # not from a worker: errors there arrive as GalaxyClassifyError
             raise self._lost() from None
         except KilledWorker as error:
             raise ClusterError(
@@ -248,7 +274,7 @@ class DaskRun:
             for source, prediction in zip(partition.sources, partition.predictions, strict=True)
             if prediction is not None
         ]
-        self.folder.write(partition.number, Part(self._about(partition), rows), layout.columns)
+        self.folder.write(partition.number, Part(self._part_provenance(partition), rows), layout.columns)
         self._count(partition)
 
     def _count(self, partition: Partition) -> None:
@@ -256,8 +282,8 @@ class DaskRun:
             if prediction is not None:
                 self.job.count(source, prediction)
 
-    def _about(self, partition: Partition) -> dict[str, Any]:
-        return about_part(partition.number, self._provenance, partition.sources)
+    def _part_provenance(self, partition: Partition) -> dict[str, Any]:
+        return part_provenance(partition.number, self.provenance, partition.sources)
 
     def _lost(self) -> ClusterError:
         return ClusterError(f"{self.address}: the scheduler is gone; {self._advice()}")

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from galaxy_classify.errors import GalaxyClassifyError, UsageError
+from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_classify.images.fits.band_files import BandPattern
 from galaxy_classify.inputs.names import (
-    COMPRESSED_TAR_SUFFIXES,
     is_archive_name,
     is_image_name,
     is_parquet_name,
@@ -40,11 +39,12 @@ class Discovery:
         Whether to read the images in archives, and in Parquet files that the user names.
     image_column : str, optional
         Column of images of the Parquet files.
-    counting : bool, optional
-        Whether the inputs are only to be counted. A compressed tar would have to be unpacked for that: it raises
-        `UsageError`.
     empty : int
         Number of containers without an image, so far.
+    listed_files : int
+        Number of files that are known so far; those of a folder are known before the first of them is yielded.
+    unlisted : int
+        Number of inputs and subfolders that hold an unknown number of images.
     """
 
     recursive: bool = True
@@ -52,8 +52,14 @@ class Discovery:
     skipped: int = 0
     containers: bool = False
     image_column: str | None = None
-    counting: bool = False
     empty: int = 0
+    listed_files: int = 0
+    unlisted: int = 0
+
+    @property
+    def total(self) -> int | None:
+        """Number of images, known without a second listing once the last folder is listed; None until then."""
+        return None if self.unlisted or self.pattern is not None else self.listed_files
 
     def paths(self, inputs: Iterable[str], stdin: Iterable[bytes]) -> Iterator[str]:
         """Yield the path of each image that `sources` finds."""
@@ -73,8 +79,12 @@ class Discovery:
             Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
         names = [name for given in inputs for name in _expand(given)]
+        folders = {name for name in names if os.path.isdir(name) or is_remote(name)}
         # Two folders may hold files of the same name: sorted copies then keep the folder's name, to avoid a collision.
-        several = sum(os.path.isdir(name) or is_remote(name) for name in names) > 1
+        several = sum(name in folders for name in names) > 1
+        unlisted = sum(name in folders or name == "-" or self._is_container(name, named=True) for name in names)
+        self.unlisted += unlisted
+        self.listed_files += len(names) - unlisted
         files: set[str] = set()
         for name in names:
             if name == "-":
@@ -109,12 +119,9 @@ class Discovery:
 
     def _inputs_of(self, path: str, place: str, *, named: bool = False) -> Iterator[Source]:
         """Yield a file, or the images in it if it is a container; ``named`` if the user named the file itself."""
-        # A Parquet file that is found in a folder may be a result of an earlier run: read only those the user names.
-        if not self.containers or not (is_archive_name(path) or (named and is_parquet_name(path))):
+        if not self._is_container(path, named=named):
             yield Source(path, place)
             return
-        if self.counting and path.lower().endswith(COMPRESSED_TAR_SUFFIXES):
-            raise UsageError(f"{path}: cannot be counted without unpacking it")
         # Imported late to keep start-up fast: few runs read containers.
         from galaxy_classify.inputs.containers.open import container_sources
 
@@ -133,6 +140,11 @@ class Discovery:
         """Return a remote input, made unreadable if it is a file of one band: remote bands cannot be joined."""
         joined = None if self.pattern is None else self.pattern.joined(os.path.basename(source.path))
         return source if joined is None else replace(source, content=REMOTE_BANDS)
+
+    def _is_container(self, path: str, *, named: bool = False) -> bool:
+        """Tell whether to read the images in a file; ``named`` if the user named the file itself."""
+        # A Parquet file that is found in a folder may be a result of an earlier run: read only those the user names.
+        return self.containers and (is_archive_name(path) or (named and is_parquet_name(path)))
 
     def _skip(self) -> None:
         self.skipped += 1
@@ -154,6 +166,8 @@ class Discovery:
         # A folder may have millions of entries, and all must be sorted: keep only the names of those that are inputs.
         names: list[str] = []
         folders: set[str] = set()
+        archives = 0
+        self.unlisted -= 1
         try:
             status = os.stat(folder)
             if (identity := (status.st_dev, status.st_ino)) in parents:
@@ -164,14 +178,19 @@ class Discovery:
                         if not self.recursive:
                             continue
                         folders.add(entry.name)
-                    elif not (is_image_name(entry.name) or (self.containers and is_archive_name(entry.name))):
+                    elif self._is_container(entry.name):
+                        archives += 1
+                    elif not is_image_name(entry.name):
                         self.skipped += 1
                         continue
                     names.append(entry.name)
         except OSError:
             # Yield the folder itself. The classifier fails to open it, and so the result has a row with the reason.
+            self.listed_files += 1
             yield folder
             return
+        self.unlisted += len(folders) + archives
+        self.listed_files += len(names) - len(folders) - archives
         names.sort()
         files: set[str] = set()
         for name in names:

@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from PIL import Image
 
-from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
 from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
-from galaxy_classify.results.counts import Tally
+from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.safe_writing import RecordFile
+from galaxy_classify.results.safe_writing import RecordFile, write_errors
 from galaxy_classify.results.terminal_table import CLASS_COLOURS
 from galaxy_classify.text import printable
 
@@ -41,7 +40,7 @@ class Report:
     def __init__(self, classes: Sequence[str], threshold: float) -> None:
         self._classes = tuple(classes)
         self._threshold = threshold
-        self._tally = Tally()
+        self._tally = RunCounts()
         self._uncertain: Counter[str] = Counter()
         self._histograms = {name: [0] * BINS for name in self._classes}
         self._shown = EvenSample[Prediction](CAP)
@@ -116,7 +115,7 @@ class Report:
         total = self._tally.total
         return {
             "images": f"{total:,} image{'' if total == 1 else 's'}",
-            "sentence": self._tally.sentence(),
+            "sentence": self._tally.summary(),
             "counts": ", ".join(f"{name} {self._tally.labels[name]:,}" for name in self._classes),
             "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             "package": f"{provenance['package']} {provenance['package_version']}",
@@ -170,7 +169,7 @@ def _whole_file(path: str) -> Iterator[RecordFile]:
     file = OutputFile(path)
     # A pipe or device such as /dev/stdout cannot be replaced by renaming: write to it directly.
     unfinished = path if file.is_special else file.partial
-    try:
+    with write_errors(path, remedy=""):
         try:
             with RecordFile(unfinished) as stream:
                 yield stream
@@ -181,7 +180,3 @@ def _whole_file(path: str) -> Iterator[RecordFile]:
                 with suppress(OSError):
                     os.remove(unfinished)
             raise
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
-    except OSError as error:
-        raise GalaxyClassifyError(f"{path}: writing failed: {error.strerror}") from error

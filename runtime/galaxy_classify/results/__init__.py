@@ -1,1 +1,1 @@
-"""Rows, and the files that hold them."""
+"""Read and write results: columns, formats, safe files, resume and provenance."""

@@ -1,4 +1,4 @@
-"""Counts of what a run has done so far."""
+"""Count the rows of a run by status and class."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from galaxy_classify.prediction import Prediction, Status
 
 
 @dataclass(slots=True)
-class Tally:
-    """Counts of statuses and labels.
+class RunCounts:
+    """Numbers of rows so far.
 
     Parameters
     ----------
@@ -18,17 +18,23 @@ class Tally:
         Inputs by status.
     labels : Counter
         Classified inputs by class, uncertain ones included.
+    kept : int
+        Rows of an earlier run that were kept.
+    changed : bool
+        Whether not all of that run's rows could be kept, because the inputs have changed since.
     """
 
     statuses: Counter[Status] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    changed: bool = False
 
     def add(self, prediction: Prediction) -> None:
         """Count one prediction."""
         self.count(prediction.status, prediction.label)
 
     def count(self, status: Status, label: str | None) -> None:
-        """Count one input that was given a status and, unless it failed, a label."""
+        """Count one input; one that failed has no label."""
         self.statuses[status] += 1
         if label is not None:
             self.labels[label] += 1
@@ -43,14 +49,14 @@ class Tally:
         """Inputs that could not be classified."""
         return self.statuses["error"]
 
-    def sentence(self) -> str:
-        """Say the counts in one line.
+    def summary(self) -> str:
+        """Return the counts in one line.
 
         Examples
         --------
-        >>> tally = Tally()
-        >>> tally.add(Prediction("m51.jpg", "ok", "galaxy-mlp@0", "unbarred_spiral", 0.9))
-        >>> tally.sentence()
+        >>> counts = RunCounts()
+        >>> counts.add(Prediction("m51.jpg", "ok", "seed-mlp@0", "unbarred_spiral", 0.9))
+        >>> counts.summary()
         '1 image: 1 classified (0 of them uncertain), 0 failed'
         """
         classified = self.statuses["ok"] + self.statuses["uncertain"]

@@ -1,4 +1,4 @@
-"""CSV rows: write them, and read them back to resume."""
+"""Write rows as CSV, and read them back to resume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from galaxy_classify.results.layout import DoneRow, RowLayout
 
 
 def read_csv_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
-    """Yield the whole rows of a CSV file whose header was read; one that was cut off ends them."""
+    """Read the rows of a CSV file behind its header, up to a row that was cut off."""
     taken: list[str] = []
 
     def tapped() -> Iterator[str]:
@@ -24,22 +24,14 @@ def read_csv_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
     for row in csv.reader(tapped()):
         text = "".join(taken)
         taken.clear()
-        # Within a quoted name a row can be cut off right behind a line break: then it has too few columns.
+        # A row cut off within a quoted name may end in the name's line break; then it has too few columns.
         if len(row) != len(names) or not text.endswith("\n"):
             return
         yield DoneRow(*layout.parse(dict(zip(names, row, strict=True))), text)
 
 
 class CsvWriter:
-    """Comma-separated values with a header; what an error lacks is empty.
-
-    Parameters
-    ----------
-    stream : text file
-        Where the rows go.
-    layout : RowLayout
-        The columns.
-    """
+    """Write comma-separated values with a header; a field without a value is empty."""
 
     def __init__(self, stream: RecordStream, layout: RowLayout) -> None:
         self._stream = stream
@@ -51,7 +43,7 @@ class CsvWriter:
         self._stream.write(csv_line(self._layout.names))
 
     def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
-        """Write one row, probabilities with six decimals, what a catalogue has said with all that it has."""
+        """Write one row: probabilities with six decimals, the catalogue's numbers unrounded."""
         row = self._layout.row(prediction, carried)
         own = self._own
         self._stream.write(
@@ -65,8 +57,8 @@ class CsvWriter:
 def csv_line(values: Sequence[object]) -> str:
     r"""Return one line of CSV.
 
-    The module csv quotes a carriage return in a field only if the line's own end has one, and readers
-    would then break the row there; so the line is made with that end, which is exchanged.
+    The module csv quotes a field with a carriage return only if the line ends in one too; unquoted, readers would
+    break the row there. So the line is written with ``\r\n``, which is then replaced.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The output formats, and which one a run writes."""
+"""Output formats, and the choice of the one that a run writes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class OutputFormat(StrEnum):
 
     @property
     def is_typed(self) -> bool:
-        """Whether it is made from whole columns, at the end, and not row by row."""
+        """Whether the file is made at the end, from whole columns, and not row by row."""
         return self in (OutputFormat.PARQUET, OutputFormat.FITS, OutputFormat.ECSV, OutputFormat.VOT)
 
     @property
     def rows(self) -> OutputFormat:
-        """The format of the rows as long as the file is unfinished: its own, or JSON Lines."""
+        """Format of the unfinished file: JSON Lines for typed formats, else the format itself."""
         return OutputFormat.JSONL if self.is_typed else self
 
 
@@ -46,46 +46,32 @@ SUFFIXES: Final = {
 
 
 class RecordStream(Protocol):
-    """Where rows go: standard output, a file, a string."""
+    """A stream that rows are written to: standard output, a file, a string."""
 
     def write(self, record: str, /) -> int:
-        """Take one row, or another piece of text that belongs together."""
+        """Write one row, or another piece of text that must not be torn."""
 
 
 class Writer(Protocol):
-    """Writes predictions to a stream that it was given, one call of the stream's ``write`` for each row."""
+    """Write predictions to a stream, with one call of its ``write`` for each row."""
 
     def start(self) -> None:
         """Write what comes before the first row."""
 
     def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
-        """Write one row, with the values that the catalogue has for it."""
+        """Write one row, with the catalogue's values."""
 
     def finish(self) -> None:
         """Write what comes after the last row."""
 
 
 def choose_format(asked: OutputFormat | None, output: str | None, *, terminal: bool) -> OutputFormat:
-    """Choose the output's format.
-
-    Parameters
-    ----------
-    asked : OutputFormat or None
-        The ``--format`` option.
-    output : str or None
-        The ``--output`` option; None for standard output.
-    terminal : bool
-        Whether standard output is a terminal.
-
-    Returns
-    -------
-    OutputFormat
-        What was asked for; else by the file's suffix; else a table on a terminal and CSV in a pipe.
+    """Choose the output's format: as asked, else by the file's suffix, else a table on a terminal and CSV in a pipe.
 
     Raises
     ------
     UsageError
-        If the file's suffix says nothing, or the format cannot go to standard output.
+        If the suffix is unknown, or the format cannot go to standard output.
 
     Examples
     --------
@@ -107,12 +93,12 @@ def choose_format(asked: OutputFormat | None, output: str | None, *, terminal: b
 
 
 def require_format(output_format: OutputFormat) -> None:
-    """Check that what a format needs is installed, before anything is classified.
+    """Check that the packages a format needs are installed, before anything is classified.
 
     Raises
     ------
     MissingExtraError
-        If it is not; the message names the command that installs it.
+        If they are not; the message names the command that installs them.
     """
     if output_format is OutputFormat.PARQUET:
         require_extra("parquet", ("pyarrow",))

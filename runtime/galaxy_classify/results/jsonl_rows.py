@@ -1,4 +1,4 @@
-"""JSON Lines rows: write them, and read them back to resume."""
+"""Write rows as JSON Lines, and read them back to resume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from galaxy_classify.results.layout import DoneRow, RowLayout
 
 
 def read_jsonl_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
-    """Yield the whole rows of a JSON Lines file; one that was cut off ends them."""
+    """Read the rows of a JSON Lines file, up to a row that was cut off."""
     for line in lines:
         if not line.endswith("\n"):
             return
@@ -20,16 +20,9 @@ def read_jsonl_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow
 
 
 class JsonlWriter:
-    """JSON Lines: an object a row, with the CSV's columns and perhaps the provenance; what an error lacks is null.
+    """Write a JSON object for each row, with the CSV's columns; a field without a value is null.
 
-    Parameters
-    ----------
-    stream : text file
-        Where the rows go.
-    layout : RowLayout
-        The columns.
-    provenance : dict or None
-        What the rows were made with; None where that stands elsewhere.
+    Each row carries the provenance; None leaves it out, where the finished file records it.
     """
 
     def __init__(self, stream: RecordStream, layout: RowLayout, provenance: dict[str, Any] | None) -> None:
@@ -46,7 +39,7 @@ class JsonlWriter:
         row = self._layout.row(prediction, carried)
         own = self._own
         rounded = {name: round(v, 6) if name in own and isinstance(v, float) else v for name, v in row.items()}
-        # ASCII escapes carry file names that are not UTF-8 (as lone surrogates) through any reader.
+        # File names that are not UTF-8 are lone surrogates; as ASCII escapes they survive any reader.
         line = json.dumps(rounded | self._extra, ensure_ascii=True, allow_nan=False)
         self._stream.write(line + "\n")
 

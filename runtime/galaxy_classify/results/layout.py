@@ -1,4 +1,4 @@
-"""The columns of a result: what the classifier says of an input, and what a catalogue said of it before."""
+"""Columns of a result: the predictions, and the columns that are carried through from a catalogue."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from galaxy_classify.tables.columns import Column
 
 @dataclass(frozen=True, slots=True)
 class DoneRow:
-    """A row that is in a result file.
+    """A row read back from a result file.
 
     Parameters
     ----------
     prediction : Prediction
-        What it says, with probabilities as they were rounded for the file.
+        With probabilities as they were rounded for the file.
     carried : tuple
         Values of the catalogue's columns.
     text : str
@@ -31,18 +31,18 @@ class DoneRow:
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """Names and order of the columns of every output format, and the way to and from them.
+    """Turn predictions into rows and back; every output format has these columns in this order.
 
     Parameters
     ----------
     classes : sequence of str
         Class names in the model's order.
     top : int, optional
-        How many of the most probable classes are named; those from the second on have columns of their own.
+        How many of the most probable classes are named; from the second on, each has columns of its own.
     carried : sequence of Column, optional
         Columns of a catalogue that are carried through.
     first : str, optional
-        The one of these that comes first, before the path; the others come last.
+        The one of these that comes before the path; the others come last.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class RowLayout:
 
     @property
     def own_columns(self) -> list[Column]:
-        """The columns that do not come from a catalogue."""
+        """Columns that do not come from a catalogue."""
         of_class = "src.morph.type"
         return [
             Column("path", ucd="meta.id;meta.file", description="the input"),
@@ -96,14 +96,9 @@ class RowLayout:
         return [column.name for column in self.columns]
 
     def row(self, prediction: Prediction, carried: Sequence[object] = ()) -> dict[str, Any]:
-        """Return one row: column name to value, in order; what an error lacks is None.
+        """Return one row: column name to value, in order; None where an error has no value.
 
-        Parameters
-        ----------
-        prediction : Prediction
-            What the classifier says.
-        carried : sequence
-            Values of the columns in `carried`, in their order.
+        `carried` holds the catalogue's values, in the order of its columns.
         """
         runners_up: dict[str, str | float | None] = {}
         if self.top > 1:
@@ -127,12 +122,7 @@ class RowLayout:
         return {self.first: others.pop(self.first)} | own | others
 
     def parse(self, row: Mapping[str, Any]) -> tuple[Prediction, tuple[object, ...]]:
-        """Return the prediction and the carried values of a row that `row` has made, or its text in CSV.
-
-        Parameters
-        ----------
-        row : mapping
-            Column name to value, or to text; empty text stands for nothing.
+        """Return the prediction and the catalogue's values of a row made by `row`, or of its text in CSV.
 
         Raises
         ------

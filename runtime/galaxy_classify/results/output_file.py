@@ -1,4 +1,4 @@
-"""Where the rows go: standard output, or a file that is whole or says that it is not."""
+"""The result file. Rows go to OUTPUT.partial, renamed when complete; OUTPUT.meta.json records provenance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.results.provenance import EVALUATION, differences, read_sidecar, write_sidecar
+from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
 
 SIDECAR_SUFFIX: Final = ".meta.json"
 
@@ -21,18 +21,17 @@ PARTIAL_SUFFIX: Final = ".partial"
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """A result file, its unfinished form, and the sidecars that say what they were made with.
+    """Names of a result file and of the files beside it, and the steps from one to the next.
 
-    The unfinished form lies beside the file, as ``OUTPUT.partial``, and is renamed when it is complete: a file under
-    the final name is always whole.
+    A file under the final name is always complete.
 
     Parameters
     ----------
     path : str
         The file's final name.
     in_dataset : bool
-        Whether it is one of several files in a folder that are read as one. Readers of Parquet pass over names that
-        begin with an underscore, so that those of the sidecars do.
+        Whether it is one of several files in a folder that are read as one. Readers of Parquet folders skip names
+        that begin with an underscore, so the sidecars' names begin with one.
     """
 
     path: str
@@ -40,12 +39,12 @@ class OutputFile:
 
     @property
     def partial(self) -> str:
-        """Name of the unfinished form."""
+        """Name of the file while it is unfinished."""
         return self.path + PARTIAL_SUFFIX
 
     @property
     def retried(self) -> str:
-        """Name of the form in which the errors of an interrupted run are tried again."""
+        """Name of the copy in which the errors of an interrupted run are replaced."""
         return f"{self.path}.retried"
 
     @property
@@ -54,17 +53,17 @@ class OutputFile:
         return f"{self.path}.converted"
 
     def sidecar(self, path: str) -> str:
-        """Name of what says how a form of the file was made."""
+        """Return the name of the sidecar of the complete or the unfinished file."""
         folder, name = os.path.split(path)
         return os.path.join(folder, f"{'_' if self.in_dataset else ''}{name}{SIDECAR_SUFFIX}")
 
     @property
     def is_special(self) -> bool:
-        """Whether it is a device or a pipe, which is written to and never replaced."""
+        """Whether it is a device or a pipe, which is written to and never replaced by another file."""
         return os.path.exists(self.path) and not os.path.isfile(self.path)
 
     def refuse_to_overwrite(self) -> None:
-        """Check that there is no result yet, not even an unfinished one; a device or a pipe never is one.
+        """Check that there is no result yet, complete or unfinished; a device or a pipe holds none.
 
         Raises
         ------
@@ -82,59 +81,26 @@ class OutputFile:
                 f"{self.partial}: holds the rows of an interrupted run; --resume continues it, --force starts anew"
             )
 
-    def find_rows(self, provenance: dict[str, Any]) -> str | None:
-        """Find the rows so far, to continue them.
-
-        Parameters
-        ----------
-        provenance : dict
-            What the rows to come will be made with.
-
-        Returns
-        -------
-        str or None
-            Name of the file that holds them, the unfinished form or a complete one; None if there is none.
-
-        Raises
-        ------
-        UsageError
-            If the rows so far were made with another model or other options, or it is not known with what.
-        """
-        existing = next((path for path in (self.partial, self.path) if os.path.isfile(path)), None)
-        if existing is None:
-            return None
-        # A crash while a run was being completed leaves its sidecar under the unfinished name.
-        before = read_sidecar(self.sidecar(existing)) or read_sidecar(self.sidecar(self.partial))
-        if before is None:
-            raise UsageError(
-                f"{self.sidecar(existing)}: missing or damaged, so it is not known what the rows were made with; "
-                "--force starts anew"
-            )
-        before.pop(EVALUATION, None)
-        if found := list(differences(before, provenance)):
-            raise UsageError(f"{existing}: cannot be continued: {'; '.join(found)}; --force starts anew")
-        return existing
-
     def adopt(self, existing: str, provenance: dict[str, Any]) -> None:
-        """Give the rows that `find_rows` has found the unfinished name, before they are added to."""
+        """Give the rows of an earlier run the unfinished name, before rows are added."""
         if existing == self.path:
             os.replace(self.path, self.partial)
         write_sidecar(self.sidecar(self.partial), provenance)
 
     def begin(self, provenance: dict[str, Any]) -> None:
-        """Throw an unfinished form away, and write down what the rows of the next one are made with."""
+        """Delete an unfinished file, and record the provenance of the rows to come."""
         _remove(self.partial)
         write_sidecar(self.sidecar(self.partial), provenance)
 
     def begin_in_place(self, existing: str | None, provenance: dict[str, Any]) -> None:
-        """Prepare a file that grows under its final name, because it is never complete.
+        """Prepare a file that grows under its final name, for it is never complete.
 
         Parameters
         ----------
         existing : str or None
-            The rows that `find_rows` has found, to go on with; None to start anew.
+            File with the rows that are kept; None to start anew.
         provenance : dict
-            What the rows are made with.
+            Of the rows to come.
         """
         if existing == self.partial:
             os.replace(self.partial, self.path)
@@ -145,20 +111,14 @@ class OutputFile:
             _remove(left_over)
 
     def add_evaluation(self, evaluation: dict[str, Any] | None, *, in_place: bool = False) -> None:
-        """Write into the sidecar how well the rows agree with labels; it does not hinder that they are continued."""
+        """Record in the sidecar how well the rows agree with labels; resume does not compare it."""
         if evaluation is not None:
             sidecar = self.sidecar(self.path if in_place else self.partial)
             write_sidecar(sidecar, (read_sidecar(sidecar) or {}) | {EVALUATION: evaluation})
 
     def complete(self, *, converted: bool = False) -> None:
-        """Give the finished rows and their sidecar their final names; tidy up after a run that was killed.
-
-        Parameters
-        ----------
-        converted : bool
-            Whether the file of that name is to be kept, instead of the rows that it was made from.
-        """
-        # In this order a crash in between never leaves rows beside a sidecar that is not theirs.
+        """Rename the rows, or the file converted from them, and their sidecar to the final names; delete the others."""
+        # A crash between two steps must never leave rows beside another run's sidecar: delete the old sidecar first.
         _remove(self.sidecar(self.path))
         os.replace(self.converted if converted else self.partial, self.path)
         _remove(self.partial)

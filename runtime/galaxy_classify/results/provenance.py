@@ -1,4 +1,4 @@
-"""What a result was made with, and the sidecar file that records it."""
+"""Provenance: the model and settings a result was made with, and the JSON sidecar that records them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,18 @@ if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
 
 
-#: Under this name a sidecar says how well the rows agree with labels, besides what they were made with.
+#: Entry of a sidecar for the agreement with labels, beside the provenance.
 EVALUATION: Final = "evaluation"
 
 
 def write_sidecar(path: str, content: dict[str, Any]) -> None:
-    """Write a sidecar.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    content : dict
-        Ready for JSON.
-    """
+    """Write a sidecar: a JSON file with the model and settings a result was made with."""
     with RecordFile(path) as file:
         file.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def read_sidecar(path: str) -> dict[str, Any] | None:
-    """Return what a sidecar says, or None if it is missing or damaged."""
+    """Return the content of a sidecar, or None if it is missing or damaged."""
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
@@ -45,7 +37,7 @@ def read_sidecar(path: str) -> dict[str, Any] | None:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield what two nested descriptions disagree on, in words.
+    """Yield the differences between two nested dictionaries, in words.
 
     Examples
     --------
@@ -70,23 +62,8 @@ def provenance(
 ) -> dict[str, Any]:
     """Describe everything that the rows of a result depend on besides their inputs.
 
-    Parameters
-    ----------
-    classifier : GalaxyClassifier
-        With its model and options.
-    layout : RowLayout
-        The columns of the result.
-    threshold : float
-        Confidence below which a row is called uncertain.
-    shard : str, optional
-        Which part of the inputs the rows are of, as in ``3/100``.
-    image_column : str, optional
-        Column of Parquet files in which the images were looked for.
-
-    Returns
-    -------
-    dict
-        Package and its version, the exact model, preprocessing and options, ready for JSON.
+    Package and its version, the exact model, preprocessing and options, ready for JSON: the content of the sidecar,
+    whose keys must stay as they are for results of earlier versions to be continued.
     """
     model, fits = classifier.model, classifier.fits
     description = model.description

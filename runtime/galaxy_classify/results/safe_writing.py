@@ -1,4 +1,4 @@
-"""Write a result file safely: whole records, one writer at a time, errors that name the file."""
+"""Append-only text files that never end in a partial record, written by one process at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 
@@ -19,14 +19,9 @@ LOCK_SUFFIX: Final = ".lock"
 
 @contextmanager
 def only_writer(path: str) -> Iterator[None]:
-    """Hold a lock beside a file while it is written.
+    """Hold a lock file beside a file while it is written.
 
     The lock is the operating system's: it ends with the process, however that ends.
-
-    Parameters
-    ----------
-    path : str
-        The file that is going to be written.
 
     Raises
     ------
@@ -35,41 +30,57 @@ def only_writer(path: str) -> Iterator[None]:
     OSError
         If the lock file cannot be made, as the file itself could not be.
     """
-    if sys.platform == "win32":  # which has no such locks; a job that is queued twice is a matter of clusters
+    if sys.platform == "win32":  # has no such locks; two runs of one output are a matter of clusters
         yield
         return
-    lock = path + LOCK_SUFFIX
-    with open(lock, "wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"{path}: another run is writing it; wait for its end, or choose another --output"
-            ) from None
-        except OSError:
-            pass  # some network file systems know no locks
+    with _locked_file(path):
         try:
             yield
         finally:
             with suppress(FileNotFoundError):
-                os.remove(lock)
+                os.remove(path + LOCK_SUFFIX)
 
 
-#: Rows that are written together: what a killed process loses at most, besides the batches in flight.
+def _locked_file(path: str) -> BinaryIO:
+    """Open the lock file of a result and lock it.
+
+    Whoever ends removes the file. A process that opened it just before then locks a file without a name, while the
+    next process makes and locks a new one. So a lock counts only if the file still has its name, else try again.
+    """
+    lock = path + LOCK_SUFFIX
+    while True:
+        file = open(lock, "ab")  # noqa: SIM115 - appending leaves another's lock file as it is
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_named(file, lock):
+                return file
+        except BlockingIOError:
+            file.close()
+            raise UsageError(
+                f"{path}: another run is writing it; wait for its end, or choose another --output"
+            ) from None
+        except OSError:  # some network file systems know no locks
+            return file
+        file.close()
+
+
+def _is_named(file: BinaryIO, path: str) -> bool:
+    """Tell whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+#: Records that are written together: a killed process loses at most these, besides the batches in flight.
 FLUSH_RECORDS: Final = 64
 
 
 class RecordFile:
-    """A file to which whole records are written, so that a process that is killed leaves no torn one.
+    """Append whole records to a file, so that a killed process leaves no partial one.
 
-    Text is UTF-8; file names that are not UTF-8 are written as the bytes that they are.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    append : bool
-        Whether to go on behind what it holds.
+    Text is UTF-8; file names that are not UTF-8 are written as the bytes that they are. Without `append` the file is
+    emptied first.
     """
 
     def __init__(self, path: str, *, append: bool = False) -> None:
@@ -77,7 +88,7 @@ class RecordFile:
         self._pending: list[bytes] = []
 
     def write(self, record: str) -> int:
-        """Take one record; it is written with those before it once there are enough."""
+        """Take one record; records are written together once there are `FLUSH_RECORDS`."""
         self._pending.append(record.encode("utf-8", "surrogateescape"))
         if len(self._pending) >= FLUSH_RECORDS:
             self.flush()
@@ -89,7 +100,7 @@ class RecordFile:
         Raises
         ------
         OSError
-            If the disk is full, say; the records that did not fit in are cut off again.
+            If a write fails, as on a full disk; what was written of these records is cut off again.
         """
         content = memoryview(b"".join(self._pending))
         self._pending.clear()
@@ -117,26 +128,22 @@ class RecordFile:
 
 
 @contextmanager
-def write_errors(path: str) -> Iterator[None]:
-    """Turn failures of a result file into errors that name it.
-
-    Parameters
-    ----------
-    path : str
-        The file that is being written.
+def write_errors(
+    path: str, *, remedy: str = "; the rows that it holds are whole, --resume continues it"
+) -> Iterator[None]:
+    """Turn failures of a result file, and of the files beside it while it is written, into errors that name it.
 
     Raises
     ------
     UsageError
         If it cannot be opened.
     GalaxyClassifyError
-        If a write fails later, as on a full disk.
+        If a write fails later, as on a full disk; the message ends with the remedy.
     """
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise UsageError(f"{error.filename or path}: cannot be written: {error.strerror}") from None
+        file = str(error.filename or path)
+        raise UsageError(f"{path if file.startswith(path) else file}: cannot be written: {error.strerror}") from None
     except OSError as error:
-        raise GalaxyClassifyError(
-            f"{path}: writing failed: {error.strerror}; the rows that it holds are whole, --resume continues it"
-        ) from error
+        raise GalaxyClassifyError(f"{path}: writing failed: {error.strerror}{remedy}") from error

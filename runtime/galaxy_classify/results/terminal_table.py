@@ -1,4 +1,4 @@
-"""A table for people: a line an image as it is classified, and a summary at the end."""
+"""Write a table for people: a line for each image, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.results.counts import Tally
+from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.formats import RecordStream
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.text import printable
@@ -26,17 +26,7 @@ BAR_WIDTH = 30
 
 
 class TableWriter:
-    """A readable table with a summary.
-
-    Parameters
-    ----------
-    stream : text file
-        Where the lines go; they are coloured if it is a terminal.
-    layout : RowLayout
-        The columns; of a catalogue's none are shown.
-    model : str
-        The exact model, for the summary.
-    """
+    """Write a readable table with a summary, in colour on a terminal; a catalogue's columns are left out."""
 
     def __init__(self, stream: RecordStream, layout: RowLayout, model: str) -> None:
         classes = layout.classes
@@ -46,15 +36,15 @@ class TableWriter:
         self._label_width = max(len("class"), *map(len, classes))
         self._path_width = self._fit_path_width()
         self._model = model
-        self._tally = Tally()
+        self._counts = RunCounts()
 
     def start(self) -> None:
         """Write the header."""
         self._line(Text(f"{'image':<{self._path_width}}  {'class':<{self._label_width}}  confidence", style="bold"))
 
     def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
-        """Write one line; what a catalogue has said stands there."""
-        self._tally.add(prediction)
+        """Write one line, without the catalogue's values."""
+        self._counts.add(prediction)
         path = printable(prediction.path)
         if self._console.is_terminal:
             path = fit(path, self._path_width)
@@ -75,19 +65,19 @@ class TableWriter:
 
     def finish(self) -> None:
         """Write the summary: how many images of each class."""
-        tally = self._tally
+        counts = self._counts
         self._line(Text())
-        self._line(Text(tally.sentence(), style="bold"))
-        most = max(tally.labels.values(), default=0)
+        self._line(Text(counts.summary(), style="bold"))
+        most = max(counts.labels.values(), default=0)
         for name, colour in self._colours.items():
-            count = tally.labels[name]
+            count = counts.labels[name]
             line = Text(f"  {name:<{self._label_width}}  {count:>8,}  ")
             line.append("█" * (-(-count * BAR_WIDTH // most) if most else 0), style=colour)
             self._line(line)
         self._line(Text(f"model {self._model}", style="dim"))
 
     def _fit_path_width(self) -> int:
-        """Leave room for the classes, the confidence and the word "uncertain"."""
+        """Return the width that the classes, the confidence and the word "uncertain" leave for the path."""
         if not self._console.is_terminal:
             return PATH_WIDTH
         taken = self._label_width + len("  " * 3 + "confidence" + "uncertain")
@@ -100,7 +90,7 @@ class TableWriter:
 
 
 def fit(path: str, width: int) -> str:
-    """Shorten a path from the left, so that the file's name stays.
+    """Shorten a path from the left, to keep the file's name.
 
     Examples
     --------

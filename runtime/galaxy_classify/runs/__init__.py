@@ -1,1 +1,1 @@
-"""One run: to a file, by shards, watching folders; and what looks on."""
+"""Run the classifier on all inputs: the stream of rows, its destinations, and what observes it."""

@@ -1,4 +1,4 @@
-"""How well predictions agree with labels that the user has."""
+"""Compare predictions with labels that the user has: ``--labels``."""
 
 from __future__ import annotations
 
@@ -13,26 +13,19 @@ from galaxy_classify.inputs.source import MEMBER, Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.text import printable
 
-#: How many names a message lists before it says how many more there are.
+#: Names that a message lists; of the others it gives the number.
 NAMED: Final = 5
 
 
 class Evaluation:
-    """Compare predictions with labels.
+    """Compare predictions with the labels of a CSV file that has the columns ``file`` and ``label``.
 
     A label belongs to the input whose path is the label's file, or ends with it: ``m51.jpg`` fits ``images/m51.jpg``.
-
-    Parameters
-    ----------
-    path : str
-        CSV file with the columns ``file`` and ``label``.
-    classes : sequence of str
-        Class names in the model's order.
 
     Raises
     ------
     UsageError
-        If the file cannot be read, has not these columns, or names a file twice.
+        If the file cannot be read, lacks a column, or gives a file two labels.
     """
 
     def __init__(self, path: str, classes: Sequence[str]) -> None:
@@ -61,8 +54,8 @@ class Evaluation:
         else:
             self._pairs[label, prediction.label] += 1
 
-    def figures(self) -> dict[str, Any]:
-        """Return the figures so far, ready for JSON.
+    def metrics(self) -> dict[str, Any]:
+        """Return the metrics so far, ready for JSON.
 
         Returns
         -------
@@ -70,7 +63,7 @@ class Evaluation:
             ``labels_file``; ``images``: those with a label of one of the classes, and a prediction; ``accuracy``,
             ``macro_recall`` (mean over the classes that occur) and ``recall`` of these, None where there are none;
             ``classes`` and ``confusion_matrix`` (rows: label, columns: predicted); ``failed``: labelled images that
-            could not be classified, which count in none of the figures; ``unknown_labels``: labels that are no class
+            could not be classified, which count in none of the metrics; ``unknown_labels``: labels that are no class
             of the model, and how many images have them; ``missing_files``: labels without an input;
             ``without_label``: inputs without a label; ``notes``: what of all this a reader must know, in words.
         """
@@ -96,8 +89,8 @@ class Evaluation:
             "notes": self.notes(),
         }
 
-    def sentence(self) -> str:
-        r"""Say the figures in one line.
+    def summary(self) -> str:
+        r"""Return the metrics in one line.
 
         Examples
         --------
@@ -107,15 +100,15 @@ class Evaluation:
         ...     file.flush()
         ...     evaluation = Evaluation(file.name, ["round", "spiral"])
         >>> evaluation.see(Source("images/m51.jpg", ""), Prediction("", "ok", "", "spiral", 0.9))
-        >>> evaluation.sentence()
+        >>> evaluation.summary()
         'labels: accuracy 1.0000, macro recall 1.0000 on 1 image'
         """
-        figures = self.figures()
-        images = figures["images"]
+        metrics = self.metrics()
+        images = metrics["images"]
         if not images:
             return f"labels: none of {self._path} belongs to an image that was classified"
         of = f"on {images:,} image{'' if images == 1 else 's'}"
-        return f"labels: accuracy {figures['accuracy']:.4f}, macro recall {figures['macro_recall']:.4f} {of}"
+        return f"labels: accuracy {metrics['accuracy']:.4f}, macro recall {metrics['macro_recall']:.4f} {of}"
 
     def table(self) -> list[str]:
         """Return the confusion matrix as lines of text."""
@@ -129,7 +122,7 @@ class Evaluation:
         ]
 
     def _matrix(self) -> list[list[int]]:
-        """Return the confusion matrix so far: a row a label, a column a predicted class."""
+        """Return the confusion matrix so far: a row for each label, a column for each predicted class."""
         return [[self._pairs[label, predicted] for predicted in self._classes] for label in self._classes]
 
     def _unknown_labels(self) -> Counter[str]:
@@ -139,14 +132,14 @@ class Evaluation:
         return [file for file in self._labels if not self._matches[file]]
 
     def _label_file(self, path: str) -> str | None:
-        """Return the name in the file of labels that fits a path best: the longest that the path ends with."""
+        """Return the longest file name among the labels that a path ends with."""
         if path in self._labels:
             return path
         parts = os.path.normpath(path).split(os.sep)
         return next((end for start in range(len(parts)) if (end := os.sep.join(parts[start:])) in self._labels), None)
 
     def notes(self) -> list[str]:
-        """Say what a reader of the figures must know besides them."""
+        """Return what a reader of the metrics must know besides them."""
         notes = []
         if self._failed:
             notes.append(f"{_count(self._failed, 'labelled image')} could not be classified and count in no figure")

@@ -1,4 +1,4 @@
-"""Check that the shards in a folder are one whole result."""
+"""Check that the shards in a folder make one complete result: ``--check-shards``."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ SHARD_FILE: Final = re.compile(r"shard-(?P<index>[0-9]+)-of-(?P<count>[0-9]+)[.]
 
 @dataclass(slots=True)
 class ShardedResult:
-    """What the shards of a run have left in a folder.
+    """The shards found in a folder, and what is wrong with them.
 
     Parameters
     ----------
     count : int
-        Shards that there are to be; 0 if none was found.
+        Shards that a complete result has; 0 if none was found.
     shards : int
-        Shards that are there.
+        Shards that were found.
     rows, failed : int
         Rows in all of them, and how many of these are errors.
     faults : list of str
-        What is wrong, in words; nothing if the result is whole.
+        What is wrong, in words; empty if the result is complete.
     """
 
     count: int = 0
@@ -44,17 +44,7 @@ class ShardedResult:
 
 
 def check_shards(folder: str) -> ShardedResult:
-    """Check that the shards in a folder are all there, each once, of one run, and without an input twice.
-
-    Parameters
-    ----------
-    folder : str
-        Where the shards of one run have written their Parquet files.
-
-    Returns
-    -------
-    ShardedResult
-        What there is, and what is wrong with it.
+    """Check that all shards are in a folder, each once, with the same model and options, and no input twice.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Sort images into a folder for each class."""
+"""Copy or link images into a folder for each class: ``--sort-into``."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from galaxy_classify.prediction import Prediction
 T = TypeVar("T")
 
 
-#: How many failures are told one by one.
+#: Failures that are listed one by one.
 NAMED: Final = 5
 
 
 class Sorter:
     """Copy or link each classified image to ``FOLDER/CLASS/PLACE``; nothing is ever overwritten.
 
-    An image in a container or an object store becomes a file of its own; if its name has no suffix there, it
-    gets that of its format.
+    An archive member or an object becomes a file of its own; a name without an image suffix gets that of its format.
 
     Parameters
     ----------
@@ -36,18 +35,18 @@ class Sorter:
     link : bool
         Whether to make symbolic links instead of copies.
     files : callable, optional
-        Gives the files of an input; by default there is one, that of its path.
+        Returns the files of an input, one for each band; by default the file of its path.
 
     Attributes
     ----------
     done : int
         Files that were copied or linked.
     there : int
-        Files that were there before, with the same content.
+        Files that existed before, with the same content.
     failed : int
         Files that could not be copied or linked.
     reasons : list of str
-        The first few of these, in words.
+        Why, for the first few.
     """
 
     def __init__(self, folder: str, *, link: bool, files: Callable[[str], list[str]] = lambda path: [path]) -> None:
@@ -64,7 +63,7 @@ class Sorter:
             raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
 
     def see(self, source: Source, prediction: Prediction) -> None:
-        """Sort one input; one that could not be classified stays where it is."""
+        """Copy or link one input; one that could not be classified is left out."""
         if prediction.label is None:
             return
         place = os.path.join(self._folder, prediction.label, os.path.dirname(source.place))
@@ -117,8 +116,8 @@ class Sorter:
         if len(self.reasons) < NAMED:
             self.reasons.append(reason)
 
-    def sentence(self) -> str:
-        """Say in one line what was done."""
+    def summary(self) -> str:
+        """Return in one line how many files were copied or linked, and what failed."""
         how = "linked" if self._link else "copied"
         there = f", {self.there:,} were there already" if self.there else ""
         failed = f", {self.failed:,} could not be: {'; '.join(self.reasons)}" if self.failed else ""
@@ -130,12 +129,12 @@ def _same(file: str, target: str) -> bool:
 
 
 def _copy(write: Callable[[str], object], target: str) -> None:
-    """Write a file so that a killed process leaves no half one under the final name."""
+    """Write a file under another name first, so that a killed process leaves no partial one under the final name."""
     partial = f"{target}.partial"
     try:
         write(partial)
         try:
-            os.link(partial, target)  # unlike a rename it refuses to replace what came meanwhile
+            os.link(partial, target)  # unlike a rename it refuses to replace a file that came meanwhile
         except FileExistsError:
             raise
         except OSError:  # a file system without links

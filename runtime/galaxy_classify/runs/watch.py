@@ -1,8 +1,7 @@
-"""Keep running on folders, and classify each file once it is complete."""
+"""Watch folders, and classify each file once it is complete: ``--watch``."""
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import time
@@ -10,31 +9,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, Final
+from typing import Final
 
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.names import is_image_name
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.results.formats import Writer
-from galaxy_classify.results.output_file import OutputFile, standard_output
-from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors
 from galaxy_classify.runs.job import Job
 
-#: Seconds after which a file that no longer changes is taken to be complete.
+#: Seconds without a change after which a file is taken to be complete.
 SETTLED: Final = 0.25
 
 
-#: Seconds for which a file that cannot be classified may still become whole, as when its writer paused.
+#: Seconds without a change after which a file that cannot be classified gets its error row: its writer may have
+#: paused.
 GRACE: Final = 10.0
 
 
-#: Milliseconds for which changes are collected before they are looked at.
+#: Milliseconds for which changes are collected before they are handled.
 TICK: Final = 100
 
 
-#: Seconds between two searches of the folders, for what the system did not report: at least so many, and so many times
-#: as long as a search takes.
+#: Seconds between two searches of the folders for files that the system did not report: at least `SEARCH_EVERY`, and
+#: `SEARCH_SHARE` times as long as a search takes, so that searches stay below 5 % of the time.
 SEARCH_EVERY: Final = 30.0
 
 
@@ -50,11 +47,11 @@ class Pending:
     source : Source
         The input.
     signature : tuple of int
-        Its size and time of change when it was last looked at.
+        Its size and its time of change in nanoseconds, when it was last checked.
     changed : float
-        When it was last seen to have changed, on the monotonic clock.
+        When a change was last seen, in seconds of the monotonic clock.
     due : float
-        When it is to be classified if it does not change before.
+        When it is classified if it does not change before.
     """
 
     source: Source
@@ -65,7 +62,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Watch:
-    """Classify what is in folders and what comes into them, until asked to stop.
+    """Classify the files in folders, and those that come later, until told to stop.
 
     Parameters
     ----------
@@ -76,7 +73,7 @@ class Watch:
     recursive : bool
         Whether to watch the folders within them, too.
     stop : threading.Event
-        Set to stop: what is being classified is finished.
+        Set to stop; files that are being classified are finished first.
     done : set of str
         Paths that have their row.
     pending : dict of str to Pending
@@ -90,75 +87,8 @@ class Watch:
     done: set[str] = field(default_factory=set)
     pending: dict[str, Pending] = field(default_factory=dict)
 
-    def to_standard_output(self) -> None:
-        """Write a row for each file to standard output."""
-        with standard_output() as stream:
-            writer = self.job.writer(stream)
-            writer.start()
-            self._write(writer, stream)
-            writer.finish()
-
-    def to_file(
-        self,
-        output: OutputFile,
-        *,
-        resume: bool,
-        evaluate: Callable[[], dict[str, Any] | None] = lambda: None,
-    ) -> None:
-        """Add a row for each file to a CSV or JSON Lines file, which grows under its final name.
-
-        Parameters
-        ----------
-        output : OutputFile
-            The file.
-        resume : bool
-            Whether to go on with the rows that it has: their inputs are not classified again.
-        evaluate : callable, optional
-            Asked at the end how well the rows agree with labels, for the sidecar.
-
-        Raises
-        ------
-        UsageError
-            If the file cannot be written, another run is writing it, or its rows were made with another model or
-            other options.
-        GalaxyClassifyError
-            If a write fails.
-        """
-        with write_errors(output.path), only_writer(output.path):
-            existing = output.find_rows(self.job.provenance) if resume else None
-            output.begin_in_place(existing, self.job.provenance)
-            kept = self._keep_rows(output) if existing is not None else 0
-            with RecordFile(output.path, append=kept > 0) as stream:
-                writer = self.job.writer(stream)
-                if not kept:
-                    writer.start()
-                    stream.flush()
-                self._write(writer, stream)
-            output.add_evaluation(evaluate(), in_place=True)
-
-    def _keep_rows(self, output: OutputFile) -> int:
-        """Count the rows that are there, cut off one that a killed process left torn, and return the bytes kept."""
-        header = io.StringIO()
-        self.job.writer(header).start()
-        size = len(header.getvalue().encode())
-        for row in self.job.done(output.path):
-            size += len(row.text.encode("utf-8", "surrogateescape"))
-            path = row.prediction.path
-            self.done.add(path)
-            self.job.kept += 1
-            self.job.count(Source(path, self._place(path) or os.path.basename(path)), row.prediction)
-        if self.job.kept:
-            os.truncate(output.path, size)
-        return self.job.kept
-
-    def _write(self, writer: Writer, stream: Any) -> None:
-        for source, prediction in self.rows():
-            writer.write(prediction, source.carried)
-            stream.flush()
-            self.job.count(source, prediction)
-
     def rows(self) -> Iterator[tuple[Source, Prediction]]:
-        """Yield each input with what is said of it, soon after its file is complete.
+        """Yield each input and its prediction, soon after its file is complete.
 
         A file that cannot be classified gets its row once it has not changed for `GRACE` seconds.
         """
@@ -176,7 +106,7 @@ class Watch:
             recursive=self.recursive,
             ignore_permission_denied=True,
         )
-        next(changes, None)  # from here on changes are noticed, so that the search misses none
+        next(changes, None)  # start to watch before the first search, which else could miss a file
         search_at = 0.0
         for changed in changes:
             if time.monotonic() >= search_at:
@@ -190,7 +120,7 @@ class Watch:
                 return
 
     def _search(self) -> Iterator[Source]:
-        """Yield the files that have been complete for long, and note the others that have no row yet."""
+        """Yield files that have not changed for long, and note the others that have no row yet."""
         now = time.time()
         for source in Discovery(self.recursive).sources(self.folders, ()):
             if self.stop.is_set():
@@ -207,7 +137,7 @@ class Watch:
                 self._expect(source)
 
     def _notice(self, changed: str) -> None:
-        """Note a file that has come or changed."""
+        """Note a file that was made or changed."""
         for folder in self.folders:
             below = _below(changed, folder)
             if below is None:
@@ -217,11 +147,11 @@ class Watch:
                 for source in Discovery().sources([path], ()):
                     self._notice(source.path)
             elif is_image_name(path) and path not in self.done:
-                self._expect(Source(path, self._place(path) or below))
+                self._expect(Source(path, self.place(path) or below))
             return
 
-    def _place(self, path: str) -> str | None:
-        """Return where a sorted copy of a file belongs, as `Discovery` says it."""
+    def place(self, path: str) -> str | None:
+        """Return the place of a file below the watched folders, as `Discovery` gives it to sorted copies."""
         for folder in self.folders:
             if (below := _below(path, folder)) is not None:
                 return (
@@ -236,12 +166,12 @@ class Watch:
             self.pending[source.path] = Pending(source, signature, now, now + SETTLED)
 
     def _complete(self) -> list[Source]:
-        """Return the files that are due; those that have changed meanwhile wait again."""
+        """Return the files that are due; those that changed meanwhile wait again."""
         ready = []
         now = time.monotonic()
         for path, file in list(self.pending.items()):
             signature = _signature(path)
-            if signature is None:  # gone, or renamed into what it is to be
+            if signature is None:  # deleted, or renamed to its final name
                 del self.pending[path]
             elif signature != file.signature:
                 self.pending[path] = Pending(file.source, signature, now, now + SETTLED)
@@ -276,7 +206,7 @@ def _signature(path: str) -> tuple[int, int] | None:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[Event]:
-    """Yield an event that SIGTERM and SIGINT set, so that what is being done can be finished."""
+    """Yield an event that SIGTERM and SIGINT set, so that rows that are being made are finished."""
     stop = Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -284,3 +214,19 @@ def stopped_by_signals() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFolders:
+    """Folders to watch until SIGTERM or SIGINT; `announce` is called once these signals end the watch in order."""
+
+    folders: Sequence[str]
+    recursive: bool
+    announce: Callable[[], None]
+
+    @contextmanager
+    def watch(self, job: Job) -> Iterator[Watch]:
+        """Yield the watch of these folders."""
+        with stopped_by_signals() as stop:
+            self.announce()
+            yield Watch(job, self.folders, self.recursive, stop)

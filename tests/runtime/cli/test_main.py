@@ -138,7 +138,7 @@ def test_a_terminal_gets_a_table(drawn_images: Path) -> None:
 
 
 def test_a_terminal_gets_a_progress_bar(drawn_images: Path, tmp_path: Path) -> None:
-    """It shows the rate, and once the folder has been counted how many there are and how long it will take."""
+    """It shows the rate, and once the folder is listed, as it is anyway, the number of images and the time left."""
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(400):

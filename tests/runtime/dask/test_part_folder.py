@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from galaxy_classify.dask.part_folder import SIDECAR, Part, PartFolder, about_part
+from galaxy_classify.dask.part_folder import SIDECAR, Part, PartFolder, part_provenance
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.resume import Existing
 
 LAYOUT = RowLayout(["round"])
 MADE_WITH: dict[str, Any] = {"model": {"name": "m", "sha256": "0"}, "partition_size": 2}
 SOURCES = [Source("a.jpg", "a.jpg"), Source("b.jpg", "b.jpg")]
 PART = Part(
-    about_part(0, MADE_WITH, SOURCES),
+    part_provenance(0, MADE_WITH, SOURCES),
     [LAYOUT.row(Prediction(source.path, "ok", "m@0", "round", 1.0, {"round": 1.0})) for source in SOURCES],
 )
 
@@ -27,7 +28,7 @@ PART = Part(
 def folder(tmp_path: Path) -> PartFolder:
     """Return a folder with one part of a run that was interrupted."""
     found = PartFolder(str(tmp_path / "out"))
-    with found.open(MADE_WITH, resume=False):
+    with found.open(MADE_WITH, Existing.REPLACE):
         found.write(0, PART, LAYOUT.columns)
     return found
 
@@ -58,7 +59,7 @@ def test_a_parquet_file_of_another_kind_is_no_part(folder: PartFolder) -> None:
 @pytest.mark.parametrize("sources", [SOURCES[::-1], SOURCES[:1], [Source("a.jpg", "a.jpg", (1,)), SOURCES[1]]])
 def test_other_inputs_are_told_from_these(sources: list[Source]) -> None:
     """Their order counts, and so does what a catalogue says of them."""
-    assert about_part(0, MADE_WITH, sources) != PART.about
+    assert part_provenance(0, MADE_WITH, sources) != PART.provenance
 
 
 def test_an_existing_result_is_refused(folder: PartFolder, tmp_path: Path) -> None:
@@ -75,12 +76,19 @@ def test_an_existing_result_is_refused(folder: PartFolder, tmp_path: Path) -> No
     PartFolder(str(tmp_path / "new")).refuse_to_overwrite()
 
 
+def test_a_result_that_has_come_meanwhile_is_refused(folder: PartFolder) -> None:
+    """Another run may have ended between the check at the start and the lock."""
+    with pytest.raises(UsageError, match="holds a result already"), folder.open(MADE_WITH, Existing.REFUSE):
+        pass
+    assert folder.read(0) == PART
+
+
 def test_resume_keeps_parts_and_force_removes_them(folder: PartFolder) -> None:
     """And neither touches a file that is not ours."""
     (Path(folder.path) / "notes.txt").touch()
-    with folder.open(MADE_WITH, resume=True):
+    with folder.open(MADE_WITH, Existing.RESUME):
         assert folder.read(0) == PART
-    with folder.open(MADE_WITH, resume=False):
+    with folder.open(MADE_WITH, Existing.REPLACE):
         assert folder.read(0) is None
     assert sorted(path.name for path in Path(folder.path).iterdir()) == [SIDECAR, "notes.txt"]
 
@@ -90,7 +98,7 @@ def test_other_options_are_refused(folder: PartFolder) -> None:
     other = {"model": {"name": "m", "sha256": "1"}, "partition_size": 3}
     with (
         pytest.raises(UsageError, match="model sha256 was 0, now it is 1; partition_size was 2, now it is 3"),
-        folder.open(other, resume=True),
+        folder.open(other, Existing.RESUME),
     ):
         pass
     assert folder.read(0) == PART
@@ -103,28 +111,28 @@ def test_parts_of_unknown_origin_are_refused(folder: PartFolder, sidecar: str | 
         Path(folder.sidecar).unlink()
     else:
         Path(folder.sidecar).write_text(sidecar)
-    with pytest.raises(UsageError, match="missing or damaged"), folder.open(MADE_WITH, resume=True):
+    with pytest.raises(UsageError, match="missing or damaged"), folder.open(MADE_WITH, Existing.RESUME):
         pass
 
 
 def test_two_runs_cannot_write_the_same_folder(folder: PartFolder) -> None:
     """A job that was queued twice would mix their parts."""
     with (
-        folder.open(MADE_WITH, resume=True),
+        folder.open(MADE_WITH, Existing.RESUME),
         pytest.raises(UsageError, match="another run is writing it"),
-        folder.open(MADE_WITH, resume=True),
+        folder.open(MADE_WITH, Existing.RESUME),
     ):
         pass
 
 
 def test_a_complete_result_says_so_and_has_no_part_too_many(folder: PartFolder) -> None:
     """An earlier run may have had more inputs; a complete one can still be continued."""
-    folder.write(1, Part(about_part(1, MADE_WITH, ()), []), LAYOUT.columns)
+    folder.write(1, Part(part_provenance(1, MADE_WITH, ()), []), LAYOUT.columns)
     folder.complete(MADE_WITH, partitions=1, inputs=2, evaluation={"accuracy": 1.0})
     assert folder.read(1) is None
     said = json.loads(Path(folder.sidecar).read_text())
     assert said == MADE_WITH | {"partitions": 1, "inputs": 2, "evaluation": {"accuracy": 1.0}}
-    with folder.open(MADE_WITH, resume=True):
+    with folder.open(MADE_WITH, Existing.RESUME):
         assert json.loads(Path(folder.sidecar).read_text()) == MADE_WITH
 
 
@@ -132,6 +140,6 @@ def test_a_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
     """Its parent is missing, as with a mistyped path."""
     with (
         pytest.raises(UsageError, match="cannot be written"),
-        PartFolder(str(tmp_path / "no" / "out")).open({}, resume=False),
+        PartFolder(str(tmp_path / "no" / "out")).open({}, Existing.REPLACE),
     ):
         pass

@@ -113,3 +113,30 @@ def test_an_unreadable_folder_gets_a_row(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "scandir", guarded)
     assert found(tmp_path) == [str(tmp_path / "closed"), str(tmp_path / "open" / "b.jpg")]
+
+
+def test_the_number_of_images_is_known_once_all_folders_are_listed(tmp_path: Path) -> None:
+    """The progress bar needs no second listing, which takes long on a network disk."""
+    for name in ("a/1.jpg", "a/2.jpg", "a/notes.txt", "b/3.jpg", "0.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    discovery = Discovery()
+    found = [(Path(source.path).name, discovery.total) for source in discovery.sources([str(tmp_path)], ())]
+    assert found == [("0.jpg", None), ("1.jpg", None), ("2.jpg", None), ("3.jpg", 4)]
+    discovery = Discovery()
+    files = [str(tmp_path / "0.jpg"), str(tmp_path / "none.jpg"), str(tmp_path / "b")]
+    assert [discovery.total for _ in discovery.sources(files, ())] == [None, None, 3]
+    discovery = Discovery()
+    assert [discovery.total for _ in discovery.sources([files[0], "-"], [b"x.jpg"])] == [None, None]
+
+
+def test_an_unreadable_folder_counts_as_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the progress bar would not end at its total."""
+
+    def refuse(path: str) -> object:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    discovery = Discovery()
+    assert [discovery.total for _ in discovery.sources([str(tmp_path)], ())] == [1]

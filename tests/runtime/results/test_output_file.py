@@ -21,12 +21,14 @@ from PIL import Image
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.inputs.source import Source
+from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.resume import done_rows
+from galaxy_classify.results.resume import Existing, done_rows
 from galaxy_classify.results.safe_writing import FLUSH_RECORDS, RecordFile
 from galaxy_classify.runs.job import Job
+from galaxy_classify.runs.result_file import ResultFile
 from galaxy_painter import paint_set
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -67,10 +69,18 @@ def classifier() -> GalaxyClassifier:
     return GalaxyClassifier(threads=2)
 
 
-def job(classifier: GalaxyClassifier, output_format: OutputFormat) -> Job:
-    """Return a run of the command, without the command."""
+def write(
+    classifier: GalaxyClassifier,
+    output_format: OutputFormat,
+    inputs: Iterator[Source],
+    output: OutputFile,
+    existing: Existing = Existing.REPLACE,
+) -> RunCounts:
+    """Make a run of the command, without the command, and return its counts."""
     layout = RowLayout(tuple(classifier.classes_.tolist()))
-    return Job(classifier, output_format, layout, threshold=0.5, batch_size=4)
+    job = Job(classifier, layout, threshold=0.5, batch_size=4)
+    ResultFile(output, output_format, existing).write(job, inputs)
+    return job.counts
 
 
 def paths(folder: Path) -> list[str]:
@@ -89,7 +99,7 @@ def test_any_file_name_survives(
 ) -> None:
     """Names with separators, line breaks, emoji and stray bytes come back as they were, byte by byte."""
     output = OutputFile(str(tmp_path / f"out.{output_format}"))
-    job(classifier, output_format).to_file(sources(paths(images)), output, resume=False)
+    write(classifier, output_format, sources(paths(images)), output)
     if output_format is OutputFormat.CSV:
         found = [row["path"] for row in rows(Path(output.path))]
     else:
@@ -107,10 +117,10 @@ def test_a_file_under_the_final_name_is_whole(tmp_path: Path, classifier: Galaxy
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        job(classifier, OutputFormat.CSV).to_file(broken(), output, resume=False)
+        write(classifier, OutputFormat.CSV, broken(), output)
     assert Path(output.path).read_text() == "old"
     assert 0 < len(rows(Path(output.partial))) <= 32
-    job(classifier, OutputFormat.CSV).to_file(sources(paths(images)), output, resume=False)
+    write(classifier, OutputFormat.CSV, sources(paths(images)), output)
     assert len(rows(Path(output.path))) == 40
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv", "out.csv.meta.json"]
 
@@ -121,7 +131,7 @@ def test_a_result_cut_anywhere_is_continued_byte_for_byte(
 ) -> None:
     """Wherever the unfinished file ends, in a header, in a quoted line break or in a row, the result is the same."""
     output = OutputFile(str(tmp_path / f"out.{output_format}"))
-    job(classifier, output_format).to_file(sources(paths(images)), output, resume=False)
+    write(classifier, output_format, sources(paths(images)), output)
     whole, sidecar = Path(output.path).read_bytes(), Path(output.path + ".meta.json").read_bytes()
     cuts = [0, 1, 20, len(whole) - 1, len(whole), *random.Random(0).sample(range(len(whole)), 25)]
     cuts += [index + 1 for index, byte in enumerate(whole) if byte in b'"\r'][:20]
@@ -130,12 +140,11 @@ def test_a_result_cut_anywhere_is_continued_byte_for_byte(
             path.unlink()
         Path(output.partial).write_bytes(whole[:cut])
         Path(output.partial + ".meta.json").write_bytes(sidecar)
-        continued = job(classifier, output_format)
-        continued.to_file(sources(paths(images)), output, resume=True)
+        counts = write(classifier, output_format, sources(paths(images)), output, Existing.RESUME)
         assert Path(output.path).read_bytes() == whole, f"cut at {cut}"
-        assert continued.tally.total == 40
-        assert continued.tally.failed == 3
-        assert not continued.changed
+        assert counts.total == 40
+        assert counts.failed == 3
+        assert not counts.changed
         assert sorted(path.name for path in tmp_path.glob("out.*")) == [
             f"out.{output_format}", f"out.{output_format}.meta.json",
         ]  # fmt: skip
@@ -238,6 +247,19 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path, images: Path) -> N
     assert len(rows(output)) == 40
 
 
+def test_a_result_that_has_come_meanwhile_is_refused(tmp_path: Path, classifier: GalaxyClassifier) -> None:
+    """Two runs may both have found no result at their start; the second to write must not replace the first's rows."""
+    output = OutputFile(str(tmp_path / "out.csv"))
+    destination = ResultFile(output, OutputFormat.CSV, Existing.REFUSE)
+    destination.check_existing()
+    write(classifier, OutputFormat.CSV, sources(["first.jpg"]), output)
+    before = Path(output.path).read_bytes()
+    with pytest.raises(UsageError, match="exists already"):
+        write(classifier, OutputFormat.CSV, sources(["second.jpg"]), output, Existing.REFUSE)
+    assert Path(output.path).read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.csv.meta.json"]
+
+
 def test_resume_without_anything_to_continue_starts(tmp_path: Path, images: Path) -> None:
     """A job script can always say --resume."""
     output = tmp_path / "out.csv"
@@ -324,7 +346,7 @@ def test_a_full_disk_ends_cleanly_and_can_be_continued(tmp_path: Path, images: P
 
 def test_a_device_is_written_to_and_never_replaced(classifier: GalaxyClassifier) -> None:
     """Renaming a file onto /dev/null would destroy it."""
-    job(classifier, OutputFormat.CSV).to_file(iter(()), OutputFile(os.devnull), resume=False)
+    write(classifier, OutputFormat.CSV, iter(()), OutputFile(os.devnull))
     assert not os.path.isfile(os.devnull)
     assert not os.path.exists(os.devnull + ".meta.json")
 
@@ -333,15 +355,13 @@ def test_a_device_is_written_to_and_never_replaced(classifier: GalaxyClassifier)
 def test_a_full_device_is_one_clear_error(classifier: GalaxyClassifier) -> None:
     """It is neither a traceback nor silence."""
     with pytest.raises(GalaxyClassifyError, match="/dev/full: writing failed: No space left"):
-        job(classifier, OutputFormat.CSV).to_file(sources(["none.jpg"]), OutputFile("/dev/full"), resume=False)
+        write(classifier, OutputFormat.CSV, sources(["none.jpg"]), OutputFile("/dev/full"))
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path, classifier: GalaxyClassifier) -> None:
     """A missing folder is said before any image is classified."""
     with pytest.raises(UsageError, match=r"none/out\.csv.*: cannot be written: No such file"):
-        job(classifier, OutputFormat.CSV).to_file(
-            iter(()), OutputFile(str(tmp_path / "none" / "out.csv")), resume=False
-        )
+        write(classifier, OutputFormat.CSV, iter(()), OutputFile(str(tmp_path / "none" / "out.csv")))
 
 
 def bad_files(folder: Path) -> list[Path]:

@@ -35,14 +35,14 @@ def labels(tmp_path: Path) -> Path:
     return path
 
 
-def test_figures_count_what_has_a_label_and_a_class(labels: Path) -> None:
+def test_metrics_count_what_has_a_label_and_a_class(labels: Path) -> None:
     """Accuracy over images, recall over classes, rows of the matrix are labels."""
     predicted = {"x/a.jpg": "round", "x/b.jpg": "spiral", "field/c.jpg": "spiral", "d.jpg": "round", "e.jpg": None}
-    figures = evaluated(labels, predicted).figures()
-    assert (figures["images"], figures["accuracy"], figures["macro_recall"]) == (3, 2 / 3, 0.75)
-    assert figures["confusion_matrix"] == [[1, 1], [0, 1]]
-    assert figures["recall"] == {"round": 0.5, "spiral": 1.0}
-    assert (figures["failed"], figures["unknown_labels"], figures["missing_files"]) == (1, {"merger": 1}, 0)
+    metrics = evaluated(labels, predicted).metrics()
+    assert (metrics["images"], metrics["accuracy"], metrics["macro_recall"]) == (3, 2 / 3, 0.75)
+    assert metrics["confusion_matrix"] == [[1, 1], [0, 1]]
+    assert metrics["recall"] == {"round": 0.5, "spiral": 1.0}
+    assert (metrics["failed"], metrics["unknown_labels"], metrics["missing_files"]) == (1, {"merger": 1}, 0)
 
 
 def test_what_fits_nothing_is_named(labels: Path) -> None:
@@ -60,14 +60,14 @@ def test_the_longest_name_fits_best(tmp_path: Path) -> None:
     """Files of the same name in two fields have labels of their own."""
     path = tmp_path / "labels.csv"
     path.write_text("file,label\nf1/a.jpg,round\n./f2/a.jpg,spiral\n")
-    assert evaluated(path, {"/s/f1/a.jpg": "round", "/s/f2/a.jpg": "spiral"}).figures()["accuracy"] == 1.0
+    assert evaluated(path, {"/s/f1/a.jpg": "round", "/s/f2/a.jpg": "spiral"}).metrics()["accuracy"] == 1.0
 
 
 def test_no_match_is_said(labels: Path) -> None:
     """There is no accuracy of nothing."""
     evaluation = evaluated(labels, {"z.jpg": "round"})
-    assert evaluation.figures()["accuracy"] is None
-    assert "none of" in evaluation.sentence()
+    assert evaluation.metrics()["accuracy"] is None
+    assert "none of" in evaluation.summary()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_bad_labels_are_usage_errors(tmp_path: Path, text: str, message: str) ->
         Evaluation(str(tmp_path / "none.csv"), CLASSES)
 
 
-def test_the_command_says_the_figures_and_writes_them_down(drawn_images: Path, tmp_path: Path) -> None:
+def test_the_command_says_the_metrics_and_writes_them_down(drawn_images: Path, tmp_path: Path) -> None:
     """On stderr, and in the sidecar, where they do not hinder that the result is continued."""
     labels, output = tmp_path / "labels.csv", tmp_path / "out.csv"
     names = sorted(path.stem for path in drawn_images.glob("*.jpg"))
@@ -96,8 +96,8 @@ def test_the_command_says_the_figures_and_writes_them_down(drawn_images: Path, t
     command = [*COMMAND, str(drawn_images), "--labels", str(labels), "-o", str(output)]
     first = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "labels: accuracy 1.0000, macro recall 1.0000 on 4 images" in first.stderr
-    figures = json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]
-    assert figures["confusion_matrix"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    metrics = json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]
+    assert metrics["confusion_matrix"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     labels.write_text(f"file,label\n{names[0]}.jpg,{names[1]}\n")
     second = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
     assert "labels: accuracy 0.0000" in second.stderr
@@ -106,7 +106,7 @@ def test_the_command_says_the_figures_and_writes_them_down(drawn_images: Path, t
 
 
 @pytest.mark.data
-def test_real_labels_give_the_figures_that_the_model_claims(galaxy_data: Path, tmp_path: Path) -> None:
+def test_real_labels_give_the_metrics_that_the_model_claims(galaxy_data: Path, tmp_path: Path) -> None:
     """What the command says of the test set is what the model's metadata say."""
     from galaxy_classify import GalaxyClassifier
 

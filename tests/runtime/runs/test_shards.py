@@ -17,8 +17,7 @@ import pytest
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.runs.shard_check import check_shards
-from galaxy_classify.runs.shard_folder import inputs_by_shard
-from galaxy_classify.runs.shards import Shards, parse_shards, shard_of
+from galaxy_classify.runs.shards import Shards, inputs_by_shard, parse_shards, shard_of
 from galaxy_painter import paint
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]

@@ -105,7 +105,7 @@ def test_a_file_that_vanished_is_a_failure(tmp_path: Path) -> None:
     sorter.see(Source(str(tmp_path / "c.jpg"), "c.jpg"), row(None))
     assert (sorter.done, sorter.failed) == (1, 1)
     assert below(tmp_path / "sorted") == {"round/b.jpg"}
-    assert "No such file" in sorter.sentence()
+    assert "No such file" in sorter.summary()
 
 
 def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path: Path) -> None:

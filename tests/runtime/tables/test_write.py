@@ -25,7 +25,9 @@ from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.results.resume import Existing
 from galaxy_classify.runs.job import Job
+from galaxy_classify.runs.result_file import ResultFile
 from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.parquet_table import ROW_GROUP
 from galaxy_classify.tables.read import open_table
@@ -230,6 +232,9 @@ def test_an_unfinished_result_is_continued(run_folder: Path, tmp_path: Path, out
     sources = [Source(path, "", (number,)) for number, path in enumerate(images)]
     output = OutputFile(str(tmp_path / f"out.{output_format}"))
 
+    def write(batch_size: int, inputs: Iterator[Source], existing: Existing = Existing.REPLACE) -> None:
+        ResultFile(output, output_format, existing).write(Job(classifier, layout, 0.5, batch_size), inputs)
+
     def rows() -> list[Any]:
         table = open_table(output.path, typed=True)
         return [tuple(map(nothing, row)) for row in table.rows()]
@@ -239,10 +244,10 @@ def test_an_unfinished_result_is_continued(run_folder: Path, tmp_path: Path, out
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Job(classifier, output_format, layout, 0.5, 1).to_file(interrupted(), output, resume=False)
+        write(1, interrupted())
     whole, sidecar = Path(output.partial).read_bytes(), Path(f"{output.partial}.meta.json").read_bytes()
     assert whole.count(b"\n") == 7
-    Job(classifier, output_format, layout, 0.5, 4).to_file(iter(sources), output, resume=False)
+    write(4, iter(sources))
     expected = rows()
     assert [row[-1] for row in expected] == list(range(7))
     for cut in (0, 1, len(whole) // 3, len(whole) // 2, len(whole) - 1, len(whole)):
@@ -250,7 +255,7 @@ def test_an_unfinished_result_is_continued(run_folder: Path, tmp_path: Path, out
             path.unlink()
         Path(output.partial).write_bytes(whole[:cut])
         Path(f"{output.partial}.meta.json").write_bytes(sidecar)
-        Job(classifier, output_format, layout, 0.5, 4).to_file(iter(sources), output, resume=True)
+        write(4, iter(sources), Existing.RESUME)
         assert rows() == expected, cut
         assert sorted(path.name for path in tmp_path.iterdir()) == [
             f"out.{output_format}", f"out.{output_format}.meta.json",

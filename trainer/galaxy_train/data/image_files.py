@@ -180,7 +180,7 @@ def read_files(
         except ImageError as error:
             return Unreadable(file.path, str(error))
 
-    with progress(enabled=True, inputs=files) as advance:
+    with progress(enabled=True, total=lambda: len(files)) as advance:
         for file, result in zip(files, ordered_map(read, files, available_threads()), strict=True):
             if isinstance(result, Unreadable):
                 unreadable.append(result)

@@ -1,0 +1,137 @@
+"""Write the rows of a run to one file: begin it, or continue it where an earlier run stopped."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from galaxy_classify.inputs.source import Source
+from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.layout import DoneRow
+from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.results.resume import (
+    Existing,
+    KeptRows,
+    done_rows,
+    find_rows,
+    is_tried_again,
+    keep_matching,
+    other_inputs,
+)
+from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors
+from galaxy_classify.runs.destination import RunInputs, row_writer, write_result
+from galaxy_classify.runs.job import Job
+from galaxy_classify.tables.read import open_table, table_errors
+from galaxy_classify.tables.write import write_typed
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """A result in one file. A resumed run gives the bytes of one that was not interrupted."""
+
+    output: OutputFile
+    output_format: OutputFormat
+    existing: Existing
+
+    def check_existing(self) -> None:
+        """Refuse to overwrite an earlier result, unless the run was told to continue or to replace it."""
+        if self.existing is Existing.REFUSE:
+            self.output.refuse_to_overwrite()
+
+    def classify(self, job: Job, inputs: RunInputs) -> None:
+        """Classify the inputs and write the rows."""
+        self.write(job, inputs.sources())
+
+    def write(self, job: Job, sources: Iterator[Source]) -> None:
+        """Classify inputs, given in order, and write the rows; see `Destination.classify`."""
+        output = self.output
+        with write_errors(output.path):
+            if output.is_special:
+                with RecordFile(output.path) as stream:
+                    write_result(job, sources, self.output_format, stream)
+                return
+            with only_writer(output.path):
+                self.check_existing()  # once more: another run may have ended since the command was started
+                existing = find_rows(output, job.provenance) if self.existing is Existing.RESUME else None
+                if existing is None:
+                    output.begin(job.provenance)
+                    with RecordFile(output.partial) as stream:
+                        write_result(job, sources, self.output_format, stream)
+                else:
+                    self._continue(job, sources, existing)
+                if self.output_format.is_typed:
+                    rows = (job.layout.row(row.prediction, row.carried) for row in self._rows(job, output.partial))
+                    write_typed(rows, output.converted, self.output_format, job.layout.columns, job.provenance)
+                output.add_evaluation(job.evaluate())
+                output.complete(converted=self.output_format.is_typed)
+
+    def kept_rows(self) -> str:
+        """Return where the rows of an interrupted run are, and how to continue it."""
+        if self.output.is_special:
+            return ""
+        how = "" if self.output_format is OutputFormat.TABLE else ", --resume continues it"
+        return f"{self.output.partial} keeps them{how}"
+
+    def _continue(self, job: Job, sources: Iterator[Source], existing: str) -> None:
+        """Keep the rows that match the inputs, append the others, and try kept errors again."""
+        output = self.output
+        if self.output_format.is_typed and existing == output.path:
+            self._restore_rows(job)
+            existing = output.partial
+        kept, rest = keep_matching(self._rows(job, existing), sources, job.count)
+        if kept.changed and not kept.count:
+            raise other_inputs(existing, "none of its rows would be kept, its first input is not the first of these")
+        job.counts.kept += kept.count
+        job.counts.changed |= kept.changed
+        output.adopt(existing, job.provenance)
+        if not kept.count:
+            with RecordFile(output.partial) as stream:
+                write_result(job, rest, self.output_format, stream)
+            return
+        cut_behind(output.partial, kept, job, self.output_format)
+        with RecordFile(output.partial, append=True) as stream:
+            job.write_rows(rest, row_writer(job, self.output_format, stream))
+        if kept.errors:
+            self._retry_errors(job, kept)
+
+    def _restore_rows(self, job: Job) -> None:
+        """Turn a complete file of typed columns into rows again, so that it can be continued."""
+        output = self.output
+        with table_errors(output.path), RecordFile(output.partial) as stream:
+            table = open_table(output.path, typed=True, suffix=f".{self.output_format}")
+            writer = row_writer(job, self.output_format, stream)
+            names = [column.name for column in table.columns]
+            for values in table.rows():
+                writer.write(*job.layout.parse(dict(zip(names, values, strict=True))))
+
+    def _retry_errors(self, job: Job, kept: KeptRows) -> None:
+        """Try the errors among the kept rows again, each in its place."""
+        output = self.output
+        retried = job.predictions(kept.errors)
+        with RecordFile(output.retried) as stream:
+            writer = row_writer(job, self.output_format, stream)
+            writer.start()
+            rows = self._rows(job, output.partial)
+            for row in islice(rows, kept.count):
+                if is_tried_again(row.prediction):
+                    source, prediction = next(retried)
+                    writer.write(prediction, source.carried)
+                    job.count(source, prediction)
+                else:
+                    stream.write(row.text)
+            for row in rows:
+                stream.write(row.text)
+        os.replace(output.retried, output.partial)
+
+    def _rows(self, job: Job, path: str) -> Iterator[DoneRow]:
+        return done_rows(path, self.output_format.rows, job.layout)
+
+
+def cut_behind(path: str, kept: KeptRows, job: Job, output_format: OutputFormat) -> None:
+    """Cut off what a file holds behind its header and the kept rows, such as a row that a killed process left torn."""
+    header = io.StringIO()
+    row_writer(job, output_format, header).start()
+    os.truncate(path, len(header.getvalue().encode()) + kept.size)

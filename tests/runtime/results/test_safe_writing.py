@@ -1,0 +1,104 @@
+"""Writing a result file safely: one process at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+
+#: A process that says how far it is, and waits for a line before it opens the lock file, locks it, and gives it back.
+WRITER = """
+import fcntl, sys
+from galaxy_classify.errors import UsageError
+from galaxy_classify.results.safe_writing import only_writer
+
+lock = fcntl.flock
+
+def wait_and_lock(file, operation):
+    fcntl.flock = lock
+    print("opened", flush=True)
+    sys.stdin.readline()
+    lock(file, operation)
+
+fcntl.flock = wait_and_lock
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    with only_writer(sys.argv[1]):
+        print("holds", flush=True)
+        sys.stdin.readline()
+except UsageError as error:
+    print(error, flush=True)
+"""
+
+
+class Writer:
+    """A process that wants to write a file, step by step."""
+
+    def __init__(self, path: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def says(self) -> str:
+        """Return the next thing that it says; nothing when it has ended."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def go_on(self) -> str:
+        """Let it take the next step, and return what it says then."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.says()
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """A result file to be written."""
+    return tmp_path / "out.csv"
+
+
+@contextmanager
+def writers(path: Path, count: int = 3) -> Iterator[list[Writer]]:
+    """Start processes that want to write a file, and end them all."""
+    started = [Writer(path) for _ in range(count)]
+    try:
+        yield started
+    finally:
+        for writer in started:
+            writer.process.kill()
+            writer.process.communicate()
+
+
+@pytest.mark.parametrize("late_one_first", [False, True])
+def test_of_three_processes_one_writes(output: Path, *, late_one_first: bool) -> None:
+    """A lock file that was opened before its owner removed it locks nobody out, so it must not count."""
+    with writers(output) as (first, late, third):
+        assert [writer.says() for writer in (first, late, third)] == ["ready"] * 3
+        assert [first.go_on(), first.go_on(), late.go_on()] == ["opened", "holds", "opened"]
+        assert first.go_on() == ""
+        assert first.process.wait(timeout=60) == 0
+        assert third.go_on() == "opened"
+        one, other = (late, third) if late_one_first else (third, late)
+        assert [one.go_on(), other.go_on()] == [
+            "holds", f"{output}: another run is writing it; wait for its end, or choose another --output",
+        ]  # fmt: skip
+        assert one.go_on() == ""
+        assert one.process.wait(timeout=60) == 0
+    assert list(output.parent.iterdir()) == []
+
+
+def test_a_lock_file_is_not_emptied(output: Path) -> None:
+    """It may be the file of the process that is writing."""
+    lock = Path(f"{output}.lock")
+    lock.write_text("12345")
+    with writers(output, 1) as (first,):
+        assert [first.says(), first.go_on(), first.go_on()] == ["ready", "opened", "holds"]
+        assert lock.read_text() == "12345"
