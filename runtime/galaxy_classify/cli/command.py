@@ -84,7 +84,7 @@ class Command:
         self.evaluation = self._evaluation(classes)
         self.sorter = self._sorter()
         self.report = report = self._report(classes)
-        self.shown = ShownContent(CAP)
+        self.shown = SampledImages(CAP)
         observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter) if part is not None]
         if report is not None:
             observers += [lambda source, prediction: report.add(prediction), self.shown.see]

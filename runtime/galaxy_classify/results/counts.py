@@ -55,7 +55,7 @@ class RunCounts:
         Examples
         --------
         >>> counts = RunCounts()
-        >>> counts.add(Prediction("m51.jpg", "ok", "seed-mlp@0", "unbarred_spiral", 0.9))
+        >>> counts.add(Prediction("m51.jpg", "ok", "galaxy-mlp@0", "unbarred_spiral", 0.9))
         >>> counts.summary()
         '1 image: 1 classified (0 of them uncertain), 0 failed'
         """
