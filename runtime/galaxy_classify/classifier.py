@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from PIL import Image
 
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.images.decode import ModelInput, as_model_input, decode_picture, read_model_input, read_picture
+from galaxy_classify.images.decode import Decoder, ModelInput
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
@@ -175,7 +174,8 @@ class GalaxyClassifier:
 
     def _load(self, source: ModelSource, provider: str) -> None:
         self._model: OnnxModel | None = OnnxModel(source, provider)
-        self._resizer = Resizer(self._model.input_size, self.preprocessing, fast=not self.exact)
+        resizer = Resizer(self._model.input_size, self.preprocessing, fast=not self.exact)
+        self._decoder = Decoder(resizer, self.max_pixels, self.fits)
         self.classes_: NDArray[np.str_] = np.array(self._model.description.classes)
         LOGGER.info("loaded model %s from %s", self._model.identity, source.path)
 
@@ -334,9 +334,7 @@ class GalaxyClassifier:
         elif callable(content):
             content = content()
         picture = (
-            decode_picture(io.BytesIO(content), self._resizer, self.max_pixels, self.fits)
-            if isinstance(content, bytes)
-            else read_picture(path, self._resizer, self.max_pixels, self.fits)
+            self._decoder.decode_picture(content) if isinstance(content, bytes) else self._decoder.read_picture(path)
         )
         return picture.rgb.crop(picture.box)
 
@@ -354,9 +352,8 @@ class GalaxyClassifier:
         if isinstance(image, ModelInput):
             return image
         if image is Where.IN_FILE:
-            return read_model_input(path, self._resizer, self.max_pixels, self.fits)
-        found = image() if callable(image) else image
-        return as_model_input(found, self._resizer, self.max_pixels, self.fits)
+            return self._decoder.read(path)
+        return self._decoder.decode(image() if callable(image) else image)
 
     def _classify_batch(self, model: OnnxModel, batch: list[tuple[str, Given]], threshold: float) -> list[Prediction]:
         # Reasons, not exceptions: those would hold this frame, and with it the whole batch, until the next collection.
@@ -379,7 +376,7 @@ class GalaxyClassifier:
         pixels = []
         for number, image in numbered:
             try:
-                pixels.append(as_model_input(image, self._resizer, self.max_pixels, self.fits).pixels)
+                pixels.append(self._decoder.decode(image).pixels)
             except ImageError as error:
                 raise ImageError(f"image {number}: {error}") from None
         return model.run(np.stack(pixels))
