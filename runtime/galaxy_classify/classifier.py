@@ -1,4 +1,4 @@
-"""The classifier: images or paths in, probabilities or predictions out."""
+"""Classify galaxy images: from paths or images in memory to probabilities and predictions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from enum import Enum
 from functools import partial
 from typing import Any, Final, Self
 
@@ -23,7 +22,7 @@ from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.remote import is_remote, read_remote
-from galaxy_classify.inputs.source import MEMBER, InOrder, Unreadable
+from galaxy_classify.inputs.source import MEMBER, InOrder, Source, Unreadable
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
 
@@ -36,60 +35,12 @@ ImageLike = Image.Image | NDArray[np.uint8] | bytes
 NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
 
 
-class Where(Enum):
-    """Stands for the image of an input that is a path."""
-
-    IN_FILE = "in the file of that name"
+#: Decodes one input in a worker thread, or raises `ImageError`.
+Decode = Callable[[], ModelInput]
 
 
-#: What `classify` works on: an input may have been read or even decoded already.
-Given = ImageLike | Callable[[], bytes] | Where | ModelInput
-
-
-def as_input(item: Any) -> tuple[str, Given]:
-    """Return an input of `classify` as a name and an image, or where to find one.
-
-    Parameters
-    ----------
-    item : str or path-like, or tuple of a name and an image
-        What a caller gave.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else; bytes alone are refused because they might be a path or an image.
-    """
-    if isinstance(item, str | os.PathLike):
-        path = os.fsdecode(item)
-        return path, partial(read_remote, path) if is_remote(path) else Where.IN_FILE
-    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
-        return os.fsdecode(item[0]), item[1]
-    raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
-
-
-def as_images(images: Any) -> Iterable[Any]:
-    """Return images one by one.
-
-    Parameters
-    ----------
-    images : PIL image, ndarray, bytes, or an iterable of them
-        One image, or many; an array is a stack if it has four dimensions.
-
-    Raises
-    ------
-    ImageError
-        If it is neither.
-    """
-    if isinstance(images, Image.Image | bytes) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
-        return [images]
-    if isinstance(images, np.ndarray) and images.ndim != 4:
-        raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
-    if not isinstance(images, Iterable):
-        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
-    return images
-
-
-#: Encoded images with more bytes than this do not wait for a worker: many of them together would take much memory.
+#: Encoded images with more bytes than this are decoded at once instead of waiting for a worker: many of them waiting
+#: would take much memory.
 WAITING_BYTES: Final = 1 << 20
 
 
@@ -237,7 +188,7 @@ class GalaxyClassifier:
         ImageError
             If an image cannot be classified; the message says which (counted from 0) and why.
         """
-        batches = batched(enumerate(as_images(images)), BATCH_SIZE)
+        batches = batched(enumerate(_as_images(images)), BATCH_SIZE)
         model = self.model
         results = list(ordered_map(lambda batch: self._probabilities(model, batch), batches, self.threads))
         return np.concatenate(results) if results else np.empty((0, len(self.classes_)), np.float32)
@@ -270,7 +221,7 @@ class GalaxyClassifier:
         threshold: float = THRESHOLD,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[Prediction]:
-        """Classify images: lazily, in order, and with exactly one prediction for each input.
+        """Classify images lazily and in order, with exactly one prediction for each input.
 
         Parameters
         ----------
@@ -297,15 +248,22 @@ class GalaxyClassifier:
         ModelError
             While iterating, if the model cannot be run on this machine.
         """
+        given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+        classified = self.classify_sources(map(_as_source, given), threshold=threshold, batch_size=batch_size)
+        return (prediction for _, prediction in classified)
+
+    def classify_sources(
+        self, sources: Iterable[Source], *, threshold: float = THRESHOLD, batch_size: int = BATCH_SIZE
+    ) -> Iterator[tuple[Source, Prediction]]:
+        """Classify inputs as `classify` does, and yield each together with its prediction."""
         if not 0.0 <= threshold <= 1.0:
             raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
-        given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-        batches = batched((self._in_hand(*as_input(item)) for item in given), batch_size)
         model = self.model
+        batches = batched(((source, self._decoding(source)) for source in sources), batch_size)
         results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
-        return (prediction for batch in results for prediction in batch)
+        return (classified for batch in results for classified in batch)
 
     def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
         """Return the part of an image that the model sees, before the resize.
@@ -326,50 +284,56 @@ class GalaxyClassifier:
         ImageError
             If the image cannot be decoded, or is too small.
         """
-        path, content = as_input(image)
-        if content is Where.IN_FILE and MEMBER in path and not os.path.lexists(path):
-            from galaxy_classify.inputs.containers.open import read_member  # brings along what few programs need
+        source = _as_source(image)
+        content = source.content
+        if content is None and MEMBER in source.path and not os.path.lexists(source.path):
+            # Imported when it is needed: few programs ask for archive members.
+            from galaxy_classify.inputs.containers.open import read_member
 
-            content = read_member(path)
-        elif callable(content):
-            content = content()
+            content = partial(read_member, source.path)
         picture = (
-            self._decoder.decode_picture(content) if isinstance(content, bytes) else self._decoder.read_picture(path)
+            self._decoder.read_picture(source.path) if content is None else self._decoder.decode_picture(content())
         )
         return picture.rgb.crop(picture.box)
 
-    def _in_hand(self, name: str, image: Given) -> tuple[str, Given]:
-        """Read an image for which it would be too late once the next one is asked for; a large one is decoded, too."""
-        if not isinstance(image, InOrder):
-            return name, image
+    def _decoding(self, source: Source) -> Decode:
+        """Return what a worker thread has to do to decode an input."""
+        decoder, content = self._decoder, source.content
+        if content is None:
+            return partial(decoder.read, source.path)
+        if not isinstance(content, InOrder):
+            return lambda: decoder.decode(content())
+        # The stream moves on with the next input, so read its content now, and in this thread.
         try:
-            content = image()
-            return name, self._model_input(name, content) if len(content) > WAITING_BYTES else content
+            encoded = content()
+            if len(encoded) <= WAITING_BYTES:
+                return partial(decoder.decode, encoded)
+            decoded = decoder.decode(encoded)
         except ImageError as error:
-            return name, Unreadable(str(error))
+            return Unreadable(str(error))
+        return lambda: decoded
 
-    def _model_input(self, path: str, image: Given) -> ModelInput:
-        if isinstance(image, ModelInput):
-            return image
-        if image is Where.IN_FILE:
-            return self._decoder.read(path)
-        return self._decoder.decode(image() if callable(image) else image)
-
-    def _classify_batch(self, model: OnnxModel, batch: list[tuple[str, Given]], threshold: float) -> list[Prediction]:
-        # Reasons, not exceptions: those would hold this frame, and with it the whole batch, until the next collection.
+    def _classify_batch(
+        self, model: OnnxModel, batch: list[tuple[Source, Decode]], threshold: float
+    ) -> list[tuple[Source, Prediction]]:
+        # Keep the reason for a failure, not the exception: its traceback would hold this frame, and with it the images
+        # of the whole batch, until the next garbage collection.
         inputs: list[ModelInput | str] = []
-        for path, image in batch:
+        for _, decode in batch:
             try:
-                inputs.append(self._model_input(path, image))
+                inputs.append(decode())
             except ImageError as error:
                 inputs.append(str(error))
         pixels = [found.pixels for found in inputs if isinstance(found, ModelInput)]
         probabilities = iter(model.run(np.stack(pixels)) if pixels else ())
         return [
-            _failure(model, path, found)
-            if isinstance(found, str)
-            else _prediction(model, path, next(probabilities), threshold, found.note)
-            for (path, _), found in zip(batch, inputs, strict=True)
+            (
+                source,
+                _failure(model, source.path, found)
+                if isinstance(found, str)
+                else _prediction(model, source.path, next(probabilities), threshold, found.note),
+            )
+            for (source, _), found in zip(batch, inputs, strict=True)
         ]
 
     def _probabilities(self, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
@@ -404,3 +368,40 @@ def _prediction(
 def _failure(model: OnnxModel, path: str, message: str) -> Prediction:
     LOGGER.debug("%r: %s", path, message)
     return Prediction(path=path, status="error", model=model.identity, message=message)
+
+
+def _as_source(item: Any) -> Source:
+    """Convert an input of `classify`, a path or a tuple (name, image), to a `Source`.
+
+    Bytes alone are refused: they might be a path or an image.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else.
+    """
+    if isinstance(item, str | os.PathLike):
+        path = os.fsdecode(item)
+        return Source(path, content=partial(read_remote, path) if is_remote(path) else None)
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
+        name, image = item
+        # The decoder takes a PIL image or an array as well as bytes.
+        return Source(os.fsdecode(name), content=image if callable(image) else lambda: image)
+    raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
+
+
+def _as_images(images: Any) -> Iterable[Any]:
+    """Return the images of an argument that may be one image, several, or a stack of them (an array of 4 dimensions).
+
+    Raises
+    ------
+    ImageError
+        If it is anything else.
+    """
+    if isinstance(images, Image.Image | bytes) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
+        return [images]
+    if isinstance(images, np.ndarray) and images.ndim != 4:
+        raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
+    if not isinstance(images, Iterable):
+        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
+    return images
