@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Self
 
@@ -45,6 +45,25 @@ WAITING_BYTES: Final = 1 << 20
 
 
 LOGGER = logging.getLogger("galaxy_classify")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOptions:
+    """Options of a `GalaxyClassifier`, which documents them; with the model, they decide what its predictions are."""
+
+    threads: int = field(default_factory=available_threads)
+    max_pixels: int = MAX_PIXELS
+    exact: bool = False
+    provider: str = AUTO
+    crop: float | None = None
+    fits: FitsOptions = AS_IN_HEADERS
+
+    def __post_init__(self) -> None:
+        for name, value in (("threads", self.threads), ("max_pixels", self.max_pixels)):
+            if value < 1:
+                raise UsageError(f"{name} is {value}, it must be at least 1")
+        if self.crop is not None and not 0.0 < self.crop <= 1.0:
+            raise UsageError(f"crop is {self.crop}, it must be above 0 and at most 1")
 
 
 class GalaxyClassifier:
@@ -111,24 +130,50 @@ class GalaxyClassifier:
         crop: float | None = None,
         fits: FitsOptions | None = None,
     ) -> None:
-        for name, value in (("threads", threads), ("max_pixels", max_pixels)):
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}, it must be at least 1")
-        if crop is not None and not 0.0 < crop <= 1.0:
-            raise UsageError(f"crop is {crop}, it must be above 0 and at most 1")
-        self.threads = threads or available_threads()
-        self.max_pixels = max_pixels
-        self.exact = exact
-        self.crop = crop
-        self.fits = fits or AS_IN_HEADERS
-        self._load(find_model(model), provider)
+        threads = available_threads() if threads is None else threads
+        options = ClassifierOptions(threads, max_pixels, exact, provider, crop, fits or AS_IN_HEADERS)
+        self._load(find_model(model), options)
 
-    def _load(self, source: ModelSource, provider: str) -> None:
-        self._model: OnnxModel | None = OnnxModel(source, provider)
-        resizer = Resizer(self._model.input_size, self.preprocessing, fast=not self.exact)
-        self._decoder = Decoder(resizer, self.max_pixels, self.fits)
+    @classmethod
+    def from_options(cls, model: str | os.PathLike[str] | None, options: ClassifierOptions) -> Self:
+        """Make a classifier from options that are together already."""
+        classifier = cls.__new__(cls)
+        classifier._load(find_model(model), options)
+        return classifier
+
+    def _load(self, source: ModelSource, options: ClassifierOptions) -> None:
+        self._model: OnnxModel | None = OnnxModel(source, options.provider)
+        #: As given, with the provider that is used in place of ``auto``.
+        self.options = replace(options, provider=self._model.provider)
+        resizer = Resizer(self._model.input_size, self.preprocessing, fast=not options.exact)
+        self._decoder = Decoder(resizer, options.max_pixels, options.fits)
         self.classes_: NDArray[np.str_] = np.array(self._model.description.classes)
         LOGGER.info("loaded model %s from %s", self._model.identity, source.path)
+
+    @property
+    def threads(self) -> int:
+        """Number of worker threads."""
+        return self.options.threads
+
+    @property
+    def max_pixels(self) -> int:
+        """Number of pixels above which images are refused."""
+        return self.options.max_pixels
+
+    @property
+    def exact(self) -> bool:
+        """Whether JPEGs, too, are resized by Pillow."""
+        return self.options.exact
+
+    @property
+    def crop(self) -> float | None:
+        """Side of the central crop as a fraction of the shorter edge; None for the model's own."""
+        return self.options.crop
+
+    @property
+    def fits(self) -> FitsOptions:
+        """How FITS files are read and coloured."""
+        return self.options.fits
 
     @property
     def model(self) -> OnnxModel:
@@ -154,19 +199,12 @@ class GalaxyClassifier:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A session cannot be pickled. Its checksum goes along, so that a file that was replaced is refused.
+        # A session cannot be pickled: load the model again instead. The checksum makes sure that it is the same file.
         source = self.model.source
-        state = {"model": source.name or source.path, "sha256": self.model.sha256}
-        options = {"threads": self.threads, "max_pixels": self.max_pixels, "exact": self.exact}
-        return state | options | {"provider": self.model.provider, "crop": self.crop, "fits": self.fits}
+        return {"model": source.name or source.path, "sha256": self.model.sha256, "options": self.options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.threads = state["threads"]
-        self.max_pixels = state["max_pixels"]
-        self.exact = state["exact"]
-        self.crop = state["crop"]
-        self.fits = state["fits"]
-        self._load(replace(find_model(state["model"]), sha256=state["sha256"]), state["provider"])
+        self._load(replace(find_model(state["model"]), sha256=state["sha256"]), state["options"])
 
     def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
         """Return the probability of each class for each image.

@@ -204,7 +204,7 @@ class DaskRun:
 
         job = self.job
         provider = job.classifier.model.provider
-        spec = replace(ClassifierSpec.of(job.classifier, provider), threads=1)
+        spec = ClassifierSpec.of(job.classifier, provider, threads=1)
         content: Any = model_content(job.classifier)
         if content is not None:
             # A result of a task, not scattered: it goes to each worker once, and after a loss it is made again.
