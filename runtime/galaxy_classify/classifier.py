@@ -72,22 +72,23 @@ class GalaxyClassifier:
     Parameters
     ----------
     model : str or path-like, optional
-        Name of an embedded model, or an ONNX file that keeps the model contract; by default the embedded default.
+        Name of an embedded model, or an ONNX file that follows the model contract; by default the default embedded
+        model.
     threads : int, optional
-        Worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
-    exact : bool, optional
-        Whether JPEGs, too, are resized by Pillow alone, bit for bit as the model's training images were. By default
-        ONNX Runtime does it in half the time, and one colour value in 80,000 comes out one level of 255 off.
-        Other images are always exact.
-    provider : str, optional
-        Where the model runs: ``cpu``, ``cuda`` or whatever else the installed ONNX Runtime offers; ``auto`` is a GPU
-        if it brings support for one and there is one, else the CPU.
+        Number of worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
     max_pixels : int, optional
         Images with more pixels are refused before they are decoded. Above twice the default, Pillow's own limit
         (``PIL.Image.MAX_IMAGE_PIXELS``) must be raised as well, which is a setting of the whole process.
+    exact : bool, optional
+        Whether JPEGs are resized by Pillow, bit for bit as the model's training images were. By default ONNX Runtime
+        resizes them in half the time, and one colour value in 80,000 comes out one level of 255 off. Images in other
+        formats are always resized by Pillow.
+    provider : str, optional
+        Execution provider that runs the model: ``cpu``, ``cuda`` or another one of the installed ONNX Runtime;
+        ``auto`` is the GPU if ONNX Runtime supports one and the machine has one, else the CPU.
     crop : float, optional
-        Side of the central square that the model sees of an image, as a fraction of the shorter edge; by default what
-        the model was trained with. Images that have the model's size are seen whole in any case.
+        Side of the central square that the model sees, as a fraction of the image's shorter edge; by default that of
+        the model's training. Images that have the model's input size are always seen whole.
     fits : FitsOptions, optional
         How FITS files are read and coloured; by default as their headers say.
 
@@ -101,14 +102,14 @@ class GalaxyClassifier:
     ModelError
         If the model is missing, damaged, or breaks the contract.
     UsageError
-        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], the provider is not there, or the classifier
-        is used after `close`.
+        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], the provider is not available, or the
+        classifier is used after `close`.
 
     Notes
     -----
-    One classifier may be used from several threads at once. It can be pickled, and used in a forked process: what is
-    pickled is where the model is and its checksum, so that another process loads the very same one or fails. What
-    happens is logged to the logger ``galaxy_classify``; no global state is changed.
+    One classifier may be used from several threads at once, pickled, and used in a forked process. A pickle holds the
+    model's name or path and its checksum, so that another process loads the very same model or fails. Messages go to
+    the logger ``galaxy_classify``; no global state is changed.
 
     Examples
     --------
@@ -136,14 +137,14 @@ class GalaxyClassifier:
 
     @classmethod
     def from_options(cls, model: str | os.PathLike[str] | None, options: ClassifierOptions) -> Self:
-        """Make a classifier from options that are together already."""
+        """Make a classifier from a model and options."""
         classifier = cls.__new__(cls)
         classifier._load(find_model(model), options)
         return classifier
 
     def _load(self, source: ModelSource, options: ClassifierOptions) -> None:
         self._model: OnnxModel | None = OnnxModel(source, options.provider)
-        #: As given, with the provider that is used in place of ``auto``.
+        #: The options as given, but with the provider in use instead of ``auto``.
         self.options = replace(options, provider=self._model.provider)
         resizer = Resizer(self._model.input_size, self.preprocessing, fast=not options.exact)
         self._decoder = Decoder(resizer, options.max_pixels, options.fits)
@@ -162,7 +163,7 @@ class GalaxyClassifier:
 
     @property
     def exact(self) -> bool:
-        """Whether JPEGs, too, are resized by Pillow."""
+        """Whether JPEGs are resized by Pillow instead of ONNX Runtime."""
         return self.options.exact
 
     @property
@@ -184,12 +185,12 @@ class GalaxyClassifier:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What happens to an image before the model sees it: as the model says, but for a `crop` that was given."""
+        """The preprocessing of the model's training, with this classifier's `crop` if it has one."""
         trained = self.model.description.preprocessing
         return trained if self.crop is None else replace(trained, crop_fraction=self.crop)
 
     def close(self) -> None:
-        """Release the model; the classifier cannot be used any more."""
+        """Release the model; the classifier cannot be used afterwards."""
         self._model = None
 
     def __enter__(self) -> Self:
@@ -264,14 +265,14 @@ class GalaxyClassifier:
         Parameters
         ----------
         inputs : path, or iterable of paths and of tuples (name, image)
-            Image files, also by the URL of one object as text (``s3://…``, with the extra ``remote``), and images in
-            memory as `predict_proba` takes them, each with a name that becomes the prediction's path. In place of an
-            image there may be a function that returns its bytes, or raises `ImageError`: it is called in a worker
-            thread, when its turn comes. The iterable is read a few batches ahead, never to its end at once.
+            Image files, and images in memory as `predict_proba` takes them, each with a name that becomes the
+            prediction's path. A path may also be the URL of an object (``s3://…``, with the extra ``remote``). In place
+            of an image there may be a function that returns its bytes or raises `ImageError`; a worker thread calls
+            it. The iterable is read lazily, a few batches ahead.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``.
         batch_size : int, optional
-            Images that a worker decodes and classifies together.
+            Number of images that a worker thread decodes and classifies together.
 
         Returns
         -------
@@ -284,7 +285,7 @@ class GalaxyClassifier:
             If `threshold` is outside 0 to 1 or `batch_size` below 1; while iterating, if an item is neither a path
             nor a name with an image.
         ModelError
-            While iterating, if the model cannot be run on this machine.
+            While iterating, if the model cannot run on this machine.
         """
         given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
         classified = self.classify_sources(map(_as_source, given), threshold=threshold, batch_size=batch_size)
@@ -309,13 +310,13 @@ class GalaxyClassifier:
         Parameters
         ----------
         image : path, or tuple of a name and bytes
-            Image file or encoded image, as `classify` takes it; or the path of an image in a container, such as
-            ``cutouts.tar::m51.jpg``. To find that one the container is searched from its beginning.
+            Image file or encoded image, as `classify` takes it; or the path of an archive member, such as
+            ``cutouts.tar::m51.jpg``, for which the archive is searched from its beginning.
 
         Returns
         -------
         PIL.Image.Image
-            In mode RGB, upright: the central crop, or all of an image that has the model's size.
+            In mode RGB, upright: the central crop, or the whole of an image that has the model's input size.
 
         Raises
         ------
