@@ -56,7 +56,7 @@ def make_folder(folder: Path, files: int, size: int, images: Path | None) -> Non
 def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
     """Read, decode, crop and resize as our command does, without running the model: the speed limit for any model."""
     from galaxy_classify.defaults import BATCH_SIZE
-    from galaxy_classify.images.decode import read_model_input
+    from galaxy_classify.images.decode import Decoder
     from galaxy_classify.images.resize import Resizer
     from galaxy_classify.inference.embedded import find_model
     from galaxy_classify.inference.model import OnnxModel
@@ -66,9 +66,9 @@ def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
 
     keep_freed_memory()
     model = OnnxModel(find_model())
-    resizer = Resizer(model.input_size, model.description.preprocessing, fast=not exact)
+    decoder = Decoder(Resizer(model.input_size, model.description.preprocessing, fast=not exact))
     batches = batched(Discovery().paths([str(folder)], ()), BATCH_SIZE)
-    for _ in ordered_map(lambda batch: [read_model_input(path, resizer) for path in batch], batches, threads):
+    for _ in ordered_map(lambda batch: [decoder.read(path) for path in batch], batches, threads):
         pass
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError, ImageError
-from galaxy_classify.images.decode import read_model_input
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inputs.discovery import Discovery
@@ -112,11 +112,11 @@ def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) 
     paths = list(Discovery().paths([str(folder)], stdin=()))
     if not paths:
         return _from_hdf5(find_split(folder, "test", size[0]))
-    resizer = Resizer(size, Preprocessing())
+    decoder = Decoder(Resizer(size, Preprocessing()))
     pixels: dict[str, NDArray[np.uint8]] = {}
     for path in paths:
         try:
-            pixels[path] = read_model_input(path, resizer).pixels
+            pixels[path] = decoder.read(path).pixels
         except ImageError:
             continue
     if not pixels:

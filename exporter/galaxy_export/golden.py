@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError, ImageError
-from galaxy_classify.images.decode import decode_model_input
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
 from galaxy_classify.inference.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
@@ -61,7 +60,7 @@ def read_pictures(folder: Path, resizer: Resizer) -> list[Picture]:
     for path in Discovery().paths([str(folder)], ()):
         try:
             picture = Picture(Path(path).name, Path(path).read_bytes())
-            decode_model_input(io.BytesIO(picture.content), resizer)
+            Decoder(resizer).decode(picture.content)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         except ImageError as error:
@@ -117,8 +116,8 @@ def write_golden(model: OnnxModel, network: Any, pictures: list[Picture], tolera
     tolerance : float
         As `machine_tolerance` gives it.
     """
-    resizer = Resizer(model.input_size, model.description.preprocessing)
-    pixels = np.stack([decode_model_input(io.BytesIO(picture.content), resizer).pixels for picture in pictures])
+    decoder = Decoder(Resizer(model.input_size, model.description.preprocessing))
+    pixels = np.stack([decoder.decode(picture.content).pixels for picture in pictures])
     trained = keras_answers(network, pixels)
     golden = [
         GoldenImage(

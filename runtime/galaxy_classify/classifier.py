@@ -1,13 +1,11 @@
-"""The classifier: images or paths in, probabilities or predictions out."""
+"""Classify galaxy images: from paths or images in memory to probabilities and predictions."""
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from enum import Enum
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Self
 
@@ -17,14 +15,14 @@ from PIL import Image
 
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.images.decode import ModelInput, as_model_input, decode_picture, read_model_input, read_picture
+from galaxy_classify.images.decode import Decoder, ModelInput
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.remote import is_remote, read_remote
-from galaxy_classify.inputs.source import MEMBER, InOrder, Unreadable
+from galaxy_classify.inputs.source import MEMBER, InOrder, Source, Unreadable
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
 
@@ -37,64 +35,35 @@ ImageLike = Image.Image | NDArray[np.uint8] | bytes
 NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
 
 
-class Where(Enum):
-    """Stands for the image of an input that is a path."""
-
-    IN_FILE = "in the file of that name"
+#: Decodes one input in a worker thread, or raises `ImageError`.
+Decode = Callable[[], ModelInput]
 
 
-#: What `classify` works on: an input may have been read or even decoded already.
-Given = ImageLike | Callable[[], bytes] | Where | ModelInput
-
-
-def as_input(item: Any) -> tuple[str, Given]:
-    """Return an input of `classify` as a name and an image, or where to find one.
-
-    Parameters
-    ----------
-    item : str or path-like, or tuple of a name and an image
-        What a caller gave.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else; bytes alone are refused because they might be a path or an image.
-    """
-    if isinstance(item, str | os.PathLike):
-        path = os.fsdecode(item)
-        return path, partial(read_remote, path) if is_remote(path) else Where.IN_FILE
-    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
-        return os.fsdecode(item[0]), item[1]
-    raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
-
-
-def as_images(images: Any) -> Iterable[Any]:
-    """Return images one by one.
-
-    Parameters
-    ----------
-    images : PIL image, ndarray, bytes, or an iterable of them
-        One image, or many; an array is a stack if it has four dimensions.
-
-    Raises
-    ------
-    ImageError
-        If it is neither.
-    """
-    if isinstance(images, Image.Image | bytes) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
-        return [images]
-    if isinstance(images, np.ndarray) and images.ndim != 4:
-        raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
-    if not isinstance(images, Iterable):
-        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
-    return images
-
-
-#: Encoded images with more bytes than this do not wait for a worker: many of them together would take much memory.
+#: Encoded images with more bytes than this are decoded at once instead of waiting for a worker: many of them waiting
+#: would take much memory.
 WAITING_BYTES: Final = 1 << 20
 
 
 LOGGER = logging.getLogger("galaxy_classify")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOptions:
+    """Options of a `GalaxyClassifier`, which documents them; with the model, they decide what its predictions are."""
+
+    threads: int = field(default_factory=available_threads)
+    max_pixels: int = MAX_PIXELS
+    exact: bool = False
+    provider: str = AUTO
+    crop: float | None = None
+    fits: FitsOptions = AS_IN_HEADERS
+
+    def __post_init__(self) -> None:
+        for name, value in (("threads", self.threads), ("max_pixels", self.max_pixels)):
+            if value < 1:
+                raise UsageError(f"{name} is {value}, it must be at least 1")
+        if self.crop is not None and not 0.0 < self.crop <= 1.0:
+            raise UsageError(f"crop is {self.crop}, it must be above 0 and at most 1")
 
 
 class GalaxyClassifier:
@@ -103,22 +72,23 @@ class GalaxyClassifier:
     Parameters
     ----------
     model : str or path-like, optional
-        Name of an embedded model, or an ONNX file that keeps the model contract; by default the embedded default.
+        Name of an embedded model, or an ONNX file that follows the model contract; by default the default embedded
+        model.
     threads : int, optional
-        Worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
-    exact : bool, optional
-        Whether JPEGs, too, are resized by Pillow alone, bit for bit as the model's training images were. By default
-        ONNX Runtime does it in half the time, and one colour value in 80,000 comes out one level of 255 off.
-        Other images are always exact.
-    provider : str, optional
-        Where the model runs: ``cpu``, ``cuda`` or whatever else the installed ONNX Runtime offers; ``auto`` is a GPU
-        if it brings support for one and there is one, else the CPU.
+        Number of worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
     max_pixels : int, optional
         Images with more pixels are refused before they are decoded. Above twice the default, Pillow's own limit
         (``PIL.Image.MAX_IMAGE_PIXELS``) must be raised as well, which is a setting of the whole process.
+    exact : bool, optional
+        Whether JPEGs are resized by Pillow, bit for bit as the model's training images were. By default ONNX Runtime
+        resizes them in half the time, and one colour value in 80,000 comes out one level of 255 off. Images in other
+        formats are always resized by Pillow.
+    provider : str, optional
+        Execution provider that runs the model: ``cpu``, ``cuda`` or another one of the installed ONNX Runtime;
+        ``auto`` is the GPU if ONNX Runtime supports one and the machine has one, else the CPU.
     crop : float, optional
-        Side of the central square that the model sees of an image, as a fraction of the shorter edge; by default what
-        the model was trained with. Images that have the model's size are seen whole in any case.
+        Side of the central square that the model sees, as a fraction of the image's shorter edge; by default that of
+        the model's training. Images that have the model's input size are always seen whole.
     fits : FitsOptions, optional
         How FITS files are read and coloured; by default as their headers say.
 
@@ -132,14 +102,14 @@ class GalaxyClassifier:
     ModelError
         If the model is missing, damaged, or breaks the contract.
     UsageError
-        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], the provider is not there, or the classifier
-        is used after `close`.
+        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], the provider is not available, or the
+        classifier is used after `close`.
 
     Notes
     -----
-    One classifier may be used from several threads at once. It can be pickled, and used in a forked process: what is
-    pickled is where the model is and its checksum, so that another process loads the very same one or fails. What
-    happens is logged to the logger ``galaxy_classify``; no global state is changed.
+    One classifier may be used from several threads at once, pickled, and used in a forked process. A pickle holds the
+    model's name or path and its checksum, so that another process loads the very same model or fails. Messages go to
+    the logger ``galaxy_classify``; no global state is changed.
 
     Examples
     --------
@@ -161,23 +131,50 @@ class GalaxyClassifier:
         crop: float | None = None,
         fits: FitsOptions | None = None,
     ) -> None:
-        for name, value in (("threads", threads), ("max_pixels", max_pixels)):
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}, it must be at least 1")
-        if crop is not None and not 0.0 < crop <= 1.0:
-            raise UsageError(f"crop is {crop}, it must be above 0 and at most 1")
-        self.threads = threads or available_threads()
-        self.max_pixels = max_pixels
-        self.exact = exact
-        self.crop = crop
-        self.fits = fits or AS_IN_HEADERS
-        self._load(find_model(model), provider)
+        threads = available_threads() if threads is None else threads
+        options = ClassifierOptions(threads, max_pixels, exact, provider, crop, fits or AS_IN_HEADERS)
+        self._load(find_model(model), options)
 
-    def _load(self, source: ModelSource, provider: str) -> None:
-        self._model: OnnxModel | None = OnnxModel(source, provider)
-        self._resizer = Resizer(self._model.input_size, self.preprocessing, fast=not self.exact)
+    @classmethod
+    def from_options(cls, model: str | os.PathLike[str] | None, options: ClassifierOptions) -> Self:
+        """Make a classifier from a model and options."""
+        classifier = cls.__new__(cls)
+        classifier._load(find_model(model), options)
+        return classifier
+
+    def _load(self, source: ModelSource, options: ClassifierOptions) -> None:
+        self._model: OnnxModel | None = OnnxModel(source, options.provider)
+        #: The options as given, but with the provider in use instead of ``auto``.
+        self.options = replace(options, provider=self._model.provider)
+        resizer = Resizer(self._model.input_size, self.preprocessing, fast=not options.exact)
+        self._decoder = Decoder(resizer, options.max_pixels, options.fits)
         self.classes_: NDArray[np.str_] = np.array(self._model.description.classes)
         LOGGER.info("loaded model %s from %s", self._model.identity, source.path)
+
+    @property
+    def threads(self) -> int:
+        """Number of worker threads."""
+        return self.options.threads
+
+    @property
+    def max_pixels(self) -> int:
+        """Number of pixels above which images are refused."""
+        return self.options.max_pixels
+
+    @property
+    def exact(self) -> bool:
+        """Whether JPEGs are resized by Pillow instead of ONNX Runtime."""
+        return self.options.exact
+
+    @property
+    def crop(self) -> float | None:
+        """Side of the central crop as a fraction of the shorter edge; None for the model's own."""
+        return self.options.crop
+
+    @property
+    def fits(self) -> FitsOptions:
+        """How FITS files are read and coloured."""
+        return self.options.fits
 
     @property
     def model(self) -> OnnxModel:
@@ -188,12 +185,12 @@ class GalaxyClassifier:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What happens to an image before the model sees it: as the model says, but for a `crop` that was given."""
+        """The preprocessing of the model's training, with this classifier's `crop` if it has one."""
         trained = self.model.description.preprocessing
         return trained if self.crop is None else replace(trained, crop_fraction=self.crop)
 
     def close(self) -> None:
-        """Release the model; the classifier cannot be used any more."""
+        """Release the model; the classifier cannot be used afterwards."""
         self._model = None
 
     def __enter__(self) -> Self:
@@ -203,19 +200,12 @@ class GalaxyClassifier:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A session cannot be pickled. Its checksum goes along, so that a file that was replaced is refused.
+        # A session cannot be pickled: load the model again instead. The checksum makes sure that it is the same file.
         source = self.model.source
-        state = {"model": source.name or source.path, "sha256": self.model.sha256}
-        options = {"threads": self.threads, "max_pixels": self.max_pixels, "exact": self.exact}
-        return state | options | {"provider": self.model.provider, "crop": self.crop, "fits": self.fits}
+        return {"model": source.name or source.path, "sha256": self.model.sha256, "options": self.options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.threads = state["threads"]
-        self.max_pixels = state["max_pixels"]
-        self.exact = state["exact"]
-        self.crop = state["crop"]
-        self.fits = state["fits"]
-        self._load(replace(find_model(state["model"]), sha256=state["sha256"]), state["provider"])
+        self._load(replace(find_model(state["model"]), sha256=state["sha256"]), state["options"])
 
     def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
         """Return the probability of each class for each image.
@@ -237,7 +227,7 @@ class GalaxyClassifier:
         ImageError
             If an image cannot be classified; the message says which (counted from 0) and why.
         """
-        batches = batched(enumerate(as_images(images)), BATCH_SIZE)
+        batches = batched(enumerate(_as_images(images)), BATCH_SIZE)
         model = self.model
         results = list(ordered_map(lambda batch: self._probabilities(model, batch), batches, self.threads))
         return np.concatenate(results) if results else np.empty((0, len(self.classes_)), np.float32)
@@ -270,19 +260,19 @@ class GalaxyClassifier:
         threshold: float = THRESHOLD,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[Prediction]:
-        """Classify images: lazily, in order, and with exactly one prediction for each input.
+        """Classify images lazily and in order, with exactly one prediction for each input.
 
         Parameters
         ----------
         inputs : path, or iterable of paths and of tuples (name, image)
-            Image files, also by the URL of one object as text (``s3://…``, with the extra ``remote``), and images in
-            memory as `predict_proba` takes them, each with a name that becomes the prediction's path. In place of an
-            image there may be a function that returns its bytes, or raises `ImageError`: it is called in a worker
-            thread, when its turn comes. The iterable is read a few batches ahead, never to its end at once.
+            Image files, and images in memory as `predict_proba` takes them, each with a name that becomes the
+            prediction's path. A path may also be the URL of an object (``s3://…``, with the extra ``remote``). In place
+            of an image there may be a function that returns its bytes or raises `ImageError`; a worker thread calls
+            it. The iterable is read lazily, a few batches ahead.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``.
         batch_size : int, optional
-            Images that a worker decodes and classifies together.
+            Number of images that a worker thread decodes and classifies together.
 
         Returns
         -------
@@ -295,17 +285,24 @@ class GalaxyClassifier:
             If `threshold` is outside 0 to 1 or `batch_size` below 1; while iterating, if an item is neither a path
             nor a name with an image.
         ModelError
-            While iterating, if the model cannot be run on this machine.
+            While iterating, if the model cannot run on this machine.
         """
+        given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+        classified = self.classify_sources(map(_as_source, given), threshold=threshold, batch_size=batch_size)
+        return (prediction for _, prediction in classified)
+
+    def classify_sources(
+        self, sources: Iterable[Source], *, threshold: float = THRESHOLD, batch_size: int = BATCH_SIZE
+    ) -> Iterator[tuple[Source, Prediction]]:
+        """Classify inputs as `classify` does, and yield each together with its prediction."""
         if not 0.0 <= threshold <= 1.0:
             raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
-        given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-        batches = batched((self._in_hand(*as_input(item)) for item in given), batch_size)
         model = self.model
+        batches = batched(((source, self._decoding(source)) for source in sources), batch_size)
         results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
-        return (prediction for batch in results for prediction in batch)
+        return (classified for batch in results for classified in batch)
 
     def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
         """Return the part of an image that the model sees, before the resize.
@@ -313,73 +310,76 @@ class GalaxyClassifier:
         Parameters
         ----------
         image : path, or tuple of a name and bytes
-            Image file or encoded image, as `classify` takes it; or the path of an image in a container, such as
-            ``cutouts.tar::m51.jpg``. To find that one the container is searched from its beginning.
+            Image file or encoded image, as `classify` takes it; or the path of an archive member, such as
+            ``cutouts.tar::m51.jpg``, for which the archive is searched from its beginning.
 
         Returns
         -------
         PIL.Image.Image
-            In mode RGB, upright: the central crop, or all of an image that has the model's size.
+            In mode RGB, upright: the central crop, or the whole of an image that has the model's input size.
 
         Raises
         ------
         ImageError
             If the image cannot be decoded, or is too small.
         """
-        path, content = as_input(image)
-        if content is Where.IN_FILE and MEMBER in path and not os.path.lexists(path):
-            from galaxy_classify.inputs.containers.open import read_member  # brings along what few programs need
+        source = _as_source(image)
+        content = source.content
+        if content is None and MEMBER in source.path and not os.path.lexists(source.path):
+            # Imported when it is needed: few programs ask for archive members.
+            from galaxy_classify.inputs.containers.open import read_member
 
-            content = read_member(path)
-        elif callable(content):
-            content = content()
+            content = partial(read_member, source.path)
         picture = (
-            decode_picture(io.BytesIO(content), self._resizer, self.max_pixels, self.fits)
-            if isinstance(content, bytes)
-            else read_picture(path, self._resizer, self.max_pixels, self.fits)
+            self._decoder.read_picture(source.path) if content is None else self._decoder.decode_picture(content())
         )
         return picture.rgb.crop(picture.box)
 
-    def _in_hand(self, name: str, image: Given) -> tuple[str, Given]:
-        """Read an image for which it would be too late once the next one is asked for; a large one is decoded, too."""
-        if not isinstance(image, InOrder):
-            return name, image
+    def _decoding(self, source: Source) -> Decode:
+        """Return what a worker thread has to do to decode an input."""
+        decoder, content = self._decoder, source.content
+        if content is None:
+            return partial(decoder.read, source.path)
+        if not isinstance(content, InOrder):
+            return lambda: decoder.decode(content())
+        # The stream moves on with the next input, so read its content now, and in this thread.
         try:
-            content = image()
-            return name, self._model_input(name, content) if len(content) > WAITING_BYTES else content
+            encoded = content()
+            if len(encoded) <= WAITING_BYTES:
+                return partial(decoder.decode, encoded)
+            decoded = decoder.decode(encoded)
         except ImageError as error:
-            return name, Unreadable(str(error))
+            return Unreadable(str(error))
+        return lambda: decoded
 
-    def _model_input(self, path: str, image: Given) -> ModelInput:
-        if isinstance(image, ModelInput):
-            return image
-        if image is Where.IN_FILE:
-            return read_model_input(path, self._resizer, self.max_pixels, self.fits)
-        found = image() if callable(image) else image
-        return as_model_input(found, self._resizer, self.max_pixels, self.fits)
-
-    def _classify_batch(self, model: OnnxModel, batch: list[tuple[str, Given]], threshold: float) -> list[Prediction]:
-        # Reasons, not exceptions: those would hold this frame, and with it the whole batch, until the next collection.
+    def _classify_batch(
+        self, model: OnnxModel, batch: list[tuple[Source, Decode]], threshold: float
+    ) -> list[tuple[Source, Prediction]]:
+        # Keep the reason for a failure, not the exception: its traceback would hold this frame, and with it the images
+        # of the whole batch, until the next garbage collection.
         inputs: list[ModelInput | str] = []
-        for path, image in batch:
+        for _, decode in batch:
             try:
-                inputs.append(self._model_input(path, image))
+                inputs.append(decode())
             except ImageError as error:
                 inputs.append(str(error))
         pixels = [found.pixels for found in inputs if isinstance(found, ModelInput)]
         probabilities = iter(model.run(np.stack(pixels)) if pixels else ())
         return [
-            _failure(model, path, found)
-            if isinstance(found, str)
-            else _prediction(model, path, next(probabilities), threshold, found.note)
-            for (path, _), found in zip(batch, inputs, strict=True)
+            (
+                source,
+                _failure(model, source.path, found)
+                if isinstance(found, str)
+                else _prediction(model, source.path, next(probabilities), threshold, found.note),
+            )
+            for (source, _), found in zip(batch, inputs, strict=True)
         ]
 
     def _probabilities(self, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
         pixels = []
         for number, image in numbered:
             try:
-                pixels.append(as_model_input(image, self._resizer, self.max_pixels, self.fits).pixels)
+                pixels.append(self._decoder.decode(image).pixels)
             except ImageError as error:
                 raise ImageError(f"image {number}: {error}") from None
         return model.run(np.stack(pixels))
@@ -407,3 +407,40 @@ def _prediction(
 def _failure(model: OnnxModel, path: str, message: str) -> Prediction:
     LOGGER.debug("%r: %s", path, message)
     return Prediction(path=path, status="error", model=model.identity, message=message)
+
+
+def _as_source(item: Any) -> Source:
+    """Convert an input of `classify`, a path or a tuple (name, image), to a `Source`.
+
+    Bytes alone are refused: they might be a path or an image.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else.
+    """
+    if isinstance(item, str | os.PathLike):
+        path = os.fsdecode(item)
+        return Source(path, content=partial(read_remote, path) if is_remote(path) else None)
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
+        name, image = item
+        # The decoder takes a PIL image or an array as well as bytes.
+        return Source(os.fsdecode(name), content=image if callable(image) else lambda: image)
+    raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
+
+
+def _as_images(images: Any) -> Iterable[Any]:
+    """Return the images of an argument that may be one image, several, or a stack of them (an array of 4 dimensions).
+
+    Raises
+    ------
+    ImageError
+        If it is anything else.
+    """
+    if isinstance(images, Image.Image | bytes) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
+        return [images]
+    if isinstance(images, np.ndarray) and images.ndim != 4:
+        raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
+    if not isinstance(images, Iterable):
+        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
+    return images

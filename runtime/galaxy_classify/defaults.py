@@ -1,27 +1,28 @@
-"""Defaults that the command line and the API share; it imports nothing, so that ``--help`` stays fast."""
+"""Default values of the command's options and the API. This module imports nothing, so that ``--help`` stays fast."""
 
 from typing import Final
 
-#: Confidence below which a prediction is called uncertain: the highest tenth that still keeps nine of ten of the
-#: galaxies that were held out of the default model's training (docs/training.md).
+#: Confidence below which a prediction is uncertain: the highest multiple of 0.1 that at least nine of ten galaxies held
+#: out of the default model's training reach (docs/training.md).
 THRESHOLD: Final = 0.6
 
 
-#: Where the model runs: a GPU if the installed ONNX Runtime brings support for one and there is one, else the CPU.
+#: Execution provider: the GPU if ONNX Runtime supports one and the machine has one, else the CPU.
 AUTO: Final = "auto"
 
 
-#: Images that a worker decodes and classifies together.
+#: Images that a worker thread decodes and classifies together.
 BATCH_SIZE: Final = 16
 
 
-#: Inputs that a Dask worker gets at once: a second's work, against a hundredth that handing them out takes.
+#: Inputs in a partition of a Dask run: 1,000 keep a worker busy for about 1 s; scheduling takes about 0.01 s.
 PARTITION_SIZE: Final = 1000
 
 
-#: Larger images are refused: this is Pillow's own threshold for a possible decompression bomb, at which it only warns.
+#: Images with more pixels are refused. It is Pillow's threshold for a possible decompression bomb, where Pillow only
+#: warns.
 MAX_PIXELS: Final = 89_478_485
 
 
-#: Column of a catalogue that holds the paths.
+#: Column of image paths in a catalogue.
 PATH_COLUMN: Final = "file"

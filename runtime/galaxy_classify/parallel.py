@@ -1,4 +1,4 @@
-"""Work on a stream in several threads: bounded, and in order."""
+"""Map a function over a stream in several threads, in order and within bounded memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ R = TypeVar("R")
 
 
 def available_threads() -> int:
-    """Return how many threads this process may keep busy.
+    """Return the number of CPUs that this process may use: by its CPU affinity and by ``SLURM_CPUS_PER_TASK``.
 
-    A Slurm job's ``SLURM_CPUS_PER_TASK`` and the CPU affinity both bind; the number of CPUs in the machine does not.
+    The machine may have more, which a cluster or container has given to others.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
@@ -26,7 +26,7 @@ def available_threads() -> int:
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield lists of `size` items, the last one shorter if need be.
+    """Yield lists of `size` items; the last one may be shorter.
 
     Examples
     --------
@@ -39,24 +39,13 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """Apply a function to a stream in several threads and yield the results in the stream's order.
+    """Apply a function to each item of a stream in several threads, and yield the results in the stream's order.
 
-    At most ``2 · threads`` items are taken from the stream ahead of the result that is asked for: enough that a slow
-    one does not keep the other threads waiting, and memory does not grow with the stream's length.
+    At most ``2 · threads`` items are taken ahead of the next result: a slow item does not keep the other threads
+    waiting, and memory does not grow with the length of the stream. An exception of the function is raised in place of
+    its item's result. The stream is read in the calling thread only.
 
-    Parameters
-    ----------
-    function : callable
-        Called with one item; what it raises is raised here, in its item's place.
-    items : iterable
-        Taken from lazily, always from the calling thread.
-    threads : int
-        Number of worker threads; with 1, or if there is one item only, the calling thread does the work.
-
-    Yields
-    ------
-    object
-        ``function(item)`` for each item.
+    With one thread or one item, no thread is started: the calling thread does the work.
 
     Examples
     --------

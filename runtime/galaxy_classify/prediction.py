@@ -1,4 +1,4 @@
-"""One row of results: what the classifier says about one input."""
+"""Define the prediction for one input: one row of a result."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ Status = Literal["ok", "uncertain", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the classifier says about one input.
+    """Class, probabilities and status that the classifier gives one input.
 
     Parameters
     ----------
     path : str
-        The input, spelled as it was given.
+        The input's path or name, as it was given.
     status : {"ok", "uncertain", "error"}
-        ``uncertain``: the best guess has a confidence below the threshold.
-        ``error``: no class was found, and `message` says why.
+        ``uncertain``: `confidence` is below the threshold. ``error``: the input could not be classified, and `message`
+        says why.
     model : str
-        The exact model: its name, ``@``, and the first 12 characters of its file's SHA-256.
+        The model's name, ``@``, and the first 12 characters of its file's SHA-256.
     label : str or None
         The most probable class; None for an error.
     confidence : float or None
         Probability of `label`; None for an error.
     probabilities : mapping of str to float
-        Class to probability, in the model's order; empty for an error.
+        Probability of each class, in the model's order; empty for an error.
     message : str
-        Why there is no class, or what else should be known about the input.
+        Reason for an error, or a remark about the input.
     """
 
     path: str
@@ -41,7 +41,7 @@ class Prediction:
     message: str = ""
 
     def ranked(self) -> list[tuple[str, float]]:
-        """Return classes and their probabilities, the most probable first; none for an error.
+        """Return the classes with their probabilities, the most probable first; empty for an error.
 
         Examples
         --------
@@ -51,7 +51,7 @@ class Prediction:
         return sorted(self.probabilities.items(), key=lambda item: -item[1])
 
     def rounded(self) -> Self:
-        """Return the prediction with the six decimals that probabilities have in result files.
+        """Return the prediction with probabilities rounded to six decimals, as in result files.
 
         Examples
         --------

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.images.pixels import model_pixels
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_export.gate_images import MIN_IMAGES, load_gate_images
@@ -41,7 +41,7 @@ def test_a_folder_of_images_with_labels(folder: Path) -> None:
     assert found.labels is not None
     assert np.array_equal(found.labels, labels)
     with Image.open(folder / "03.png") as image:
-        assert np.array_equal(found.pixels[3], model_pixels(image, Resizer(SIZE, Preprocessing())))
+        assert np.array_equal(found.pixels[3], Decoder(Resizer(SIZE, Preprocessing())).decode(image).pixels)
 
 
 def test_unreadable_files_are_left_out_and_counted(folder: Path) -> None:

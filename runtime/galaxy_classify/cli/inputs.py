@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.images.fits.band_files import BROAD_BANDS, BandPattern, existing_files, is_joined
+from galaxy_classify.images.fits.band_files import BandPattern, existing_files, is_joined
+from galaxy_classify.images.fits.names import BROAD_BANDS
 from galaxy_classify.inputs.catalog import Catalog, open_catalog
 from galaxy_classify.inputs.containers.parquet import ParquetImages
 from galaxy_classify.inputs.discovery import Discovery

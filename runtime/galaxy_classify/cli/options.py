@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from galaxy_classify.images.fits.options import FitsOptions, parse_bands, parse_hdu
+from galaxy_classify.images.fits.names import parse_bands
+from galaxy_classify.images.fits.options import FitsOptions, parse_hdu
 from galaxy_classify.results.formats import OutputFormat
 
 

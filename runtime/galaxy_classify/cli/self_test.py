@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from galaxy_classify.errors import ImageError, ModelError
-from galaxy_classify.images.decode import decode_model_input
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.golden import (
     FAST_RESIZE_TOLERANCE,
@@ -85,14 +84,14 @@ def run_self_test(model: OnnxModel) -> SelfTest:
         raise ModelError(f"{file}: cannot be used: {error!r}") from None
     if model_sha256 != model.sha256 or not golden:
         raise ModelError(f"{file}: belongs to another model, with the SHA-256 {model_sha256}")
-    exact = Resizer(model.input_size, model.description.preprocessing)
-    fast = Resizer(model.input_size, model.description.preprocessing, fast=True)
+    exact = Decoder(Resizer(model.input_size, model.description.preprocessing))
+    fast = Decoder(Resizer(model.input_size, model.description.preprocessing, fast=True))
     changed = []
     largest = 0.0
     for image in golden:
         try:
-            pixels = decode_model_input(io.BytesIO(image.content), exact).pixels
-            quick = decode_model_input(io.BytesIO(image.content), fast).pixels
+            pixels = exact.decode(image.content).pixels
+            quick = fast.decode(image.content).pixels
         except ImageError:
             changed.append(image.name)
             continue

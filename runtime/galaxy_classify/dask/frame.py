@@ -1,4 +1,4 @@
-"""Classify the rows of Dask data frames, on whatever cluster their partitions are computed.
+"""Classify the rows of Dask data frames, where Dask computes their partitions.
 
 Needs ``pip install 'galaxy-classify[dask]'``.
 """
@@ -44,21 +44,21 @@ def classify(
     crop: float | None = None,
     fits: FitsOptions | None = None,
 ) -> dd.DataFrame:
-    """Classify the images that the rows of a Dask data frame name or hold.
+    """Classify the images in the rows of a Dask data frame, given by their paths or as bytes.
 
-    Nothing is classified before the result is computed or written, partition by partition.
+    The result is lazy: partitions are classified when it is computed or written.
 
     Parameters
     ----------
     frame : dask.dataframe.DataFrame
-        One row for each image: what `read_parquet` or Dask's own function of that name reads, for example, or what
-        LSDB's ``to_dask_dataframe`` returns.
+        One row for each image, for example from `read_parquet`, ``dask.dataframe.read_parquet`` or LSDB's
+        ``to_dask_dataframe``.
     path_column : str, optional
-        Column of paths, as the workers can open them. This or `image_column` must be given.
+        Column of paths that the workers can open. This or `image_column` must be given.
     image_column : str, optional
         Column of encoded images (bytes, as a file holds them).
     name_column : str, optional
-        Column that says what `path` is in the result if there is an `image_column`; by default the index does.
+        Column of names for the images of an `image_column`, which become `path` in the result; by default the index.
     root : str or path-like, optional
         Folder that relative paths start from; by default this process's working folder.
     model : str or path-like, optional
@@ -66,24 +66,24 @@ def classify(
     threshold : float, optional
         Confidence below which a row's status is ``uncertain``.
     top_k : int, optional
-        How many of the most probable classes are named.
+        Number of most probable classes in each row.
     threads : int, optional
-        Threads that a partition is classified with. Workers have several partitions at once, so one is enough.
+        Number of threads for one partition. Workers classify several partitions at once, so one is enough.
     max_pixels, exact, provider, crop, fits
-        As `GalaxyClassifier` takes them; the provider is looked for where the workers are.
+        As `GalaxyClassifier` takes them; the provider must be available to the workers, not here.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        The frame's rows, in order, with its index, divisions and columns, and behind them the columns of a result file
-        (``path``, ``status``, ``label``, …), with the same values. A column of the frame that is called as one of
-        these, upper or lower case, becomes ``catalog_…``. An image that cannot be classified is a row with the status
-        ``error``.
+        The frame's rows, in order, with its index, divisions and columns, followed by the columns of a result file
+        (``path``, ``status``, ``label``, …) with the same values. A column of the frame that has the name of one of
+        these, in upper or lower case, becomes ``catalog_…``. An image that cannot be classified is a row with the
+        status ``error``.
 
     Raises
     ------
     UsageError
-        If a column is not there or cannot be what it is said to be, or an option makes no sense.
+        If a column is missing or has the wrong type, or an option makes no sense.
     ModelError
         If the model is missing, damaged, or breaks the contract.
     ClusterError
@@ -94,8 +94,8 @@ def classify(
 
     Notes
     -----
-    A worker process makes one classifier, whatever the number of its threads and partitions. An embedded model goes
-    by its name and SHA-256, so a worker uses the client's very model or fails.
+    A worker process loads one classifier for all its threads and partitions. Of an embedded model, the name and
+    SHA-256 are sent, so that a worker uses the client's very model or fails.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def classify(
     from dask import delayed
 
     classifier = GalaxyClassifier(model, threads, max_pixels, exact=exact, provider=CPU, crop=crop, fits=fits)
-    classifier.classify((), threshold=threshold)  # says at once if the threshold is none
+    classifier.classify((), threshold=threshold)  # checks the threshold now
     classes = classifier.model.description.classes
     if not 1 <= top_k <= len(classes):
         raise UsageError(f"top_k is {top_k}, it must be 1 to {len(classes)}: the model has {len(classes)} classes")
@@ -128,7 +128,8 @@ def classify(
     spec = ClassifierSpec.of(classifier, provider)
     return frame.map_partitions(
         classify_partition,
-        # A task of its own, by the content's name: each worker gets it once, and after a loss it is made again.
+        # A task of its own, named by the model: Dask sends its result to each worker once, and computes it again if all
+        # workers that had it are lost.
         None if content is None else delayed(content, name=f"galaxy-classify-model-{spec.sha256}", traverse=False),
         spec,
         plan,

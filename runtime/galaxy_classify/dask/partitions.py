@@ -1,4 +1,4 @@
-"""Partitions of a Dask data frame: the inputs that their rows name, and the columns that are put beside them."""
+"""Classify the partitions of a Dask data frame: images from their columns, predictions as new columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from galaxy_classify.dask.worker import ClassifierSpec, errors_in_words, shared_classifier
+from galaxy_classify.dask.worker import ClassifierSpec, picklable_errors, shared_classifier
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.tables.parquet_table import utf8
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FramePlan:
-    """What is done with each partition.
+    """What to read from each partition, and what to add to it.
 
     Parameters
     ----------
     path_column : str or None
-        Column of paths; None if there is one of images.
+        Column of paths; None if there is a column of images.
     image_column : str or None
         Column of encoded images, as files hold them.
     name_column : str or None
-        Column that names these images; None if the index does.
+        Column of names for these images; None for the index.
     root : str
         Folder that relative paths start from.
     threshold : float
-        Confidence below which a row is called uncertain.
+        Confidence below which a row's status is ``uncertain``.
     layout : RowLayout
-        The result's own columns.
+        The columns to add.
     renamed : mapping of str to str
-        Columns of the frame that are called as one of these, and how they are called in the result.
+        New names of the frame's columns, where they would be called as those to add.
     """
 
     path_column: str | None
@@ -47,14 +47,9 @@ class FramePlan:
     renamed: Mapping[str, str]
 
     def with_predictions(self, frame: pd.DataFrame, predictions: Iterable[Prediction]) -> pd.DataFrame:
-        """Return a partition with the result's columns behind its own; index, order and subclass stay.
+        """Return a partition with a prediction for each row in new last columns; index, order and subclass stay.
 
-        Parameters
-        ----------
-        frame : DataFrame
-            The partition; without rows, what comes out is the result's ``meta``.
-        predictions : iterable of Prediction
-            One for each of its rows, in order.
+        Of an empty frame, this gives Dask's ``meta`` of the result.
         """
         import numpy as np
         import pandas as pd
@@ -63,35 +58,18 @@ class FramePlan:
         columns: dict[str, Any] = {}
         for column in self.layout.own_columns:
             values = [utf8(row[column.name]) for row in rows]
-            # Text as Dask keeps it by default; of a missing number, NaN is what Parquet readers give as well.
+            # Text as Dask stores it by default, and NaN for missing numbers as Parquet readers give it.
             columns[column.name] = (
                 pd.array(values, dtype="string[pyarrow]") if column.kind == "text" else np.array(values, np.float64)
             )
         return frame.rename(columns=dict(self.renamed)).assign(**columns)
 
 
-@errors_in_words
+@picklable_errors
 def classify_partition(
     frame: pd.DataFrame, content: bytes | None, spec: ClassifierSpec, plan: FramePlan
 ) -> pd.DataFrame:
-    """Classify the rows of a partition.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The partition.
-    content : bytes or None
-        The model's file; None for an embedded model.
-    spec : ClassifierSpec
-        Which classifier to use.
-    plan : FramePlan
-        Which columns to read and write.
-
-    Returns
-    -------
-    DataFrame
-        With one row for each of its rows.
-    """
+    """Classify the rows of a partition, and return it with the columns of the predictions."""
     classifier = shared_classifier(spec, content)
     if plan.image_column is not None:
         given: Sequence[Any] = frame.index if plan.name_column is None else frame[plan.name_column]
@@ -105,7 +83,7 @@ def classify_partition(
 
 
 def absolute(path: str, root: str) -> str:
-    """Return a path that does not depend on the process's working folder; no path stays none.
+    """Return a path that does not depend on the process's working folder; an empty path stays empty.
 
     Examples
     --------
@@ -126,7 +104,7 @@ def _text(value: Any) -> str:
 
 
 def _bytes(value: Any) -> Any:
-    """Return an image as the classifier takes it; a missing one is an empty file."""
+    """Return an encoded image as bytes; a missing one becomes an empty file, which gets a row that says so."""
     if _is_missing(value):
         return b""
     return bytes(value) if isinstance(value, bytearray | memoryview) else value

@@ -230,7 +230,7 @@ class DaskRun:
 
         job = self.job
         provider = job.classifier.model.provider
-        spec = replace(ClassifierSpec.of(job.classifier, provider), threads=1)
+        spec = ClassifierSpec.of(job.classifier, provider, threads=1)
         content: Any = model_content(job.classifier)
         if content is not None:
             # As a task's result, not scattered: Dask sends it to each worker once, and makes it again after a loss.

@@ -1,4 +1,4 @@
-"""What a process of a Dask cluster does: classify, with one classifier for all its tasks."""
+"""Classify in a worker process of a Dask cluster, with one classifier for all its tasks."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import platform
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from galaxy_classify import __version__
-from galaxy_classify.classifier import GalaxyClassifier
+from galaxy_classify.classifier import ClassifierOptions, GalaxyClassifier
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, ModelError
-from galaxy_classify.images.fits.options import FitsOptions
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.process import prepare_process
 
-#: Classifiers that a process keeps: a cluster outlives the runs that it works for, and their models.
+#: Classifiers that a process keeps. A cluster outlives its runs, and would otherwise fill memory with their models.
 KEPT: Final = 4
 
 
-Given = ParamSpec("Given")
+Arguments = ParamSpec("Arguments")
 
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 _classifiers: dict[ClassifierSpec, GalaxyClassifier] = {}
@@ -36,62 +35,40 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class ClassifierSpec:
-    """Which classifier a worker must use, so that its rows are those of any other worker.
+    """Specification of the classifier that every worker must use, so that all give the same rows.
 
     Parameters
     ----------
     version : str
         Version of galaxy-classify at the client.
     model : str or None
-        Name of an embedded model; None for a file, whose content is shipped.
+        Name of an embedded model; None for a file, whose content is sent to the workers.
     sha256 : str
         Checksum of the model's file.
-    threads, max_pixels, exact, provider, crop, fits
-        As `GalaxyClassifier` takes them.
+    options : ClassifierOptions
+        Of the workers' classifiers.
     """
 
     version: str
     model: str | None
     sha256: str
-    threads: int
-    max_pixels: int
-    exact: bool
-    provider: str
-    crop: float | None
-    fits: FitsOptions
+    options: ClassifierOptions
 
     @classmethod
-    def of(cls, classifier: GalaxyClassifier, provider: str) -> ClassifierSpec:
-        """Describe the classifier that the client has loaded.
-
-        Parameters
-        ----------
-        classifier : GalaxyClassifier
-            With the model and options that the workers are to use.
-        provider : str
-            Where the workers run the model.
-        """
-        model = classifier.model
-        return cls(
-            version=__version__,
-            model=model.source.name,
-            sha256=model.sha256,
-            threads=classifier.threads,
-            max_pixels=classifier.max_pixels,
-            exact=classifier.exact,
-            provider=provider,
-            crop=classifier.crop,
-            fits=classifier.fits,
-        )
+    def of(cls, classifier: GalaxyClassifier, provider: str, threads: int | None = None) -> ClassifierSpec:
+        """Specify the client's classifier, but with the workers' provider and number of threads."""
+        model, options = classifier.model, classifier.options
+        options = replace(options, provider=provider, threads=options.threads if threads is None else threads)
+        return cls(__version__, model.source.name, model.sha256, options)
 
 
 def model_content(classifier: GalaxyClassifier) -> bytes | None:
-    """Return what must be shipped so that a worker has the model: its file's bytes, or None if it is embedded.
+    """Return the bytes of the model's file, to be sent to the workers; None for an embedded model, which they have.
 
     Raises
     ------
     ModelError
-        If the file cannot be read any more.
+        If the file can no longer be read.
     """
     source = classifier.model.source
     if source.name is not None:
@@ -103,14 +80,14 @@ def model_content(classifier: GalaxyClassifier) -> bytes | None:
 
 
 def shared_classifier(spec: ClassifierSpec, content: bytes | None) -> GalaxyClassifier:
-    """Return the classifier that all tasks of this process share; the first one that asks makes it.
+    """Return the classifier that all tasks of this process share; the first task that asks for it loads it.
 
     Parameters
     ----------
     spec : ClassifierSpec
-        Which one.
+        Of the classifier.
     content : bytes or None
-        The model's file; None for an embedded model, of which this process has its own copy.
+        The model's file; None for an embedded model.
 
     Raises
     ------
@@ -119,7 +96,7 @@ def shared_classifier(spec: ClassifierSpec, content: bytes | None) -> GalaxyClas
     ModelError
         If the model is not the client's, byte for byte.
     UsageError
-        If the provider is not there.
+        If this machine lacks the provider.
     """
     if spec.version != __version__:
         raise ClusterError(
@@ -140,15 +117,7 @@ def _load(spec: ClassifierSpec, content: bytes | None) -> GalaxyClassifier:
         if content is not None:
             model = Path(folder) / f"{spec.sha256[:12]}.onnx"
             model.write_bytes(content)
-        classifier = GalaxyClassifier(
-            model,
-            spec.threads,
-            spec.max_pixels,
-            exact=spec.exact,
-            provider=spec.provider,
-            crop=spec.crop,
-            fits=spec.fits,
-        )
+        classifier = GalaxyClassifier.from_options(model, spec.options)
     if classifier.model.sha256 != spec.sha256:
         raise ModelError(
             f"{model}: on {platform.node()} its SHA-256 is {classifier.model.sha256}, at the client {spec.sha256}; "
@@ -157,51 +126,36 @@ def _load(spec: ClassifierSpec, content: bytes | None) -> GalaxyClassifier:
     return classifier
 
 
-def errors_in_words(task: Callable[Given, Made]) -> Callable[Given, Made]:
-    """Let a task fail with our own errors only: the client waits for ever for one that cannot be pickled.
+def picklable_errors(task: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Make a task raise a `ClusterError` in place of errors that are not this package's own.
 
-    Such is one from deep recursion, or from a library whose errors take more than a message.
+    Dask hangs on errors that cannot be pickled, such as those of libraries whose constructors take more than a message.
     """
 
     @wraps(task)
-    def safe(*args: Given.args, **options: Given.kwargs) -> Made:
+    def safe(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
         try:
             return task(*args, **options)
         except GalaxyClassifyError:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-        raise ClusterError(reason)  # here, so that the error itself does not travel along as its context
+        raise ClusterError(reason)  # outside the handler, so that the other error is not pickled as its context
 
     return safe
 
 
-@errors_in_words
+@picklable_errors
 def classify_paths(
     paths: Sequence[str], spec: ClassifierSpec, content: bytes | None, threshold: float, batch_size: int
 ) -> list[Prediction]:
-    """Classify the inputs of a partition of the command's; this process is the command's as long as it does.
-
-    Parameters
-    ----------
-    paths : sequence of str
-        Image files, as this process can open them.
-    spec, content
-        As `shared_classifier` takes them.
-    threshold : float
-        Confidence below which a prediction is called uncertain.
-    batch_size : int
-        Images that are classified together.
-
-    Returns
-    -------
-    list of Prediction
-        One for each path, in order.
+    """Classify one of the command's partitions, and return a prediction for each path.
 
     Raises
     ------
     ClusterError, ModelError, UsageError
-        As `shared_classifier` does; a ClusterError also for whatever else goes wrong.
+        As `shared_classifier` does; a ClusterError also for any other failure.
     """
-    prepare_process(spec.max_pixels)
+    # The worker may change settings of the whole process, as the command may of its own.
+    prepare_process(spec.options.max_pixels)
     return list(shared_classifier(spec, content).classify(paths, threshold=threshold, batch_size=batch_size))

@@ -1,32 +1,36 @@
-"""Which part of an image the model sees."""
+"""Choose the part of an image that the model sees: the central crop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from PIL import Image
 
 from galaxy_classify.errors import ImageError
-from galaxy_classify.images.resize import Box, Resizer
 
-#: Images with a shorter edge than this hold no galaxy that could be told from noise.
-MIN_EDGE = 16
+#: Images with a shorter edge than this, in pixels, are refused: they hold no galaxy that could be told from noise.
+MIN_EDGE: Final = 16
+
+
+#: Left, upper, right and lower edge of a part of an image in pixels, as Pillow's ``crop`` takes them.
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image in colour, and the part of it that a model sees.
+    """A decoded RGB image, and the part of it that a model sees.
 
     Parameters
     ----------
     rgb : PIL.Image.Image
         In mode RGB, upright.
     box : tuple of int
-        Left, upper, right and lower edge of the part, in pixels.
+        The part.
     lossy : bool
         Whether it was a JPEG, whose compression has changed the pixels by more than a fast resize does.
     note : str
-        What should be known about the image although it could be used; empty as a rule.
+        Remark for the image's row; usually empty.
     """
 
     rgb: Image.Image
@@ -35,20 +39,8 @@ class Picture:
     note: str = ""
 
 
-def central_crop_box(width: int, height: int, crop_fraction: float) -> tuple[int, int, int, int]:
-    """Return the central square that GalaxyMNIST keeps.
-
-    Parameters
-    ----------
-    width, height : int
-        Size of the image in pixels.
-    crop_fraction : float
-        Side of the square, as a fraction of the shorter edge.
-
-    Returns
-    -------
-    tuple of int
-        Left, upper, right and lower edge in pixels, as Pillow's ``crop`` takes them.
+def central_crop_box(width: int, height: int, crop_fraction: float) -> Box:
+    """Return the central square whose side is a fraction of the shorter edge, as GalaxyMNIST was cut.
 
     Examples
     --------
@@ -63,22 +55,19 @@ def central_crop_box(width: int, height: int, crop_fraction: float) -> tuple[int
     return left, top, left + crop, top + crop
 
 
-def seen_box(width: int, height: int, resizer: Resizer) -> Box:
+def seen_box(width: int, height: int, model_size: tuple[int, int], crop_fraction: float) -> Box:
     """Return the part of an image that a model sees.
 
-    An image that already has the model's size is seen whole: it is taken to be cropped already, as GalaxyMNIST's are.
+    An image that already has the model's size is seen whole: it is assumed to be cropped already, as GalaxyMNIST's are.
 
     Parameters
     ----------
     width, height : int
         Size of the image in pixels.
-    resizer : Resizer
-        Knows the model's size and its crop.
-
-    Returns
-    -------
-    tuple of int
-        Left, upper, right and lower edge in pixels.
+    model_size : tuple of int
+        Height and width of the model's input in pixels.
+    crop_fraction : float
+        Side of the central crop, as a fraction of the shorter edge.
 
     Raises
     ------
@@ -87,6 +76,6 @@ def seen_box(width: int, height: int, resizer: Resizer) -> Box:
     """
     if min(width, height) < MIN_EDGE:
         raise ImageError(f"image too small: {width} x {height} pixels, at least {MIN_EDGE} are needed")
-    if (height, width) == resizer.size:
+    if (height, width) == model_size:
         return 0, 0, width, height
-    return central_crop_box(width, height, resizer.preprocessing.crop_fraction)
+    return central_crop_box(width, height, crop_fraction)

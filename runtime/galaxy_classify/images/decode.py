@@ -1,13 +1,10 @@
-"""Open an image file, or say in a few words why it cannot be used."""
+"""Decode an image into the pixels that a model sees, or say in a few words why it cannot be used."""
 
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,249 +13,142 @@ from PIL import Image, UnidentifiedImageError
 from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.crop import Picture
-from galaxy_classify.images.fits.band_files import BROAD_BANDS, band_file, is_joined
-from galaxy_classify.images.fits.colour import Plane, choose_colouring, default_bands
+from galaxy_classify.images.fits.band_files import is_joined
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
-from galaxy_classify.images.fits.picture import fits_picture, only_plane, picture_of_planes
-from galaxy_classify.images.fits.reader import fits_content
-from galaxy_classify.images.formats import FORMATS, SIGNATURE_BYTES, why_not_an_image
+from galaxy_classify.images.formats import (
+    FORMATS,
+    SIGNATURE_BYTES,
+    image_errors,
+    may_be_fits,
+    why_not_an_image,
+)
 from galaxy_classify.images.open_file import open_regular_file
-from galaxy_classify.images.pixels import model_pixels, picture_of, pixels_of
+from galaxy_classify.images.pixels import picture_of, pixels_of
 from galaxy_classify.images.resize import Resizer
-from galaxy_classify.text import one_line
+
+if TYPE_CHECKING:
+    from galaxy_classify.images.fits.picture import FitsDecoder
 
 FIRST_FRAME: Final = "first frame of several"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """An image file as a model sees it.
+    """An image as a model sees it.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width, 3)
         RGB pixels in the model's size.
     note : str
-        What should be known about the file although it could be used; empty as a rule.
+        Remark for the image's row, such as that only its first frame was used; usually empty.
     """
 
     pixels: NDArray[np.uint8]
     note: str = ""
 
 
-def read_model_input(
-    path: str, resizer: Resizer, max_pixels: int = MAX_PIXELS, fits: FitsOptions = AS_IN_HEADERS
-) -> ModelInput:
-    """Decode an image file in full and turn it into a model's input.
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decode image files, encoded images and arrays for one model.
+
+    Every method raises `ImageError` if the image cannot be used. The message is a short reason that does not repeat
+    the path.
 
     Parameters
     ----------
-    path : str
-        Image file; or where `fits` has a pattern, a path with ``{band}`` for the FITS files of all bands.
     resizer : Resizer
-        Resizes to the size that the model wants.
+        Knows the model's input size and its crop.
     max_pixels : int, optional
-        Images with more pixels are not decoded.
+        Images with more pixels are refused before they are decoded.
     fits : FitsOptions, optional
         How FITS files are read and coloured.
-
-    Returns
-    -------
-    ModelInput
-        Pixels, and a note if the file holds more than one picture or is FITS.
-
-    Raises
-    ------
-    ImageError
-        If the file cannot be read, is not a whole image in one of `SUPPORTED`, or is no picture of
-        anything; the message is a short reason that does not repeat the path.
     """
-    return _model_input(read_picture(path, resizer, max_pixels, fits), resizer)
+
+    resizer: Resizer
+    max_pixels: int = MAX_PIXELS
+    fits: FitsOptions = AS_IN_HEADERS
+
+    def read(self, path: str) -> ModelInput:
+        """Decode an image file, crop it and resize it; a constant image is refused."""
+        return self._model_input(self.read_picture(path))
+
+    def decode(self, image: Any) -> ModelInput:
+        """Do the same with an image in memory: encoded bytes, a PIL image or an array."""
+        return self._model_input(self.decode_picture(image))
+
+    def read_picture(self, path: str) -> Picture:
+        """Decode an image file in full, before the resize.
+
+        With a pattern in `fits`, a path with ``{band}`` stands for the FITS files of all bands.
+        """
+        if self.fits.pattern is not None and is_joined(path):
+            return self._fits_decoder().read_bands(path)
+        with open_regular_file(path) as file:
+            return self.decode_file(file)
+
+    def decode_picture(self, image: Any) -> Picture:
+        """Decode an image in memory, before the resize.
+
+        Parameters
+        ----------
+        image : bytes, PIL image, or ndarray of uint8 with shape (H, W, 3) or (H, W)
+            Bytes are an encoded image, as a file holds it. A PIL image need not be loaded yet.
+        """
+        if isinstance(image, bytes):
+            return self.decode_file(io.BytesIO(image))
+        if isinstance(image, Image.Image):
+            self._load(image)
+            return picture_of(image, self.resizer)
+        return picture_of(_image_of_array(image), self.resizer)
+
+    def decode_file(self, file: BinaryIO) -> Picture:
+        """Decode an image from an open, seekable file, before the resize."""
+        with image_errors():
+            head = file.read(SIGNATURE_BYTES)
+            file.seek(0)
+            if may_be_fits(head):
+                picture = self._fits_decoder().decode(file)
+                if picture is not None:
+                    return picture
+        try:
+            with image_errors(), Image.open(file, formats=FORMATS) as image:
+                note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
+                self._load(image)
+                return picture_of(image, self.resizer, note)
+        except UnidentifiedImageError:
+            raise ImageError(why_not_an_image(head)) from None
+
+    def _model_input(self, picture: Picture) -> ModelInput:
+        return ModelInput(pixels_of(picture, self.resizer), picture.note)
+
+    def _load(self, image: Image.Image) -> None:
+        """Decode a PIL image if it is not too large.
+
+        ``Image.open`` reads the header alone: only a full load shows that a file was cut short.
+        """
+        if image.width * image.height > self.max_pixels:
+            raise ImageError(f"too many pixels: {image.width} x {image.height}, the limit is {self.max_pixels:,}")
+        with image_errors():
+            image.load()
+
+    def _fits_decoder(self) -> FitsDecoder:
+        # Imported when the first FITS file turns up: most runs have none, and start faster without.
+        from galaxy_classify.images.fits.picture import FitsDecoder
+
+        return FitsDecoder(self.resizer, self.max_pixels, self.fits)
 
 
-def decode_model_input(
-    file: BinaryIO, resizer: Resizer, max_pixels: int = MAX_PIXELS, fits: FitsOptions = AS_IN_HEADERS
-) -> ModelInput:
-    """Decode an image from an open file, as `read_model_input` does.
-
-    Parameters
-    ----------
-    file : binary file
-        Encoded image; it must be seekable.
-    resizer, max_pixels, fits
-        As for `read_model_input`.
-
-    Returns
-    -------
-    ModelInput
-        Pixels, and a note if the file holds more than one picture or is FITS.
-
-    Raises
-    ------
-    ImageError
-        If it is not a whole image in one of `SUPPORTED`, or is no picture of anything.
-    """
-    return _model_input(decode_picture(file, resizer, max_pixels, fits), resizer)
-
-
-def _model_input(picture: Picture, resizer: Resizer) -> ModelInput:
-    return ModelInput(pixels_of(picture, resizer), picture.note)
-
-
-def read_picture(path: str, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
-    """Decode an image file in full, before the resize.
-
-    Parameters
-    ----------
-    path, resizer, max_pixels, fits
-        As for `read_model_input`.
-
-    Returns
-    -------
-    Picture
-        At least the part that the model sees.
-
-    Raises
-    ------
-    ImageError
-        As `read_model_input` does, but a constant image passes.
-    """
-    if fits.pattern is not None and is_joined(path):
-        return _read_band_files(path, resizer, max_pixels, fits)
-    with open_regular_file(path) as file:
-        return decode_picture(file, resizer, max_pixels, fits)
-
-
-def decode_picture(file: BinaryIO, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
-    """Decode an image from an open file in full, before the resize.
-
-    Parameters
-    ----------
-    file : binary file
-        Encoded image; it must be seekable.
-    resizer, max_pixels, fits
-        As for `read_model_input`.
-
-    Returns
-    -------
-    Picture
-        At least the part that the model sees.
-
-    Raises
-    ------
-    ImageError
-        As `decode_model_input` does, but a constant image passes.
-    """
-    with image_errors():
-        if content := fits_content(file, max_pixels):
-            return fits_picture(content, resizer, max_pixels, fits)
-    try:
-        with image_errors(), Image.open(file, formats=FORMATS) as image:
-            note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
-            load_within(image, max_pixels)
-            return picture_of(image, resizer, note)
-    except UnidentifiedImageError:
-        file.seek(0)
-        raise ImageError(why_not_an_image(file.read(SIGNATURE_BYTES))) from None
-
-
-def _read_band_files(path: str, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> Picture:
-    there = [band for band in BROAD_BANDS if os.path.exists(band_file(path, band))]
-    colouring = choose_colouring(fits.bands or default_bands(there, fits.recipe), fits.recipe)
-    planes = [_read_band(band_file(path, band), band, max_pixels, fits) for band in colouring.bands]
-    return picture_of_planes(colouring, planes, resizer)
-
-
-def _read_band(path: str, band: str, max_pixels: int, fits: FitsOptions) -> Plane:
-    if not os.path.exists(path):
-        raise ImageError(f"no file for band {band}")
-    try:
-        with open_regular_file(path) as file, image_errors():
-            return only_plane(file, max_pixels, fits)
-    except ImageError as error:
-        raise ImageError(f"{error} (band {band})") from None
-
-
-def load_within(image: Image.Image, max_pixels: int) -> None:
-    """Decode an image that was opened, if it is not too large.
-
-    ``Image.open`` reads the header alone: only a full load shows that a file was cut short.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        An image that may not be decoded yet.
-    max_pixels : int
-        Images with more pixels are not decoded.
-
-    Raises
-    ------
-    ImageError
-        If the image has too many pixels, or is damaged.
-    """
-    if image.width * image.height > max_pixels:
-        raise ImageError(f"too many pixels: {image.width} x {image.height}, the limit is {max_pixels:,}")
-    with image_errors():
-        image.load()
-
-
-@contextmanager
-def image_errors() -> Iterator[None]:
-    """Turn what Pillow and astropy raise on a bad image into an `ImageError`, but for a format unknown to Pillow.
-
-    Raises
-    ------
-    ImageError
-        With a short reason.
-    """
-    try:
-        yield
-    except (ImageError, UnidentifiedImageError):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError("too many pixels: more than Pillow's own limit") from None
-    except Exception as error:
-        # On damaged files Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more, and so does
-        # astropy.
-        raise ImageError(f"damaged or incomplete image: {one_line(error)}") from error
-
-
-def as_model_input(image: Any, resizer: Resizer, max_pixels: int, fits: FitsOptions) -> ModelInput:
-    """Turn an image in memory into a model's input.
-
-    Parameters
-    ----------
-    image : PIL image, ndarray of uint8 with shape (H, W, 3) or (H, W), or bytes
-        What a caller gave; a PIL image may be undecoded yet, bytes are an encoded image as a file holds it.
-    resizer : Resizer
-        Resizes to the size that the model wants.
-    max_pixels : int
-        Images with more pixels are not decoded.
-    fits : FitsOptions
-        How FITS content is read and coloured.
-
-    Raises
-    ------
-    ImageError
-        If it is anything else, too large, damaged, has no finite values, or is no picture of anything.
-    """
-    if isinstance(image, bytes):
-        return decode_model_input(io.BytesIO(image), resizer, max_pixels, fits)
-    return ModelInput(model_pixels(_decoded(image, max_pixels), resizer))
-
-
-def _decoded(image: Any, max_pixels: int) -> Image.Image:
-    if isinstance(image, Image.Image):
-        load_within(image, max_pixels)
-        return image
-    if not isinstance(image, np.ndarray):
+def _image_of_array(array: Any) -> Image.Image:
+    """Check that an object is an array of 8-bit pixels, and wrap it as a PIL image."""
+    if not isinstance(array, np.ndarray):
         raise ImageError(
-            f"is a {type(image).__name__}, not a PIL image, a NumPy array or bytes; for files use classify()"
+            f"is a {type(array).__name__}, not a PIL image, a NumPy array or bytes; for files use classify()"
         )
-    if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
         raise ImageError("array has NaN or infinite values")
-    if image.dtype != np.uint8:
-        raise ImageError(f"array has dtype {image.dtype}, not uint8 (0 to 255)")
-    if image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3):
-        raise ImageError(f"array has shape {image.shape}, not (H, W, 3) or (H, W)")
-    return Image.fromarray(image)
+    if array.dtype != np.uint8:
+        raise ImageError(f"array has dtype {array.dtype}, not uint8 (0 to 255)")
+    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
+        raise ImageError(f"array has shape {array.shape}, not (H, W, 3) or (H, W)")
+    return Image.fromarray(array)

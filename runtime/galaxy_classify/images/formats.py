@@ -1,14 +1,21 @@
-"""Tell from a file's first bytes why it could not be opened as an image."""
+"""Recognise image formats by their first bytes, and say why a file is no image."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-#: Pillow registers more than 40 formats; these are the ones that pictures of galaxies come in.
+from PIL import Image, UnidentifiedImageError
+
+from galaxy_classify.errors import ImageError
+from galaxy_classify.text import one_line
+
+#: Formats that Pillow may read. It knows more than 40; these are the ones that images of galaxies are stored in.
 FORMATS: Final = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
 
 
-#: Formats that can be read, FITS with astropy.
+#: Formats that can be read: those of Pillow, and FITS with astropy.
 SUPPORTED: Final = (*FORMATS, "FITS")
 
 
@@ -18,7 +25,7 @@ FITS_SIGNATURE: Final = b"SIMPLE  ="
 GZIP_SIGNATURE: Final = b"\x1f\x8b"
 
 
-#: Bytes that a file of each format has at an offset.
+#: Offset and bytes by which a format is recognised, readable or not.
 SIGNATURES: Final = (
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -47,7 +54,7 @@ SIGNATURES: Final = (
 SIGNATURE_BYTES: Final = max(offset + len(signature) for offset, signature, _ in SIGNATURES)
 
 
-#: Suffixes of the formats that can be read.
+#: File name suffix of each format that can be read.
 SUFFIXES: Final = {
     "JPEG": ".jpg",
     "PNG": ".png",
@@ -59,8 +66,13 @@ SUFFIXES: Final = {
 }
 
 
+def may_be_fits(head: bytes) -> bool:
+    """Return whether a file may be FITS, bare or packed with gzip, from its first bytes."""
+    return head.startswith((FITS_SIGNATURE, GZIP_SIGNATURE))
+
+
 def suffix_of(head: bytes) -> str:
-    r"""Return the suffix that a file of this beginning should have, or nothing.
+    r"""Return the file name suffix for a readable format, told from the first bytes; empty for any other.
 
     Examples
     --------
@@ -72,17 +84,9 @@ def suffix_of(head: bytes) -> str:
 
 
 def why_not_an_image(head: bytes) -> str:
-    """Say why Pillow did not recognise a file.
+    """Say why Pillow did not recognise a file, from its first `SIGNATURE_BYTES` bytes.
 
-    Parameters
-    ----------
-    head : bytes
-        The first `SIGNATURE_BYTES` of the file, or all of it.
-
-    Returns
-    -------
-    str
-        A short reason: a supported format with a damaged header, an unsupported format, or no image at all.
+    The reason is a damaged header of a supported format, an unsupported format, or that it is no image at all.
 
     Examples
     --------
@@ -99,3 +103,21 @@ def why_not_an_image(head: bytes) -> str:
                 return f"damaged or incomplete image: its {name} header cannot be read"
             return f"unsupported format: {name} (supported: {', '.join(SUPPORTED)})"
     return f"not an image (supported: {', '.join(SUPPORTED)})"
+
+
+@contextmanager
+def image_errors() -> Iterator[None]:
+    """Turn whatever Pillow and astropy raise on a bad image into an `ImageError` with a short reason.
+
+    Pillow's ``UnidentifiedImageError`` passes: the caller knows more about a file of unknown format.
+    """
+    try:
+        yield
+    except (ImageError, UnidentifiedImageError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError("too many pixels: more than Pillow's own limit") from None
+    except Exception as error:
+        # On damaged files Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more, and so does
+        # astropy.
+        raise ImageError(f"damaged or incomplete image: {one_line(error)}") from error

@@ -1,4 +1,4 @@
-"""Open a regular file for reading, or say in a few words why it cannot be opened."""
+"""Open a regular file, or say in a few words why it cannot be opened."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from galaxy_classify.text import one_line
 
 
 def open_regular_file(path: str) -> BinaryIO:
-    """Open a file, but look before: a pipe would block for ever and a device may never end.
+    """Open a file for reading, after a check that it is a regular one.
 
-    Parameters
-    ----------
-    path : str
-        The file.
+    Opening a pipe would block for ever, and reading a device may never end.
 
     Raises
     ------
     ImageError
-        If it is no regular file, is empty or cannot be opened; with a short reason.
+        If it is no regular file, is empty or cannot be opened; the message is a short reason.
     """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            os.scandir(path).close()
+            os.scandir(path).close()  # of a folder that cannot be listed, "permission denied" says more
             raise ImageError("is a folder, not an image")
         if not stat.S_ISREG(status.st_mode):
             raise ImageError("not a regular file")

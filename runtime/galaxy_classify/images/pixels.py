@@ -1,7 +1,7 @@
-"""From a decoded image to the pixels that a model sees: RGB, central crop, resize.
+"""Turn a decoded image into the pixels that a model sees: RGB, central crop, resize.
 
-This is the only place where it is done: training from image folders, the parity gate and the
-runtime all go through it, so that they cannot drift apart.
+Training from image folders, the parity gate and the runtime all go through this module, so that their pixels cannot
+differ.
 """
 
 from __future__ import annotations
@@ -16,38 +16,31 @@ from galaxy_classify.images.resize import Resizer
 
 
 def picture_of(image: Image.Image, resizer: Resizer, note: str = "") -> Picture:
-    """Turn a decoded image into a picture of which the model sees a part.
+    """Convert a decoded image to upright RGB and find the part that the model sees.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        A decoded image of any size and mode; its EXIF orientation is applied.
+        Of any size and mode; its EXIF orientation is applied.
     resizer : Resizer
-        Knows the model's size and its crop.
+        Knows the model's input size and its crop.
     note : str, optional
-        What should be known about the image.
+        Remark for the image's row.
 
     Raises
     ------
     ImageError
-        If the image is too small, or has pixels that cannot be scaled to 8 bit.
+        If the image is too small, or has pixels that cannot be scaled to 8 bits.
     """
     upright = ImageOps.exif_transpose(image)
-    box = seen_box(upright.width, upright.height, resizer)
+    box = seen_box(upright.width, upright.height, resizer.size, resizer.preprocessing.crop_fraction)
     return Picture(to_rgb(upright), box, lossy=image.format == "JPEG", note=note)
 
 
 def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
-    """Turn a picture into a model's input.
+    """Crop and resize a picture to a model's input.
 
-    The part that the model sees is cut out before the resize, so that the filter does not see beyond it.
-
-    Parameters
-    ----------
-    picture : Picture
-        For this model.
-    resizer : Resizer
-        Resizes to the size that the model wants. It may save time on JPEGs only.
+    The crop comes first, so that the resize filter does not see beyond it. The fast resize is used for JPEGs only.
 
     Returns
     -------
@@ -57,7 +50,7 @@ def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
     Raises
     ------
     ImageError
-        If the image is constant.
+        If the part that the model sees is constant.
     """
     height, width = resizer.size
     if picture.rgb.size == (width, height):
@@ -66,50 +59,17 @@ def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
         pixels = resizer(picture.rgb, picture.box, exact=not picture.lossy)
     margin = resizer.preprocessing.margin
     seen = pixels[margin : height - margin, margin : width - margin]
-    # The first row settles it for nearly every image.
+    # The first row of nearly every image varies, so that the others need not be compared.
     if (seen[0] == seen[0, 0]).all() and (seen == seen[0, 0]).all():
         raise ImageError("constant image: every pixel that the model would see is the same")
     return pixels
 
 
-def model_pixels(image: Image.Image, resizer: Resizer) -> NDArray[np.uint8]:
-    """Turn a decoded image into a model's input.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        As for `picture_of`.
-    resizer : Resizer
-        Of the model.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB pixels.
-
-    Raises
-    ------
-    ImageError
-        If the image is too small, is constant, or has pixels that cannot be scaled to 8 bit.
-    """
-    return pixels_of(picture_of(image, resizer), resizer)
-
-
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert an image of any mode to RGB without clipping or uncovering anything.
+    """Convert a decoded image of any mode to RGB.
 
-    Transparent images are composited on black, the colour of the sky; 16-bit grey is scaled to 8 bit,
-    where Pillow's own conversion would clip it.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        A decoded image.
-
-    Returns
-    -------
-    PIL.Image.Image
-        The image in mode RGB.
+    Transparent images are composited on black, the colour of the sky: Pillow's own conversion would show the colours
+    of transparent pixels. 16-bit grey is scaled to 8 bits, where Pillow's own conversion would clip it.
 
     Raises
     ------

@@ -1,12 +1,12 @@
-"""The resize to a model's size: by Pillow, or with its weights by ONNX Runtime, in half the time.
+"""Resize an image to a model's size: exactly with Pillow, or in half the time with ONNX Runtime.
 
-Of a survey JPEG's way to the model, Pillow spends more on the resize than on the decoding. A resize is linear: each
-column of the result is a weighted sum of columns of the image, and each row one of rows. ONNX Runtime's matrix product
-does that faster than Pillow's loop, and without the threads of its own that NumPy's would bring along. The graph is
-``lanczos.onnx``, which ``galaxy_export.lanczos_graph`` builds.
+With Pillow, a survey JPEG takes longer to resize than to decode. A resize is linear: each column of the result is a
+weighted sum of columns of the image, and each row a weighted sum of rows. ONNX Runtime's matrix product computes that
+faster than Pillow's loop, and unlike NumPy's it starts no threads of its own. The graph is ``lanczos.onnx``, built by
+``galaxy_export.lanczos_graph``.
 
-The weights are Pillow's, and so is the rounding of levels between the two passes. But the sums are float32 where
-Pillow's are integers, so that about one colour value in 80,000 comes out one level of 255 higher or lower.
+The weights are Pillow's, and so is the rounding between the two passes. But the sums are float32 where Pillow's are
+integers, so that about one colour value in 80,000 comes out one level of 255 higher or lower.
 """
 
 from __future__ import annotations
@@ -20,42 +20,40 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from galaxy_classify.images.crop import Box
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.session import open_session
 
 GRAPH_FILE: Final = Path(__file__).with_name("lanczos.onnx")
 
 
-#: The result is computed in so many blocks along each axis, each from the pixels that it needs only.
+#: Blocks along each axis of the result; each is computed from only those pixels of the image that it needs.
 BLOCKS: Final = 4
 
 
-#: Pixels along the edge of the largest part that is resized in the fast way. As float32 it takes some 13 MB, which ONNX
-#: Runtime keeps for the next one; a larger part would take more than its decoding.
+#: Longest edge, in pixels, of a part that is resized the fast way. As float32 it takes some 13 MB, which ONNX Runtime
+#: keeps for the next one; a larger part would take more memory than its decoding does.
 LARGEST_EDGE: Final = 1024
 
 
-#: Lanczos' kernel reaches so many pixels of the coarser grid to either side.
+#: Half width of the Lanczos kernel, in pixels of the coarser grid.
 LANCZOS_SUPPORT: Final = 3
-
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class AxisWeights:
-    """What the pixels along one axis of an image contribute to those of the result, in blocks of the result.
+    """Weights of the resize along one axis, for each block of the result.
 
     Parameters
     ----------
     first, last : int
-        The part of the image that is needed at all, as a range of pixels.
+        Range of pixels of the image that the result depends on.
     starts, ends : ndarray of int64, shape (BLOCKS,)
-        The part that each block needs, as ranges of pixels from `first` on.
-    weights : ndarray of float32, shape (BLOCKS, pixels of the result, pixels of the image)
-        For each block.
-    transposed : ndarray of float32, shape (BLOCKS, pixels of the image, pixels of the result)
-        The same.
+        Range of pixels that each block depends on, counted from `first`.
+    weights : ndarray of float32, shape (BLOCKS, pixels of a block, pixels of the image)
+        Contribution of each pixel of the image to each pixel of a block.
+    transposed : ndarray of float32, shape (BLOCKS, pixels of the image, pixels of a block)
+        The same weights, transposed.
     """
 
     first: int
@@ -67,23 +65,16 @@ class AxisWeights:
 
 
 def lanczos_weights(edge: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the weights with which Pillow resizes one axis.
-
-    Parameters
-    ----------
-    edge : int
-        Pixels of the image.
-    target : int
-        Pixels of the result.
+    """Return the weights with which Pillow resizes an axis of `edge` pixels to `target` pixels.
 
     Returns
     -------
     tuple of ndarray, shapes (target,) and (target, taps)
-        The first pixel that each pixel of the result looks at, and the weights from there on.
+        For each pixel of the result, the first pixel of the image that counts, and the weights from there on.
 
     Notes
     -----
-    ``precompute_coeffs`` in Pillow's Resample.c. A kernel that is cut off at the edge of the image is normalised again.
+    As ``precompute_coeffs`` in Pillow's Resample.c does: a kernel that the image's edge cuts off is normalised again.
 
     Examples
     --------
@@ -106,7 +97,9 @@ def lanczos_weights(edge: int, target: int) -> tuple[NDArray[np.int64], NDArray[
 
 @lru_cache(maxsize=64)  # cutouts of a survey have few sizes; each takes up to 200 kB
 def axis_weights(edge: int, target: int, margin: int) -> AxisWeights | None:
-    """Return the weights for one axis, as the graph takes them.
+    """Return the weights for one axis as the graph takes them, or None if the graph cannot resize it.
+
+    That is so if the image is too large, or if the result without its margin cannot be divided into equal blocks.
 
     Parameters
     ----------
@@ -115,12 +108,7 @@ def axis_weights(edge: int, target: int, margin: int) -> AxisWeights | None:
     target : int
         Pixels of the result.
     margin : int
-        Pixels at both ends of the result that are not wanted.
-
-    Returns
-    -------
-    AxisWeights or None
-        None if the image is too large, or what is wanted of the result cannot be parted into equal blocks.
+        Pixels at both ends of the result that the model ignores.
     """
     size, rest = divmod(target - 2 * margin, BLOCKS)
     if rest or edge > LARGEST_EDGE:
@@ -141,7 +129,7 @@ def axis_weights(edge: int, target: int, margin: int) -> AxisWeights | None:
 
 
 class Resizer:
-    """Resizes a part of an image to a model's size, but for the margin that the model does not look at.
+    """Resize a part of an image to a model's size, except for the margin that the model ignores.
 
     Parameters
     ----------
@@ -150,7 +138,7 @@ class Resizer:
     preprocessing : Preprocessing
         Of the model.
     fast : bool, optional
-        Whether ONNX Runtime does it instead of Pillow where it can and may.
+        Whether to use ONNX Runtime instead of Pillow where it can do the resize and the caller allows it.
     """
 
     def __init__(self, size: tuple[int, int], preprocessing: Preprocessing, *, fast: bool = False) -> None:
@@ -168,9 +156,9 @@ class Resizer:
         image : PIL.Image.Image
             In mode RGB.
         box : tuple of int
-            Left, upper, right and lower edge of the part, in pixels. The filter does not look beyond it.
+            The part; the filter does not look beyond it.
         exact : bool, optional
-            Whether Pillow must do it.
+            Whether only Pillow may be used.
 
         Returns
         -------
@@ -208,7 +196,7 @@ class Resizer:
     ) -> NDArray[np.uint8]:
         left, top, _, _ = box
         needed = image.crop((left + columns.first, top + rows.first, left + columns.last, top + rows.last))
-        # Line by line, and in each line all of red, all of green, all of blue.
+        # The raw mode "RGB;L" orders the bytes line by line, and within a line by colour.
         planes = np.frombuffer(needed.tobytes("raw", "RGB;L"), np.uint8).reshape(needed.height, 3, needed.width)
         inputs = {
             "planes": planes,

@@ -1,4 +1,4 @@
-"""An input of the command: where an image is, and what goes along with it to the output."""
+"""An input to classify: where its image is, and what is carried through to its row."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Final, NoReturn
 
 from galaxy_classify.errors import ImageError
 
-#: Larger images in containers are not read: three planes of float32 with as many pixels as are allowed by default
-#: (`galaxy_classify.defaults.MAX_PIXELS`) take that much.
+#: Images in containers and object stores with more bytes than this are refused. It is the size of three planes of
+#: float32 with as many pixels as are allowed by default (`galaxy_classify.defaults.MAX_PIXELS`).
 LARGEST: Final = 1 << 30
 
 
-#: Stands in a path between a container and the image in it: ``cutouts.tar::m51.jpg``.
+#: Separates a container from the image in it, in a path such as ``cutouts.tar::m51.jpg``.
 MEMBER: Final = "::"
 
 
-#: Reads an encoded image, as a file holds it; it may be called more than once, and in any thread.
+#: Reads an encoded image, as a file holds it. It may be called more than once, and in any thread.
 Content = Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class InOrder:
-    """Content from a stream that goes forward only, as that of a compressed tar does.
+    """Content from a stream that only goes forward, such as a compressed tar.
 
-    It is read in full speed by whoever calls it before asking for the next input. Later calls give the same content,
-    but the stream has to be gone through once more; for calls in the order of the stream, once in all.
+    Read before the next input is asked for, it costs nothing extra. A later call gives the same content, but reads the
+    stream again from its beginning; calls in the order of the stream share one such pass.
 
     Parameters
     ----------
@@ -43,38 +43,38 @@ class InOrder:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands for the content of an input that has none.
+    """Content that cannot be read; calling it raises `ImageError` with the reason.
 
     Parameters
     ----------
     reason : str
-        Why, for the input's row.
+        The message of the input's row.
     """
 
     reason: str
 
     def __call__(self) -> NoReturn:
-        """Raise the reason as an `ImageError`."""
+        """Raise `ImageError`."""
         raise ImageError(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input of the command.
+    """An input to classify.
 
     Parameters
     ----------
     path : str
-        The image, spelled as it stands in the result.
+        The image's path, as it is spelled in the result.
     place : str
-        Relative path at which a sorted copy belongs: below the folder that was searched for it.
+        Relative path of a sorted copy: that below the folder in which the image was found.
     carried : tuple
         Values of the catalogue's other columns for this input; empty without a catalogue.
     content : callable, optional
-        Reads an image that is no file of its own; it raises `ImageError` if that cannot be done.
+        Reads an image that is not a file of its own, or raises `ImageError`.
     """
 
     path: str
-    place: str
+    place: str = ""
     carried: tuple[object, ...] = ()
     content: Content | None = None

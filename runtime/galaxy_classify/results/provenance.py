@@ -65,7 +65,7 @@ def provenance(
     Package and its version, the exact model, preprocessing and options, ready for JSON: the content of the sidecar,
     whose keys must stay as they are for results of earlier versions to be continued.
     """
-    model, fits = classifier.model, classifier.fits
+    model, options = classifier.model, classifier.options
     description = model.description
     return {
         "package": "galaxy-classify",
@@ -83,9 +83,9 @@ def provenance(
             "shard": shard,
             "catalog_columns": [column.name for column in layout.carried],
             "image_column": image_column,
-            "max_pixels": classifier.max_pixels,
-            "exact": classifier.exact,
-            "provider": model.provider,
-            "fits": asdict(fits) | {"bands": None if fits.bands is None else list(fits.bands)},
+            "max_pixels": options.max_pixels,
+            "exact": options.exact,
+            "provider": options.provider,
+            "fits": asdict(options.fits) | {"bands": None if options.fits.bands is None else list(options.fits.bands)},
         },
     }

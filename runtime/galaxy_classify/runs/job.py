@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from galaxy_classify.inputs.source import Content, Source
+from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.layout import RowLayout
@@ -68,16 +67,8 @@ class Job:
         )
 
     def predictions(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Prediction]]:
-        """Classify inputs lazily, and yield each of them, in order, with what is said of it."""
-        in_flight: deque[Source] = deque()
-
-        def inputs() -> Iterator[str | tuple[str, Content]]:
-            for source in sources:
-                in_flight.append(source)
-                yield source.path if source.content is None else (source.path, source.content)
-
-        for prediction in self.classifier.classify(inputs(), threshold=self.threshold, batch_size=self.batch_size):
-            yield in_flight.popleft(), prediction
+        """Classify inputs lazily, and yield each with its prediction, in order."""
+        return self.classifier.classify_sources(sources, threshold=self.threshold, batch_size=self.batch_size)
 
     def count(self, source: Source, prediction: Prediction) -> None:
         """Count a row, and show it to the observers."""

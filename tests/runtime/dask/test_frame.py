@@ -211,9 +211,10 @@ def test_one_classifier_for_all_partitions(table: pd.DataFrame, monkeypatch: pyt
 
     def counted(*arguments: Any, **options: Any) -> GalaxyClassifier:
         made.append(arguments)
-        return GalaxyClassifier(*arguments, **options)
+        return load(*arguments, **options)
 
-    monkeypatch.setattr(galaxy_classify.dask.worker, "GalaxyClassifier", counted)
+    load = GalaxyClassifier.from_options
+    monkeypatch.setattr(GalaxyClassifier, "from_options", counted)
     monkeypatch.setattr(galaxy_classify.dask.worker, "_classifiers", {})
     for threshold in (0.5, 0.7):
         classify(dd.from_pandas(table, npartitions=8), path_column="file", threshold=threshold).compute()
@@ -224,7 +225,7 @@ def test_few_classifiers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that serves for weeks must not hold every model that it was ever given."""
     monkeypatch.setattr(galaxy_classify.dask.worker, "_classifiers", {})
     spec = ClassifierSpec.of(GalaxyClassifier(threads=1), "cpu")
-    specs = [replace(spec, crop=tenths / 10) for tenths in range(1, 7)]
+    specs = [replace(spec, options=replace(spec.options, crop=tenths / 10)) for tenths in range(1, 7)]
     kept = [shared_classifier(spec, None) for spec in specs]
     assert list(galaxy_classify.dask.worker._classifiers) == specs[-galaxy_classify.dask.worker.KEPT :]
     assert shared_classifier(specs[-1], None) is kept[-1]

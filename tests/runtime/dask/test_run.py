@@ -378,13 +378,13 @@ def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tm
     preload = tmp_path / "preload.py"
     preload.write_text(
         "import os, signal\n"
-        "import galaxy_classify.classifier as classifier\n"
-        "from galaxy_classify.images.decode import read_model_input\n"
-        "def deadly(path, *rest):\n"
+        "from galaxy_classify.images.decode import Decoder\n"
+        "read = Decoder.read\n"
+        "def deadly(self, path):\n"
         "    if path.endswith('/155.jpg'):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return read_model_input(path, *rest)\n"
-        "classifier.read_model_input = deadly\n"
+        "    return read(self, path)\n"
+        "Decoder.read = deadly\n"
     )
     cluster.start_scheduler(allowed_failures=1)
     cluster.start_workers(2, "--preload", str(preload))

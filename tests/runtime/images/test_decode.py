@@ -13,9 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import ImageError
-from galaxy_classify.images import decode as imagefile
 from galaxy_classify.images import open_file
-from galaxy_classify.images.pixels import model_pixels
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_painter import paint
@@ -24,7 +23,7 @@ from galaxy_painter import paint
 def reason(path: Path | str) -> str:
     """Return why a file is refused."""
     with pytest.raises(ImageError) as refused:
-        imagefile.read_model_input(str(path), Resizer((64, 64), Preprocessing()))
+        Decoder(Resizer((64, 64), Preprocessing())).read(str(path))
     return str(refused.value)
 
 
@@ -126,9 +125,9 @@ def test_too_many_pixels(tmp_path: Path) -> None:
     """The limit is the user's, to the pixel."""
     path = tmp_path / "a.png"
     paint("smooth_round", seed=0, size=64).save(path)
-    imagefile.read_model_input(str(path), Resizer((64, 64), Preprocessing()), max_pixels=64 * 64)
+    Decoder(Resizer((64, 64), Preprocessing()), max_pixels=64 * 64).read(str(path))
     with pytest.raises(ImageError, match="too many pixels: 64 x 64, the limit is 4,095"):
-        imagefile.read_model_input(str(path), Resizer((64, 64), Preprocessing()), max_pixels=64 * 64 - 1)
+        Decoder(Resizer((64, 64), Preprocessing()), max_pixels=64 * 64 - 1).read(str(path))
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -150,10 +149,10 @@ def test_of_an_animation_the_first_frame_is_classified(tmp_path: Path, suffix: s
     path = tmp_path / f"a{suffix}"
     frames = [paint(kind, seed=1, size=100) for kind in ("smooth_round", "edge_on_disk", "unbarred_spiral")]
     frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
-    found = imagefile.read_model_input(str(path), Resizer((64, 64), Preprocessing()))
+    found = Decoder(Resizer((64, 64), Preprocessing())).read(str(path))
     assert found.note == "first frame of several"
     if suffix != ".gif":  # its palette changes the colours
-        assert np.array_equal(found.pixels, model_pixels(frames[0], Resizer((64, 64), Preprocessing())))
+        assert np.array_equal(found.pixels, Decoder(Resizer((64, 64), Preprocessing())).decode(frames[0]).pixels)
 
 
 def sixteen_bit_png(pixels: NDArray[np.uint16]) -> bytes:
@@ -190,7 +189,7 @@ def test_sixteen_bits_are_scaled_to_eight(
     pixels = np.random.default_rng(0).integers(0, 65535, (64, 64, channels), dtype=np.uint16)
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(encode(pixels))
-    found = imagefile.read_model_input(str(path), Resizer((64, 64), Preprocessing())).pixels
+    found = Decoder(Resizer((64, 64), Preprocessing())).read(str(path)).pixels
     assert np.array_equal(found, np.broadcast_to(pixels >> 8, (64, 64, 3)))
 
 

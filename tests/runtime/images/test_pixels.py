@@ -12,8 +12,8 @@ from PIL import Image
 
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.crop import central_crop_box
-from galaxy_classify.images.decode import read_model_input
-from galaxy_classify.images.pixels import model_pixels, to_rgb
+from galaxy_classify.images.decode import Decoder
+from galaxy_classify.images.pixels import to_rgb
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_painter import paint
@@ -25,7 +25,7 @@ def test_crop_is_cut_out_before_the_resize() -> None:
     """The filter must not see pixels beyond the crop, as GalaxyMNIST's did not."""
     image = paint("unbarred_spiral", seed=3)
     expected = image.crop((53, 53, 371, 371)).resize(SIZE, Image.Resampling.LANCZOS)
-    assert np.array_equal(model_pixels(image, Resizer(SIZE, Preprocessing())), np.asarray(expected))
+    assert np.array_equal(Decoder(Resizer(SIZE, Preprocessing())).decode(image).pixels, np.asarray(expected))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_crop_box_follows_the_published_rounding(width: int, height: int, box: t
 def test_an_image_in_the_models_size_is_used_as_it_is() -> None:
     """GalaxyMNIST's own 64 px images are cropped already and must not be cropped again."""
     image = paint("smooth_round", seed=1, size=64)
-    assert np.array_equal(model_pixels(image, Resizer(SIZE, Preprocessing())), np.asarray(image))
+    assert np.array_equal(Decoder(Resizer(SIZE, Preprocessing())).decode(image).pixels, np.asarray(image))
 
 
 @pytest.mark.data
@@ -56,7 +56,7 @@ def test_real_cutouts_give_the_stand_ins_pixels_bit_for_bit(galaxy_data: Path) -
     with h5py.File(galaxy_data / "galaxies64" / "test_dataset.hdf5") as file:
         expected = file["images"][()]
     folder = galaxy_data / "images" / "test"
-    found = [read_model_input(str(folder / name), Resizer(SIZE, Preprocessing())).pixels for name in names]
+    found = [Decoder(Resizer(SIZE, Preprocessing())).read(str(folder / name)).pixels for name in names]
     assert len(found) == len(expected) == 1008
     assert np.array_equal(np.stack(found), expected)
 
@@ -90,7 +90,7 @@ def test_every_common_mode_becomes_rgb(mode: str) -> None:
 def test_pixels_of_unknown_range_are_refused(mode: str) -> None:
     """There is no honest way to scale 32-bit pixels to 8 bit."""
     with pytest.raises(ImageError, match="32-bit grey"):
-        model_pixels(Image.new(mode, (64, 64)), Resizer(SIZE, Preprocessing()))
+        Decoder(Resizer(SIZE, Preprocessing())).decode(Image.new(mode, (64, 64)))
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
@@ -100,25 +100,25 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
     path = tmp_path / "turned.png"
     upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
-    found = read_model_input(str(path), Resizer(SIZE, Preprocessing())).pixels
-    assert np.array_equal(found, model_pixels(upright, Resizer(SIZE, Preprocessing())))
+    found = Decoder(Resizer(SIZE, Preprocessing())).read(str(path)).pixels
+    assert np.array_equal(found, Decoder(Resizer(SIZE, Preprocessing())).decode(upright).pixels)
 
 
 def test_an_image_that_is_too_small_is_refused() -> None:
     """Fifteen pixels show no galaxy."""
     with pytest.raises(ImageError, match="image too small: 15 x 40 pixels"):
-        model_pixels(Image.new("RGB", (15, 40)), Resizer(SIZE, Preprocessing()))
+        Decoder(Resizer(SIZE, Preprocessing())).decode(Image.new("RGB", (15, 40)))
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (10, 20, 30)])
 def test_a_constant_image_is_refused(colour: tuple[int, int, int]) -> None:
     """A blank cutout must never get a score."""
     with pytest.raises(ImageError, match="constant image"):
-        model_pixels(Image.new("RGB", (424, 424), colour), Resizer(SIZE, Preprocessing()))
+        Decoder(Resizer(SIZE, Preprocessing())).decode(Image.new("RGB", (424, 424), colour))
 
 
 def test_the_models_own_preprocessing_is_obeyed() -> None:
     """A model that was trained on whole frames gets whole frames."""
     image = paint("smooth_round", seed=4, size=200)
-    found = model_pixels(image, Resizer((32, 48), Preprocessing(crop_fraction=1.0, resample="bilinear")))
+    found = Decoder(Resizer((32, 48), Preprocessing(crop_fraction=1.0, resample="bilinear"))).decode(image).pixels
     assert np.array_equal(found, np.asarray(image.resize((48, 32), Image.Resampling.BILINEAR)))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.images.crop import central_crop_box
-from galaxy_classify.images.pixels import model_pixels
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import GRAPH_FILE, Resizer, axis_weights, lanczos_weights
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_export.lanczos_graph import lanczos_graph
@@ -101,10 +101,10 @@ def test_only_jpegs_are_resized_fast(tmp_path: Path) -> None:
     differences = {}
     for name in ("a.png", "a.jpg"):
         with Image.open(tmp_path / name) as image:
-            differences[name] = (model_pixels(image, fast) != model_pixels(image, exact)).sum()
+            differences[name] = (Decoder(fast).decode(image).pixels != Decoder(exact).decode(image).pixels).sum()
     assert differences["a.png"] == 0
     assert differences["a.jpg"] > 0, "the fast resize was not used"
-    assert np.array_equal(model_pixels(picture, fast), model_pixels(picture, exact))
+    assert np.array_equal(Decoder(fast).decode(picture).pixels, Decoder(exact).decode(picture).pixels)
 
 
 def test_exact_is_an_option_of_the_classifier(tmp_path: Path) -> None:
@@ -133,5 +133,5 @@ def test_real_cutouts_keep_their_class(galaxy_data: Path) -> None:
     fast, exact = Resizer(SIZE, Preprocessing(), fast=True), Resizer(SIZE, Preprocessing())
     for path in itertools.islice(paths, 0, None, 10):
         with Image.open(path) as image:
-            difference = np.abs(model_pixels(image, fast).astype(int) - model_pixels(image, exact))
+            difference = np.abs(Decoder(fast).decode(image).pixels.astype(int) - Decoder(exact).decode(image).pixels)
         assert difference.max() <= 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.images.decode import read_model_input
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_painter import paint
@@ -63,7 +63,7 @@ def test_the_pixels_are_the_runtimes(gallery: Path) -> None:
     paths = sorted(gallery.rglob("*.png"))
     assert len(test.images) == len(paths)
     for path, image in zip(paths, test.images, strict=True):
-        assert np.array_equal(image, read_model_input(str(path), Resizer((32, 32), Preprocessing())).pixels)
+        assert np.array_equal(image, Decoder(Resizer((32, 32), Preprocessing())).read(str(path)).pixels)
 
 
 def test_class_folders_with_a_split(gallery: Path, tmp_path: Path) -> None:

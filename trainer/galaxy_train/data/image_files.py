@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.cli.progress import progress
 from galaxy_classify.errors import DataError, ImageError
-from galaxy_classify.images.decode import read_model_input
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_classify.inputs.discovery import Discovery
@@ -172,11 +172,11 @@ def read_files(
     kept: list[LabelledFile] = []
     unreadable: list[Unreadable] = []
 
-    resizer = Resizer((size, size), Preprocessing())
+    decoder = Decoder(Resizer((size, size), Preprocessing()))
 
     def read(file: LabelledFile) -> NDArray[np.uint8] | Unreadable:
         try:
-            return read_model_input(str(file.path), resizer).pixels
+            return decoder.read(str(file.path)).pixels
         except ImageError as error:
             return Unreadable(file.path, str(error))
 

@@ -1,1 +1,1 @@
-"""FITS images: which bands, what colours."""
+"""FITS images: read their bands and colour them."""

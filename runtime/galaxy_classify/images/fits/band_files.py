@@ -1,6 +1,6 @@
-"""Images whose bands are files of their own, such as ``m51-g.fits``, ``m51-r.fits`` and ``m51-z.fits``.
+"""Match the files of an image that has a file for each band, such as ``m51-g.fits``, ``m51-r.fits`` and ``m51-z.fits``.
 
-Such an image goes by one path, in which ``{band}`` stands where the files' names differ: ``m51-{band}.fits``.
+One path stands for all files of the image, with ``{band}`` where their names differ: ``m51-{band}.fits``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from galaxy_classify.errors import UsageError
+from galaxy_classify.images.fits.names import BROAD_BANDS
 
 BAND: Final = "{band}"
 
@@ -18,23 +19,18 @@ BAND: Final = "{band}"
 IDENTIFIER: Final = "{id}"
 
 
-#: Broad bands by wavelength, from the near ultraviolet to the near infrared.
-BROAD_BANDS: Final = ("u", "g", "r", "i", "z", "y")
-
-
 class BandPattern:
-    """The names of files that hold one band each.
+    """Pattern of the names of files that hold one band each.
 
     Parameters
     ----------
     pattern : str
-        A file's name, without a folder, with ``{id}`` for what an image's files have in common and ``{band}`` for
-        the band.
+        File name without a folder: ``{id}`` stands for the image, ``{band}`` for the band.
 
     Raises
     ------
     UsageError
-        If it does not hold both, each once, or names a folder.
+        If it does not hold ``{id}`` and ``{band}`` once each, or names a folder.
 
     Examples
     --------
@@ -55,40 +51,18 @@ class BandPattern:
         self._expression = re.compile(expression.replace(re.escape(BAND), "(?P<band>[A-Za-z0-9]+)"), re.DOTALL)
 
     def match(self, name: str) -> tuple[str, str] | None:
-        """Take a file's name apart.
-
-        Parameters
-        ----------
-        name : str
-            Without a folder.
-
-        Returns
-        -------
-        tuple of (str, str) or None
-            What the image's files have in common, and the band; None if the name does not match.
-        """
+        """Split a file name into the image's identifier and the band; None if it does not match."""
         found = self._expression.fullmatch(name)
         return (found["id"], found["band"]) if found else None
 
     def joined(self, name: str) -> str | None:
-        """Return the one name that an image's files go by.
-
-        Parameters
-        ----------
-        name : str
-            Of one of the files, without a folder.
-
-        Returns
-        -------
-        str or None
-            The name with ``{band}`` in the band's place; None if the name does not match.
-        """
+        """Return a file name with ``{band}`` in place of the band; None if it does not match."""
         found = self._expression.fullmatch(name)
         return name[: found.start("band")] + BAND + name[found.end("band") :] if found else None
 
 
 def is_joined(path: str) -> bool:
-    """Return whether a path stands for several files, one for each band.
+    """Return whether a path stands for the files of all bands.
 
     Examples
     --------
@@ -99,7 +73,7 @@ def is_joined(path: str) -> bool:
 
 
 def band_file(path: str, band: str) -> str:
-    """Return the file that holds one band.
+    """Return the path of the file that holds one band.
 
     Examples
     --------
@@ -111,18 +85,5 @@ def band_file(path: str, band: str) -> str:
 
 
 def existing_files(path: str, bands: Iterable[str] = BROAD_BANDS) -> list[str]:
-    """Return the files that a path stands for.
-
-    Parameters
-    ----------
-    path : str
-        With ``{band}`` in the file's name.
-    bands : iterable of str, optional
-        Bands to look for.
-
-    Returns
-    -------
-    list of str
-        Those files that are there, in the order of the bands.
-    """
+    """Return those files that a path with ``{band}`` stands for and that exist, in the order of the bands."""
     return [file for band in bands if os.path.exists(file := band_file(path, band))]

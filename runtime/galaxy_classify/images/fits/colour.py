@@ -1,6 +1,6 @@
-"""From fluxes in two or three bands to colours as people know them, by published recipes.
+"""Colour FITS images by published recipes, from fluxes in three bands or in one.
 
-Every recipe works pixel by pixel, so that it may be given the part of an image that is wanted.
+Every recipe works pixel by pixel, so that a part of an image gets the same colours as in the whole.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import ImageError
 from galaxy_classify.extras import astropy_module
-from galaxy_classify.images.fits.band_files import BROAD_BANDS
-from galaxy_classify.images.fits.options import GALAXY_ZOO_DECALS, LUPTON
+from galaxy_classify.images.fits.names import BROAD_BANDS, GALAXY_ZOO_DECALS, LUPTON
 
+#: Fluxes in one band, with shape (height, width).
 Plane = NDArray[np.float32]
 
 
@@ -24,33 +24,21 @@ Plane = NDArray[np.float32]
 SOFTENING: Final = {"g": 0.008, "r": 0.014, "z": 0.019}
 
 
-#: Stretched fluxes that are shown as black and as white.
+#: Stretched fluxes that become black and white.
 BLACK, WHITE = np.arcsinh(np.float32(-0.5)), np.arcsinh(np.float32(300))
 
 
-#: A colour whose strongest band is at this multiple of their mean is shown as grey.
+#: A pixel whose strongest band is this multiple of the mean of the bands becomes grey.
 GREY_AT: Final = 2.5
 
 
-#: The bands of SDSS's pictures.
+#: The bands of the colour images of SDSS.
 SLOAN: Final = ("g", "r", "i")
-
-
-#: Band of a plane of which nothing is said.
-UNKNOWN: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Colouring:
-    """How the planes of an image become a picture.
-
-    Parameters
-    ----------
-    recipe : str
-        One of `galaxy_classify.images.fits.options.RECIPES`.
-    bands : tuple of str
-        Bands that it is made of: those for blue, green and red, or a single one, which becomes grey.
-    """
+    """A recipe, and the bands that it uses: those for blue, green and red, or a single one for grey."""
 
     recipe: str
     bands: tuple[str, ...]
@@ -62,19 +50,16 @@ class Colouring:
 
 
 def choose_colouring(bands: Sequence[str], recipe: str | None) -> Colouring:
-    """Choose a recipe for the bands that there are, and the bands for a recipe.
+    """Choose a recipe for the bands of an image, and the bands that the recipe uses.
+
+    Lupton's recipe uses g, r, i if the image has them, else its three bands of longest wavelength.
 
     Parameters
     ----------
     bands : sequence of str
-        Bands of the image's planes; `UNKNOWN` for a single one of unknown band.
+        Bands of the image's planes; a single one may be `galaxy_classify.images.fits.names.UNKNOWN`.
     recipe : str or None
-        The recipe that was asked for. Otherwise it is that of Galaxy Zoo DECaLS if it has its bands, else Lupton's.
-
-    Returns
-    -------
-    Colouring
-        Of the bands that there are, Lupton's recipe takes g, r, i, else the three of longest wavelength.
+        The user's choice; by default that of Galaxy Zoo DECaLS if the image has its bands, else Lupton's.
 
     Raises
     ------
@@ -105,19 +90,16 @@ def choose_colouring(bands: Sequence[str], recipe: str | None) -> Colouring:
 
 
 def default_bands(there: Collection[str], recipe: str | None) -> tuple[str, ...]:
-    """Return the bands that are looked for where each is a file of its own and no bands were named.
+    """Return the bands to read of an image with a file for each band, where the user has not named them.
+
+    They are those of Galaxy Zoo DECaLS; g, r, i for Lupton's recipe, and where only these are complete.
 
     Parameters
     ----------
     there : collection of str
-        Bands that there are files for.
+        Bands whose files exist.
     recipe : str or None
-        The recipe that was asked for.
-
-    Returns
-    -------
-    tuple of str
-        Those of Galaxy Zoo DECaLS, or g, r, i for Lupton's recipe and where these alone are complete.
+        The user's choice.
     """
     lacks_decals = not set(SOFTENING) <= set(there)
     if recipe == LUPTON or (recipe is None and lacks_decals and set(SLOAN) <= set(there)):
@@ -132,19 +114,9 @@ def _grey(band: str, recipe: str | None) -> Colouring:
 
 
 def colour(colouring: Colouring, planes: Sequence[Plane]) -> NDArray[np.uint8]:
-    """Make a picture of fluxes.
+    """Convert finite fluxes in nanomaggies to RGB pixels of shape (height, width, 3).
 
-    Parameters
-    ----------
-    colouring : Colouring
-        The recipe, and which bands the planes are.
-    planes : sequence of ndarray of float32, shape (height, width)
-        Finite fluxes in nanomaggies, in the order of the colouring's bands.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB.
+    The planes are in the order of the colouring's bands.
     """
     if colouring.recipe == LUPTON:
         return lupton(*(planes[::-1] if len(planes) == 3 else [planes[0]] * 3))
@@ -155,19 +127,9 @@ def colour(colouring: Colouring, planes: Sequence[Plane]) -> NDArray[np.uint8]:
 
 
 def asinh_levels(flux: Plane, band: str) -> Plane:
-    """Stretch fluxes in one band as Galaxy Zoo DECaLS does.
+    """Stretch fluxes in nanomaggies, in one of the bands of `SOFTENING`, as Galaxy Zoo DECaLS does.
 
-    Parameters
-    ----------
-    flux : ndarray of float32
-        In nanomaggies.
-    band : str
-        One of `SOFTENING`.
-
-    Returns
-    -------
-    ndarray of float32
-        0 is black and 1 is white; not clipped.
+    In the result, 0 is black and 1 is white; it is not clipped.
 
     Notes
     -----
@@ -176,14 +138,14 @@ def asinh_levels(flux: Plane, band: str) -> Plane:
     `SOFTENING`; see Walmsley et al. (2022, MNRAS 509, 3966).
     """
     levels: Plane = flux / np.float32(SOFTENING[band])
-    np.arcsinh(levels, out=levels)  # in place: fresh memory takes longer than the sums
+    np.arcsinh(levels, out=levels)  # in place: allocating an array takes longer than the arithmetic
     levels -= BLACK
     levels /= WHITE - BLACK
     return levels
 
 
 def desaturated(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take colour out of pixels that one band dominates, so that the noise of the sky is not a colourful speckle.
+    """Turn pixels that one band dominates grey, so that the noise of the sky does not become coloured speckle.
 
     Parameters
     ----------
@@ -214,17 +176,10 @@ def desaturated(levels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def eight_bit(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Turn levels into pixels.
+    """Convert levels of shape (3, height, width) to RGB pixels of shape (height, width, 3).
 
-    Parameters
-    ----------
-    levels : ndarray of float32, shape (3, height, width)
-        0 is black and 1 is white; what lies beyond is clipped.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        Truncated, not rounded, as the published images of Galaxy Zoo DECaLS are.
+    0 is black and 1 is white; other levels are clipped. The pixels are truncated, not rounded, as those of the
+    published images of Galaxy Zoo DECaLS are.
     """
     pixels = np.empty((*levels.shape[1:], 3), np.uint8)
     for channel, level in enumerate(levels):
@@ -235,17 +190,7 @@ def eight_bit(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def lupton(red: Plane, green: Plane, blue: Plane) -> NDArray[np.uint8]:
-    """Make a picture that keeps colours whatever the brightness.
-
-    Parameters
-    ----------
-    red, green, blue : ndarray of float32, shape (height, width)
-        Fluxes in nanomaggies.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB.
+    """Convert fluxes in nanomaggies to RGB pixels of shape (height, width, 3), with colours free of the brightness.
 
     Raises
     ------
@@ -254,8 +199,8 @@ def lupton(red: Plane, green: Plane, blue: Plane) -> NDArray[np.uint8]:
 
     Notes
     -----
-    Lupton et al. (2004, PASP 116, 133), of which the pictures of SDSS's SkyServer are a variation, as
-    ``astropy.visualization.make_lupton_rgb`` does it by default: minimum 0, stretch 5, Q 8
-    (https://docs.astropy.org/en/stable/visualization/rgb.html).
+    Lupton et al. (2004, PASP 116, 133), as ``astropy.visualization.make_lupton_rgb`` implements it, with its defaults:
+    minimum 0, stretch 5, Q 8 (https://docs.astropy.org/en/stable/visualization/rgb.html). The images of SDSS's
+    SkyServer are made by a variation of it.
     """
     return np.asarray(astropy_module("visualization").make_lupton_rgb(red, green, blue), np.uint8)

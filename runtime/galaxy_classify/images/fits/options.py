@@ -1,4 +1,4 @@
-"""What a user may say about FITS files: names of the bands, the recipe for colours, the HDU, one file for each band."""
+"""Options for FITS files: names of the bands, colour recipe, HDU, and a file for each band."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ from typing import Final
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.images.fits.band_files import BandPattern
+from galaxy_classify.images.fits.names import RECIPES, check_bands
 from galaxy_classify.text import did_you_mean
-
-GALAXY_ZOO_DECALS: Final = "galaxy-zoo-decals"
-
-
-LUPTON: Final = "lupton"
-
-
-RECIPES: Final = (GALAXY_ZOO_DECALS, LUPTON)
-
-
-_BAND_NAME: Final = re.compile(r"[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +19,10 @@ class FitsOptions:
     Parameters
     ----------
     bands : tuple of str, optional
-        Names of an image's planes in their order; by default what its header says.
+        Names of an image's planes in their order; by default those in its header.
     recipe : str, optional
-        How colours are made, one of `RECIPES`; by default the first that there are bands for.
+        Colour recipe: ``galaxy-zoo-decals`` or ``lupton``; by default the first of them that the image has the bands
+        for.
     hdu : int or str, optional
         Number (from 0) or name of the HDU that holds the image; by default the first that holds one.
     pattern : str, optional
@@ -40,8 +31,8 @@ class FitsOptions:
     Raises
     ------
     UsageError
-        If a band has no name or two planes have the same, the recipe is not known, the HDU's number is negative, or
-        the pattern does not hold ``{id}`` and ``{band}`` once each.
+        If the name of a band is invalid or given twice, the recipe is unknown, the HDU's number is negative, or the
+        pattern does not hold ``{id}`` and ``{band}`` once each.
     """
 
     bands: tuple[str, ...] | None = None
@@ -58,72 +49,15 @@ class FitsOptions:
         if isinstance(self.hdu, bool) or (isinstance(self.hdu, int) and self.hdu < 0) or self.hdu == "":
             raise UsageError(f"HDU {self.hdu!r} is neither a number from 0 nor a name")
         if self.pattern is not None:
-            BandPattern(self.pattern)
+            BandPattern(self.pattern)  # raises the error
 
 
-#: Everything is as the files' headers say.
+#: The default: bands, recipe and HDU follow from each file's header.
 AS_IN_HEADERS: Final = FitsOptions()
 
 
-def check_bands(bands: tuple[str, ...]) -> None:
-    """Check that bands have names, each its own.
-
-    Parameters
-    ----------
-    bands : tuple of str
-        Names of letters and digits.
-
-    Raises
-    ------
-    UsageError
-        If there are none, one is no name, or two are the same.
-    """
-    if not bands or not all(_BAND_NAME.fullmatch(band) for band in bands):
-        raise UsageError(f"bands {','.join(bands)!r}: name each with letters and digits, as in grz or g,r,z")
-    if len(set(bands)) < len(bands):
-        raise UsageError(f"bands {','.join(bands)!r}: two of them have the same name")
-
-
-def parse_bands(text: str) -> tuple[str, ...]:
-    """Read the names of bands: a letter each, or with commas between them.
-
-    Parameters
-    ----------
-    text : str
-        For example ``grz``, or ``F606W,F814W,F160W``.
-
-    Returns
-    -------
-    tuple of str
-        Names in the order given.
-
-    Raises
-    ------
-    UsageError
-        If there are none, one is no name, or two are the same.
-
-    Examples
-    --------
-    >>> parse_bands("grz") == parse_bands("g, r, z") == ("g", "r", "z")
-    True
-    """
-    bands = tuple(name.strip() for name in text.split(",")) if "," in text else tuple(text.strip())
-    check_bands(bands)
-    return bands
-
-
 def parse_hdu(text: str) -> int | str:
-    """Read an HDU's number or name.
-
-    Parameters
-    ----------
-    text : str
-        Digits are a number, anything else is a name.
-
-    Returns
-    -------
-    int or str
-        As `FitsOptions` takes it.
+    """Parse an HDU: digits are its number, anything else is its name.
 
     Examples
     --------

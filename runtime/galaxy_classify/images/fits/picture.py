@@ -1,127 +1,131 @@
-"""From FITS files to a picture in colour: the bands that a recipe needs, without their bad pixels."""
+"""Decode FITS files into colour pictures: choose the bands, replace bad pixels, colour what the model sees."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import BinaryIO, Final, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_classify.errors import ImageError
-from galaxy_classify.images.crop import Picture, seen_box
-from galaxy_classify.images.fits.colour import Colouring, Plane, choose_colouring, colour
-from galaxy_classify.images.fits.options import FitsOptions
-from galaxy_classify.images.fits.reader import fits_content, open_image
-from galaxy_classify.images.resize import Box, Resizer
+from galaxy_classify.images.crop import Box, Picture, seen_box
+from galaxy_classify.images.fits.band_files import band_file
+from galaxy_classify.images.fits.colour import Colouring, Plane, choose_colouring, colour, default_bands
+from galaxy_classify.images.fits.names import BROAD_BANDS
+from galaxy_classify.images.fits.reader import FitsImage, fits_content, open_image
+from galaxy_classify.images.fits.units import nanomaggies_per
+from galaxy_classify.images.formats import image_errors
+from galaxy_classify.images.open_file import open_regular_file
+
+if TYPE_CHECKING:
+    from galaxy_classify.images.fits.options import FitsOptions
+    from galaxy_classify.images.resize import Resizer
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-#: From this part of bad pixels on, in the planes that are used, an image is refused.
+#: Images with this fraction of bad pixels or more, in the planes that are used, are refused.
 MOST_BAD: Final = 0.05
 
 
-#: Fluxes beyond this, in nanomaggies, are taken for infinite: no galaxy has them, and sums of them still are floats.
+#: Fluxes beyond this, in nanomaggies, are treated as infinite: no galaxy has them, and sums of smaller ones are finite.
 LARGEST_FLUX: Final = 1e15
 
 
-def fits_picture(file: BinaryIO, resizer: Resizer, max_pixels: int, options: FitsOptions) -> Picture:
-    """Make a picture of the image in a FITS file.
+@dataclass(frozen=True, slots=True)
+class FitsDecoder:
+    """Decode FITS files for one model.
 
     Parameters
     ----------
-    file : binary file
-        Seekable FITS content.
     resizer : Resizer
         Knows which part of the image the model sees; only that part is coloured.
     max_pixels : int
         Images with more pixels in a plane are refused.
     options : FitsOptions
-        What the user says of bands, recipe and HDU.
-
-    Returns
-    -------
-    Picture
-        The part that the model sees, with a note on how it was made.
-
-    Raises
-    ------
-    ImageError
-        If the file holds no image in known bands and units, or bands of it are blank or bad. Damaged files may raise
-        anything.
+        Bands, recipe and HDU.
     """
-    with np.errstate(all="ignore"), open_image(file, options.hdu, max_pixels) as image:
-        box = seen_box(*image.size, resizer)
-        if options.bands is not None:
-            image.check_number(options.bands)
-        bands = options.bands or image.bands()
-        colouring = choose_colouring(bands, options.recipe)
-        return _coloured(colouring, [image.plane(bands.index(band)) for band in colouring.bands], box)
+
+    resizer: Resizer
+    max_pixels: int
+    options: FitsOptions
+
+    def decode(self, file: BinaryIO) -> Picture | None:
+        """Decode an open, seekable file, bare or gzipped; None if it is no FITS file.
+
+        Raises
+        ------
+        ImageError
+            If it holds no image in known bands and units, or its bands are blank or bad.
+        Exception
+            Of any kind, if it is damaged.
+        """
+        content = fits_content(file, self.max_pixels)
+        if content is None:
+            return None
+        options = self.options
+        with np.errstate(all="ignore"), open_image(content, options.hdu, self.max_pixels) as image:
+            box = self._seen_box(*image.size)
+            if options.bands is not None:
+                image.check_number(options.bands)
+            bands = options.bands or image.bands()
+            colouring = choose_colouring(bands, options.recipe)
+            return _coloured(colouring, _planes(image, [bands.index(band) for band in colouring.bands]), box)
+
+    def read_bands(self, path: str) -> Picture:
+        """Read the files of all bands that a path with ``{band}`` stands for, one plane from each.
+
+        Raises
+        ------
+        ImageError
+            If a file is missing or cannot be used, or the bands differ in size.
+        """
+        options = self.options
+        there = [band for band in BROAD_BANDS if os.path.exists(band_file(path, band))]
+        colouring = choose_colouring(options.bands or default_bands(there, options.recipe), options.recipe)
+        planes = [self._read_band(band_file(path, band), band) for band in colouring.bands]
+        if len({plane.shape for plane in planes}) > 1:
+            sizes = (f"{plane.shape[1]} x {plane.shape[0]}" for plane in planes)
+            raise ImageError(f"bands of different sizes: {', '.join(sizes)} pixels in {', '.join(colouring.bands)}")
+        height, width = planes[0].shape
+        with np.errstate(all="ignore"):
+            return _coloured(colouring, planes, self._seen_box(width, height))
+
+    def _read_band(self, path: str, band: str) -> Plane:
+        if not os.path.exists(path):
+            raise ImageError(f"no file for band {band}")
+        try:
+            with open_regular_file(path) as file, image_errors():
+                return self._only_plane(file)
+        except ImageError as error:
+            raise ImageError(f"{error} (band {band})") from None
+
+    def _only_plane(self, file: BinaryIO) -> Plane:
+        content = fits_content(file, self.max_pixels)
+        if content is None:
+            raise ImageError("not a FITS file")
+        with np.errstate(all="ignore"), open_image(content, self.options.hdu, self.max_pixels) as image:
+            if image.planes != 1:
+                raise ImageError(f"{image.planes} planes, not one")
+            return _planes(image, [0])[0]
+
+    def _seen_box(self, width: int, height: int) -> Box:
+        return seen_box(width, height, self.resizer.size, self.resizer.preprocessing.crop_fraction)
 
 
-def only_plane(file: BinaryIO, max_pixels: int, options: FitsOptions) -> Plane:
-    """Read the image in a file that holds one band.
-
-    Parameters
-    ----------
-    file : binary file
-        Seekable.
-    max_pixels, options
-        As for `fits_picture`.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width)
-        Fluxes in nanomaggies; rows run upwards.
-
-    Raises
-    ------
-    ImageError
-        If it is no FITS file, or holds no image in a known unit or one of several planes. Damaged files may raise
-        anything.
-    """
-    content = fits_content(file, max_pixels)
-    if content is None:
-        raise ImageError("not a FITS file")
-    with np.errstate(all="ignore"), open_image(content, options.hdu, max_pixels) as image:
-        if image.planes != 1:
-            raise ImageError(f"{image.planes} planes, not one")
-        return image.plane(0)
-
-
-def picture_of_planes(colouring: Colouring, planes: Sequence[Plane], resizer: Resizer) -> Picture:
-    """Make a picture of planes.
-
-    Parameters
-    ----------
-    colouring : Colouring
-        The recipe, and which bands the planes are.
-    planes : sequence of ndarray of float32, shape (height, width)
-        Fluxes in nanomaggies; rows run upwards.
-    resizer : Resizer
-        As for `fits_picture`.
-
-    Returns
-    -------
-    Picture
-        The part that the model sees, with a note on how it was made.
-
-    Raises
-    ------
-    ImageError
-        If the bands differ in size, or are blank or bad.
-    """
-    if len({plane.shape for plane in planes}) > 1:
-        sizes = (f"{plane.shape[1]} x {plane.shape[0]}" for plane in planes)
-        raise ImageError(f"bands of different sizes: {', '.join(sizes)} pixels in {', '.join(colouring.bands)}")
-    height, width = planes[0].shape
-    with np.errstate(all="ignore"):
-        return _coloured(colouring, planes, seen_box(width, height, resizer))
+def _planes(image: FitsImage, numbers: Sequence[int]) -> list[Plane]:
+    """Read planes, and convert them to nanomaggies."""
+    factor = nanomaggies_per(image.unit)
+    planes = map(image.plane, numbers)
+    return list(planes) if factor == 1.0 else [plane * np.float32(factor) for plane in planes]
 
 
 def _coloured(colouring: Colouring, planes: Sequence[Plane], box: Box) -> Picture:
+    """Colour the part of an image that the model sees, with a note on how it was done."""
     notes = [str(colouring)]
     bad = [_bad_pixels(plane) for plane in planes]
     fraction = sum(int(mask.sum()) for mask in bad if mask is not None) / sum(plane.size for plane in planes)
@@ -142,13 +146,14 @@ def _coloured(colouring: Colouring, planes: Sequence[Plane], box: Box) -> Pictur
 
 
 def _bad_pixels(plane: Plane) -> NDArray[np.bool_] | None:
-    # Of a whole plane, the extremes say that it is: comparisons with NaN are false.
+    """Return the mask of the pixels that are not finite; None if all are."""
+    # Nearly every plane is good, and its extremes show that faster: with NaN, a comparison is false.
     if plane.min() > -LARGEST_FLUX and plane.max() < LARGEST_FLUX:
         return None
     return ~(np.abs(plane) < LARGEST_FLUX)
 
 
 def _part(plane: NDArray[Scalar], box: Box) -> NDArray[Scalar]:
-    """Cut a part out of a plane and turn it over: FITS counts rows from below, a picture from above."""
+    """Cut a part out of a plane and flip it: FITS counts rows from below, a picture from above."""
     left, upper, right, lower = box
     return plane[::-1][upper:lower, left:right]

@@ -1,4 +1,4 @@
-"""Read the planes of an image out of a FITS file, whatever the file says, without filling memory."""
+"""Read the planes of an image from a FITS file, however damaged or hostile, within bounded memory."""
 
 from __future__ import annotations
 
@@ -8,49 +8,46 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.extras import astropy_module
-from galaxy_classify.images.fits.colour import UNKNOWN, Plane
-from galaxy_classify.images.fits.options import parse_bands
-from galaxy_classify.images.fits.units import nanomaggies_per
+from galaxy_classify.images.fits.names import UNKNOWN, parse_bands
 from galaxy_classify.images.formats import FITS_SIGNATURE, GZIP_SIGNATURE
 
-#: Planes of the largest cube that is looked at.
+if TYPE_CHECKING:
+    from galaxy_classify.images.fits.colour import Plane
+
+#: Planes of the largest cube that is accepted.
 MOST_PLANES: Final = 16
 
 
-#: Bytes that all headers of a file may take up to the image.
+#: Bytes that the headers of a file may take in all, up to that of the image.
 HEADER_BYTES: Final = 16_000_000
 
 
-#: What a packed file may unpack to: three bands of float32 for each pixel that is allowed, and something besides.
+#: Bytes that a gzipped file may unpack to for each pixel that is allowed: three bands of float32.
 UNPACKED_BYTES_PER_PIXEL: Final = 12
 
 
+#: Bytes that it may unpack to besides, for headers and other HDUs.
 UNPACKED_BYTES: Final = 64_000_000
 
 
+#: Bytes that are unpacked at a time.
 CHUNK: Final = 1 << 20
 
 
-#: Tile compressions that are read. Astropy's decoder of HCOMPRESS_1 writes beyond its memory where a tile is damaged,
-#: which ends the process; that of PLIO_1, which is for masks, is as old.
+#: Tile compressions that are read. On a damaged tile, astropy's decoder of HCOMPRESS_1 writes beyond its buffer and
+#: crashes the process; its decoder of PLIO_1, which is for masks, is as old.
 TILE_COMPRESSIONS: Final = ("RICE_1", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 
 
 @dataclass(frozen=True, slots=True)
 class FitsImage:
-    """An image in an open FITS file.
-
-    Parameters
-    ----------
-    hdu : HDU of astropy's
-        Whose data are not read yet.
-    """
+    """An image in an open FITS file: an HDU of astropy's, whose data have not been read yet."""
 
     hdu: Any
 
@@ -64,19 +61,22 @@ class FitsImage:
         """Number of planes; 1 for an image with two axes."""
         return int(math.prod(self.hdu.shape[:-2]))
 
-    def bands(self) -> tuple[str, ...]:
-        """Return which bands the planes are, as the header says.
+    @property
+    def unit(self) -> str:
+        """Unit of the pixels as the header spells it, ``BUNIT``; empty if it does not say."""
+        unit = self.hdu.header.get("BUNIT")
+        return str(unit).strip() if isinstance(unit, str | int | float) else ""
 
-        Returns
-        -------
-        tuple of str
-            From ``BANDS = 'grz'``, else from ``BAND0``, ``BAND1`` and so on. For a single plane also the first letter
-            of ``BAND`` or ``FILTER``, and `UNKNOWN` if there is nothing.
+    def bands(self) -> tuple[str, ...]:
+        """Return the band of each plane, from the header.
+
+        They are read from ``BANDS = 'grz'``, else from ``BAND0``, ``BAND1`` and so on. A single plane may also have
+        the first letter of ``BAND`` or ``FILTER``, and is `UNKNOWN` if the header says nothing.
 
         Raises
         ------
         ImageError
-            If the header does not say it for each plane.
+            If the header does not name a band for each plane.
         """
         header = self.hdu.header
         if isinstance(text := header.get("BANDS"), str):
@@ -96,13 +96,7 @@ class FitsImage:
         return bands
 
     def check_number(self, bands: tuple[str, ...]) -> None:
-        """Check that each plane has a band.
-
-        Raises
-        ------
-        ImageError
-            If there are more of the one than of the other.
-        """
+        """Raise `ImageError` unless there is one band for each plane."""
         if len(bands) != self.planes:
             raise ImageError(
                 f"wrong number of bands: {len(bands)} ({', '.join(bands)}), but the image has {self.planes} "
@@ -110,32 +104,14 @@ class FitsImage:
             )
 
     def plane(self, number: int) -> Plane:
-        """Read one plane.
-
-        Parameters
-        ----------
-        number : int
-            From 0.
-
-        Returns
-        -------
-        ndarray of float32, shape (height, width)
-            Fluxes in nanomaggies, the unit that is assumed where the header names none; rows run upwards.
-
-        Raises
-        ------
-        ImageError
-            If the pixels are no flux densities.
-        """
-        unit = self.hdu.header.get("BUNIT")
-        factor = nanomaggies_per(str(unit).strip()) if isinstance(unit, str | int | float) and unit != "" else 1.0
+        """Read one plane, counted from 0, in the file's unit; its first row is the lowest of the sky."""
         pixels = self.hdu.section[number] if len(self.hdu.shape) == 3 else self.hdu.section[:, :]
         flux: Plane = pixels.astype(np.float32)
-        return flux if factor == 1.0 else flux * np.float32(factor)
+        return flux
 
 
 class _LimitedFile:
-    """A file of which a number of bytes may be read: a header without an end must not fill memory."""
+    """A file of which only so many bytes may be read, so that a header without an end cannot fill memory."""
 
     closed = False
 
@@ -153,26 +129,21 @@ class _LimitedFile:
 
 
 def fits_content(file: BinaryIO, max_pixels: int) -> BinaryIO | None:
-    """Return the FITS file that a file is or, packed with gzip, holds.
+    """Return a FITS file, unpacked if it is gzipped; or None, with the file at its beginning, if it is something else.
 
     Parameters
     ----------
     file : binary file
-        At its beginning, to which it is returned.
+        At its beginning.
     max_pixels : int
-        Limits what is unpacked.
-
-    Returns
-    -------
-    binary file or None
-        None if it is something else.
+        Limits how much is unpacked.
 
     Raises
     ------
     ImageError
-        If it unpacks to more than the image may be.
+        If it unpacks to more than an image of that many pixels may take.
     OSError, EOFError, zlib.error
-        If it is packed and damaged.
+        If it is gzipped and damaged.
     """
     head = file.read(len(FITS_SIGNATURE))
     file.seek(0)
@@ -197,32 +168,30 @@ def fits_content(file: BinaryIO, max_pixels: int) -> BinaryIO | None:
 
 @contextmanager
 def open_image(file: BinaryIO, hdu: int | str | None, max_pixels: int) -> Iterator[FitsImage]:
-    """Find the image in a FITS file, and look at its header before anything else is read.
+    """Find the image in a FITS file and check its header, before any pixel is read.
+
+    The image can be read until the context ends; the file is not closed.
 
     Parameters
     ----------
     file : binary file
-        Seekable; not closed.
+        Seekable.
     hdu : int, str or None
         Number or name of the HDU that holds the image; None for the first that holds one.
     max_pixels : int
         Images with more pixels in a plane are refused.
 
-    Yields
-    ------
-    FitsImage
-        Usable until the context ends.
-
     Raises
     ------
     ImageError
-        If there is no such image, it is too large, or the file ends before it does. Damaged headers and data may
-        raise anything.
+        If there is no such image, it is too large, or the file ends too early.
+    Exception
+        Of any kind, on damaged headers and data.
     """
     fits = astropy_module("io.fits")
     limited = _LimitedFile(file, HEADER_BYTES)
-    # As the file is no file on a disk to astropy, it is read and not mapped: a file that shrinks meanwhile would end
-    # the process.
+    # Read, not memory-mapped: a mapped file that shrinks meanwhile would crash the process. Astropy maps only what is a
+    # file on a disk, which `limited` does not pretend to be.
     with fits.open(limited, mode="readonly", memmap=False) as hdus:
         length = file.seek(0, io.SEEK_END)
         found = _first_image(fits, hdus, length) if hdu is None else _chosen_image(fits, hdus, hdu, length)
@@ -236,7 +205,7 @@ def open_image(file: BinaryIO, hdu: int | str | None, max_pixels: int) -> Iterat
             _check_tiles(found)
         if length < (end := _end(found)):
             raise ImageError(f"damaged or incomplete image: {length:,} bytes of {end:,}")
-        limited.allowed = math.inf  # from here on it is known what is read, and a tile may be read for each plane
+        limited.allowed = math.inf  # the size is known now, and a tile may be read again for each plane
         yield image
 
 
@@ -253,13 +222,13 @@ def _end(hdu: Any) -> int:
 
 
 def _check_end(hdus: Any, length: int) -> None:
-    """Tell an HDU that is not there from one that astropy passes over because it is damaged or incomplete."""
+    """Raise `ImageError` if the file goes on behind the last HDU: astropy silently stops at a damaged one."""
     if _end(hdus[-1]) != length:
         raise ImageError(f"damaged or incomplete image: HDU {len(hdus)} cannot be read")
 
 
 def _first_image(fits: Any, hdus: Any, length: int) -> Any:
-    # HDUs are read one by one, as they are asked for: their number is not asked for.
+    # Iterating reads HDUs one by one; asking for their number would read the headers of all.
     found = next((hdu for hdu in hdus if _holds_image(fits, hdu)), None)
     if found is None:
         _check_end(hdus, length)

@@ -1,4 +1,4 @@
-"""Fluxes in nanomaggies, the unit in which the recipes for colours are written."""
+"""Convert fluxes to nanomaggies, the unit that the colour recipes expect."""
 
 from __future__ import annotations
 
@@ -13,23 +13,18 @@ from galaxy_classify.extras import astropy_module
 JANSKY_PER_NANOMAGGY: Final = 3.631e-6
 
 
-#: Spellings of the unit that astropy does not know, or not without the zero point.
+#: Spellings that astropy does not know, or only with a zero point.
 NANOMAGGIES: Final = ("nanomaggy", "nanomaggies", "nmgy")
 
 
-@lru_cache(maxsize=64)  # a survey's files have one unit, and astropy takes its time to read it
+@lru_cache(maxsize=64)  # the files of a survey have the same unit, and astropy is slow to parse it
 def nanomaggies_per(unit: str) -> float:
-    """Return how many nanomaggies a unit of flux density is.
+    """Return the factor that converts a flux into nanomaggies.
 
     Parameters
     ----------
     unit : str
-        As in a FITS header's ``BUNIT``.
-
-    Returns
-    -------
-    float
-        Factor that turns a flux into nanomaggies.
+        As in a FITS header's ``BUNIT``; nothing is taken for nanomaggies.
 
     Raises
     ------
@@ -43,12 +38,12 @@ def nanomaggies_per(unit: str) -> float:
     >>> round(nanomaggies_per("uJy"), 4)
     0.2754
     """
-    if unit.casefold() in NANOMAGGIES:
+    if not unit or unit.casefold() in NANOMAGGIES:
         return 1.0
     units = astropy_module("units")
     try:
         parsed = units.Unit(unit)
-        if isinstance(parsed, units.UnitBase):  # magnitudes can be converted, too, but not by a factor
+        if isinstance(parsed, units.UnitBase):  # magnitudes can be converted as well, but not by a factor
             return float(parsed.to(units.Jy)) / JANSKY_PER_NANOMAGGY
     except (ValueError, TypeError, ArithmeticError, units.UnitsError):
         pass

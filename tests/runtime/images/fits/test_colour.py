@@ -13,7 +13,8 @@ from PIL import Image
 
 from fits_galaxies import nanomaggies
 from galaxy_classify.errors import ImageError
-from galaxy_classify.images.fits.colour import UNKNOWN, Colouring, choose_colouring, colour, default_bands
+from galaxy_classify.images.fits.colour import Colouring, choose_colouring, colour, default_bands
+from galaxy_classify.images.fits.names import UNKNOWN
 
 DECALS = Colouring("galaxy-zoo-decals", ("g", "r", "z"))
 

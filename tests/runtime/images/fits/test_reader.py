@@ -21,7 +21,8 @@ from galaxy_classify import FitsOptions, GalaxyClassifier, Prediction
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.images.crop import central_crop_box
 from galaxy_classify.images.fits.colour import Colouring, colour
-from galaxy_classify.images.fits.options import parse_bands, parse_hdu
+from galaxy_classify.images.fits.names import parse_bands
+from galaxy_classify.images.fits.options import parse_hdu
 from galaxy_classify.images.fits.units import nanomaggies_per
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import provenance
@@ -520,8 +521,8 @@ def test_a_file_that_shrinks_meanwhile_is_an_error(classifier: GalaxyClassifier)
                     self.truncate(20_000)
             return position
 
-    from galaxy_classify.images.decode import decode_model_input
+    from galaxy_classify.images.decode import Decoder
     from galaxy_classify.images.resize import Resizer
 
     with pytest.raises(ImageError, match="damaged or incomplete image: "):
-        decode_model_input(Shrinking(cube(BANDS="grz")), Resizer((64, 64), classifier.preprocessing))
+        Decoder(Resizer((64, 64), classifier.preprocessing)).decode_file(Shrinking(cube(BANDS="grz")))
