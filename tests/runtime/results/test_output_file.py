@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +28,11 @@ from galaxy_classify.results.resume import done_rows
 from galaxy_classify.results.safe_writing import FLUSH_RECORDS, RecordFile
 from galaxy_classify.runs.job import Job
 from galaxy_painter import paint_set
+from in_process import run_classify as run
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
 FORMATS = (OutputFormat.CSV, OutputFormat.JSONL)
 NAMES = ["a b.png", "a,b.png", 'a"b.png', "a\nb.png", "a\rb.png", "a\r\nb.png", "ü_🌌.png", os.fsdecode(b"g\xff.png")]
-
-
-def run(*arguments: str | Path, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command and return what it did."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False, preexec_fn=before
-    )
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -313,7 +307,14 @@ def test_a_full_disk_ends_cleanly_and_can_be_continued(tmp_path: Path, images: P
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 
-    result = run(images, "-o", output, "--batch-size", "1", before=little_room)
+    result = subprocess.run(
+        [*COMMAND, str(images), "-o", str(output), "--batch-size", "1"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=little_room,
+    )
     assert result.returncode == 1
     assert "writing failed: File too large; the rows that it holds are whole" in result.stderr
     assert result.stderr.count("\n") == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,19 +11,12 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.runs.sorting import Sorter
-
-COMMAND = [sys.executable, "-m", "galaxy_classify"]
+from in_process import run_classify as run
 
 
 def row(label: str | None) -> Prediction:
     """Return a prediction."""
     return Prediction("", "ok" if label else "error", "m@0", label)
-
-
-def run(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command."""
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, input=stdin, check=False)
 
 
 def below(folder: Path) -> set[str]:
@@ -82,7 +73,7 @@ def test_two_folders_do_not_meet(drawn_images: Path, tmp_path: Path) -> None:
         os.link(drawn_images / "smooth_round.jpg", tmp_path / night / "a.jpg")
     run(tmp_path / "night1", tmp_path / "night2", "--sort-into", tmp_path / "sorted")
     assert below(tmp_path / "sorted") == {"smooth_round/night1/a.jpg", "smooth_round/night2/a.jpg"}
-    run("-", "--sort-into", tmp_path / "listed", stdin=f"{tmp_path}/night1/a.jpg\n{tmp_path}/night2/a.jpg\n")
+    run("-", "--sort-into", tmp_path / "listed", stdin=f"{tmp_path}/night1/a.jpg\n{tmp_path}/night2/a.jpg\n".encode())
     place = str(tmp_path).lstrip("/")
     assert below(tmp_path / "listed") == {f"smooth_round/{place}/night{number}/a.jpg" for number in (1, 2)}
     run(tmp_path / "night1" / "a.jpg", "--sort-into", tmp_path / "named")
