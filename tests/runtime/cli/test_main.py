@@ -157,7 +157,7 @@ def test_memory_is_not_asked_for_anew_with_every_image(drawn_images: Path, tmp_p
     """Pages that the system has to clear for each image would take as long as its decoding."""
     listing = tmp_path / "list.txt"
     faults = []
-    for images in (20, 220):
+    for images in (20, 120):
         listing.write_text(f"{drawn_images / 'smooth_round.jpg'}\n" * images)
         with listing.open("rb") as stdin:
             process = subprocess.Popen([*COMMAND, "-", "--exact", "-q"], stdin=stdin, stdout=subprocess.DEVNULL)
@@ -165,7 +165,7 @@ def test_memory_is_not_asked_for_anew_with_every_image(drawn_images: Path, tmp_p
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
         faults.append(usage.ru_minflt)
-    assert (faults[1] - faults[0]) / 200 < 100
+    assert (faults[1] - faults[0]) / 100 < 100
 
 
 def test_a_provider_that_is_not_there_is_a_usage_error(drawn_images: Path) -> None:

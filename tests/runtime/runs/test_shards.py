@@ -225,6 +225,7 @@ def scripts(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository / "examples" / "cluster"
 
 
+@pytest.mark.slow
 def test_the_slurm_script_runs_an_array(scripts: Path, images: Path, tmp_path: Path) -> None:
     """As Slurm runs it: one process a task, with the task's number in the environment; killed tasks run again."""
     text = (scripts / "classify.slurm").read_text()
@@ -241,6 +242,7 @@ def test_the_slurm_script_runs_an_array(scripts: Path, images: Path, tmp_path: P
     assert check_shards(str(results)).faults == []
 
 
+@pytest.mark.slow
 def test_the_script_takes_several_parts(scripts: Path, images: Path, tmp_path: Path) -> None:
     """A job that is killed between two of its parts has the first one whole, and goes on with the second."""
     results = tmp_path / "results"
@@ -250,6 +252,7 @@ def test_the_script_takes_several_parts(scripts: Path, images: Path, tmp_path: P
     assert check_shards(str(results)).faults == []
 
 
+@pytest.mark.slow
 def test_the_condor_file_runs_all_processes(scripts: Path, images: Path, tmp_path: Path) -> None:
     """With its macros expanded as HTCondor does, each process classifies its part."""
     macros = {"images": str(images), "results": str(tmp_path / "results"), "parts": str(PARTS)}
