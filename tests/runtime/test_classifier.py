@@ -166,6 +166,7 @@ def test_images_in_memory_get_rows_under_their_names(classifier: GalaxyClassifie
     assert [row.message[:15] for row in rows[3:]] == ["empty file", "image too small", "is a NoneType, "]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_every_way_in_gives_the_same_rows(suffix: str, tmp_path: Path) -> None:
     """No speed is bought with another result: threads, batches, files, bytes, arrays and standard input."""

@@ -20,6 +20,7 @@ from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import RowLayout
@@ -367,7 +368,7 @@ def bad_files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_three_thousand_files_killed_a_dozen_times(tmp_path: Path, classifier: GalaxyClassifier) -> None:
+def test_three_thousand_files_killed_a_dozen_times(tmp_path: Path, tiny_model: Path) -> None:
     """kill -9 at random moments, --resume each time: every input has its row, in order, as if nothing had happened."""
     pixels, _ = paint_set(per_class=25, seed=7)
     good = [tmp_path / f"{number}.png" for number in range(100)]
@@ -378,13 +379,15 @@ def test_three_thousand_files_killed_a_dozen_times(tmp_path: Path, classifier: G
     listing = tmp_path / "list.txt"
     listing.write_text("\n".join(listed) + "\n")
 
+    options = ("-", "--resume", "-q", "-m", str(tiny_model))
+
     def command(output: Path) -> subprocess.Popen[bytes]:
         with listing.open("rb") as stdin:
-            return subprocess.Popen([*COMMAND, "-", "-o", str(output), "--resume", "-q"], stdin=stdin)
+            return subprocess.Popen([*COMMAND, *options, "-o", str(output)], stdin=stdin)
 
     fresh, output = tmp_path / "fresh.csv", tmp_path / "out.csv"
-    assert run("-", "-o", fresh, "--resume", "-q", stdin=listing.read_bytes()).returncode == 1
-    layout = RowLayout(tuple(classifier.classes_.tolist()))
+    assert run(*options, "-o", fresh, stdin=listing.read_bytes()).returncode == 1
+    layout = RowLayout(GALAXY_MNIST_CLASSES)
     kills = 0
     moments = random.Random(1)
     done = 0
