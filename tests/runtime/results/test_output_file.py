@@ -320,6 +320,9 @@ def test_a_full_disk_ends_cleanly_and_can_be_continued(tmp_path: Path, images: P
     assert "writing failed: File too large; the rows that it holds are whole" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not output.exists()
+    kept = Path(f"{output}.partial").read_bytes()
+    assert kept in (b"", fresh.read_bytes()[: len(kept)])
+    assert kept[-1:] in (b"", b"\n")
     assert run(images, "-o", output, "--resume").returncode == 1
     assert output.read_bytes() == fresh.read_bytes()
 
