@@ -56,23 +56,23 @@ class Cluster:
 
     def start_scheduler(self, *, allowed_failures: int = 3) -> subprocess.Popen[bytes]:
         """Start the scheduler, at the address of an earlier one; it gives up a task after so many dead workers."""
-        os.environ["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(allowed_failures)
         options = ("--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", "--idle-timeout", "300")
-        return self._start("scheduler", *options)
+        return self._start("scheduler", *options, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=str(allowed_failures))
 
     def start_workers(
         self, number: int = 1, *options: str, first_on_path: Path | None = None, nanny: bool = False, wait: bool = True
-    ) -> None:
+    ) -> list[subprocess.Popen[bytes]]:
         """Start workers, each of one thread, and wait until the scheduler knows them; a nanny replaces dead ones."""
         path = [*([str(first_on_path)] if first_on_path else []), *sys.path]
         workers = ["--nthreads", "1", "--no-dashboard", "--death-timeout", "60", *options]
         workers += ["--local-directory", str(self._scratch)]
         with Client(self.address, timeout=PATIENCE) as client:
             before = len(client.nthreads())
-            for _ in range(number):
-                self._start("worker", self.address, *workers, "--nanny" if nanny else "--no-nanny", path=path)
+            workers.append("--nanny" if nanny else "--no-nanny")
+            started = [self._start("worker", self.address, *workers, path=path) for _ in range(number)]
             if wait:
                 client.wait_for_workers(before + number, timeout=PATIENCE)
+        return started
 
     def worker_pids(self) -> list[int]:
         """Return the workers' process ids."""
@@ -87,12 +87,12 @@ class Cluster:
             process.wait()
         self._processes.clear()
 
-    def _start(self, *arguments: str, path: list[str] | None = None) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str, path: list[str] | None = None, **environment: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or sys.path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or sys.path)} | environment,
             start_new_session=True,
         )
         self._processes.append(process)
@@ -100,10 +100,19 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """Return a cluster without processes yet."""
-    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "3")
     found = Cluster(tmp_path / "scratch")
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def sound_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Return a cluster with one worker that is as it should be; tests take away again what they add."""
+    found = Cluster(tmp_path_factory.mktemp("scratch"))
+    found.start_scheduler()
+    found.start_workers(1)
     yield found
     found.stop()
 
@@ -421,12 +430,11 @@ def stub(folder: Path, content: str) -> Path:
     ids=["other version", "incomplete", "none"],
 )
 def test_a_worker_that_is_set_up_otherwise_is_refused(
-    cluster: Cluster, images: Path, tmp_path: Path, content: str, problem: str
+    sound_cluster: Cluster, images: Path, tmp_path: Path, content: str, problem: str
 ) -> None:
     """Before anything is classified, for the command and for a data frame; the message names worker and remedy."""
-    cluster.start_scheduler()
-    cluster.start_workers(1)
-    cluster.start_workers(1, first_on_path=stub(tmp_path, content))
+    cluster = sound_cluster
+    (unsound,) = cluster.start_workers(1, first_on_path=stub(tmp_path, content))
     output = tmp_path / "out"
     result = run(images, "--dask", cluster.address, "-o", output)
     assert result.returncode == 1
@@ -436,9 +444,12 @@ def test_a_worker_that_is_set_up_otherwise_is_refused(
     assert result.stderr.count("\n") == 1
     assert not output.exists()
     frame = dd.from_pandas(pd.DataFrame({"file": ["a.jpg"]}), npartitions=1)
-    with Client(cluster.address, timeout=PATIENCE), pytest.raises(ClusterError) as refused:
-        classify(frame, path_column="file")
-    assert problem in str(refused.value)
+    with Client(cluster.address, timeout=PATIENCE) as client:
+        with pytest.raises(ClusterError) as refused:
+            classify(frame, path_column="file")
+        assert problem in str(refused.value)
+        os.killpg(unsound.pid, signal.SIGKILL)
+        wait_until(lambda: len(client.nthreads()) == 1)
 
 
 def test_a_worker_of_another_version_that_comes_later(

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -261,7 +262,8 @@ def test_the_result_of_other_inputs_is_not_thrown_away(tmp_path: Path, images: P
     output = tmp_path / "out.csv"
     run(images, "-o", output)
     before = output.read_bytes()
-    for wrong in (drawn_images, tmp_path / "none"):
+    moved = shutil.copytree(images, tmp_path / "moved")
+    for wrong in (drawn_images, tmp_path / "none", moved):
         result = run(wrong, "-o", output, "--resume")
         assert result.returncode == 2
         assert "none of its rows would be kept" in result.stderr

@@ -66,6 +66,18 @@ def test_another_file_of_that_name_is_never_overwritten(images: Path, tmp_path: 
     assert f"1 could not be: {precious}: another file of that name is there" in result.stderr
 
 
+def test_files_of_one_size_and_time_are_told_apart(images: Path, tmp_path: Path) -> None:
+    """Their contents are compared: survey pipelines write files of equal size, and copies keep the time."""
+    (images / "bad.jpg").unlink()
+    original = images / "field" / "smooth_round.jpg"
+    precious = tmp_path / "sorted" / "smooth_round" / "field" / "smooth_round.jpg"
+    precious.parent.mkdir(parents=True)
+    precious.write_bytes(original.read_bytes()[::-1])
+    os.utime(precious, ns=(original.stat().st_atime_ns, original.stat().st_mtime_ns))
+    result = run(images, "--sort-into", tmp_path / "sorted")
+    assert (result.returncode, "another file of that name is there" in result.stderr) == (1, True)
+
+
 def test_two_folders_do_not_meet(drawn_images: Path, tmp_path: Path) -> None:
     """Files of the same name from two folders keep the folders' names; paths from a list keep all of their folders."""
     for night in ("night1", "night2"):
