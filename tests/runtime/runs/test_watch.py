@@ -120,6 +120,7 @@ def test_a_file_that_is_written_slowly_is_waited_for(watched: Watched) -> None:
     assert watched.rows() == {"slow.jpg": "ok"}
 
 
+@pytest.mark.slow
 def test_bad_files_are_survived(watched: Watched) -> None:
     """They get a row that says why, once they have had time to become whole; the good ones need not wait for them."""
     watched.start(grace=4)
