@@ -153,11 +153,13 @@ def test_killed_and_restarted_it_misses_and_repeats_nothing(watched: Watched) ->
     assert set(watched.rows()) == expected
 
 
-def test_a_torn_row_is_cut_off_and_made_again(watched: Watched) -> None:
-    """Whatever a full disk or a crash has left."""
-    watched.add("a.jpg")
+@pytest.mark.parametrize("names", [("a.jpg",), ("a.jpg", "b.jpg")])
+def test_a_torn_row_is_cut_off_and_made_again(watched: Watched, names: tuple[str, ...]) -> None:
+    """Whatever a full disk or a crash has left, behind whole rows or alone."""
+    for name in names:
+        watched.add(name)
     watched.start()
-    watched.wait_for("a.jpg")
+    watched.wait_for(*names)
     watched.stop()
     whole = watched.output.read_bytes()
     watched.output.write_bytes(whole[:-20])
