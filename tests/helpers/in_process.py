@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from unittest import mock
 
@@ -17,7 +18,11 @@ from galaxy_classify.cli.main import main as galaxy_classify
 
 
 def run_in_process(
-    main: Callable[[], None], *arguments: str | Path, stdin: bytes = b"", **environment: str
+    main: Callable[[], None],
+    *arguments: object,
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command's ``main`` with these arguments, and return what a process of its own would have left.
 
@@ -41,6 +46,7 @@ def run_in_process(
         mock.patch.dict(os.environ, surroundings),
         mock.patch.object(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS),
         warnings.catch_warnings(),
+        chdir(cwd or os.curdir),
     ):
         try:
             main()
@@ -53,6 +59,8 @@ def run_in_process(
     return subprocess.CompletedProcess(argv, code, output, errors)
 
 
-def run_classify(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+def run_classify(
+    *arguments: object, stdin: bytes = b"", cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``galaxy-classify`` in this process."""
-    return run_in_process(galaxy_classify, *arguments, stdin=stdin, **environment)
+    return run_in_process(galaxy_classify, *arguments, stdin=stdin, cwd=cwd, **environment)

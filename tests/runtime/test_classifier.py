@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError, ModelError, UsageError
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_painter import KINDS, paint, paint_set
+from in_process import run_classify as run
 from tiny_model import save_tiny_model
 
 
@@ -167,6 +166,7 @@ def test_images_in_memory_get_rows_under_their_names(classifier: GalaxyClassifie
     assert [row.message[:15] for row in rows[3:]] == ["empty file", "image too small", "is a NoneType, "]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_every_way_in_gives_the_same_rows(suffix: str, tmp_path: Path) -> None:
     """No speed is bought with another result: threads, batches, files, bytes, arrays and standard input."""
@@ -188,13 +188,12 @@ def test_every_way_in_gives_the_same_rows(suffix: str, tmp_path: Path) -> None:
             tuple(row.probabilities.values()) for row in reference
         ]
 
-    command = [sys.executable, "-m", "galaxy_classify", "-f", "csv", "-q"]
-    by_folder, by_stdin, alone = (
-        subprocess.run(
-            [*command, *arguments], input="\n".join(map(str, paths)), capture_output=True, text=True, check=True
-        ).stdout
-        for arguments in ([str(folder)], ["-", "--threads", "3"], ["-", "--threads", "1", "--batch-size", "1"])
-    )
+    by_command = [
+        run("-f", "csv", "-q", *arguments, stdin="\n".join(map(str, paths)).encode())
+        for arguments in ([folder], ["-", "--threads", "3"], ["-", "--threads", "1", "--batch-size", "1"])
+    ]
+    assert [result.returncode for result in by_command] == [0, 0, 0]
+    by_folder, by_stdin, alone = (result.stdout for result in by_command)
     assert by_folder == by_stdin == alone
     assert by_folder.count("\n") == len(paths) + 1
 

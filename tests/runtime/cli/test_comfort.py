@@ -12,21 +12,10 @@ from pathlib import Path
 import pytest
 
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
+from in_process import run_classify as run
 from terminal import read_terminal
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
-
-
-def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command and return what it did."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
-        check=False,
-    )
 
 
 def paths(result: subprocess.CompletedProcess[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import pty
@@ -19,6 +20,7 @@ from terminal import read_terminal
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
 KINDS = ("terminal", "pipe", "file")
+FORMATS = ("csv", "jsonl", "table")
 
 
 class Stream:
@@ -40,7 +42,8 @@ class Stream:
         os.close(self.end)
         if self._reader is None:
             return self._file.read_text()
-        self._reader.join()
+        self._reader.join(timeout=60)
+        assert self._read, "the other end is still open"
         return self._read[0].replace("\r\n", "\n")
 
 
@@ -54,9 +57,14 @@ def rows_of(text: str, output_format: str) -> list[tuple[str, str]]:
     return [(Path(line[0]).name, line[1]) for line in lines]
 
 
-@pytest.mark.parametrize("output_format", ["csv", "jsonl", "table"])
-@pytest.mark.parametrize("stderr", KINDS)
-@pytest.mark.parametrize("stdout", KINDS)
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "output_format"),
+    [
+        # A quick run of the tests tries each two of the three with each other, a full one all three.
+        pytest.param(KINDS[out], KINDS[err], FORMATS[form], marks=[pytest.mark.slow] if (out + err + form) % 3 else [])
+        for out, err, form in itertools.product(range(3), repeat=3)
+    ],
+)
 def test_all_rows_reach_standard_output(
     drawn_images: Path, tmp_path: Path, stdout: str, stderr: str, output_format: str
 ) -> None:
@@ -69,7 +77,10 @@ def test_all_rows_reach_standard_output(
         stdin=subprocess.DEVNULL,
         env=os.environ | {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "200"},
     )
-    assert process.wait(timeout=120) == 0
+    try:
+        assert process.wait(timeout=120) == 0
+    finally:
+        process.kill()
     rows, said = rows_of(out.content(), output_format), err.content()
     assert rows == [(f"{name}.jpg", name) for name in sorted(path.stem for path in drawn_images.iterdir())]
     assert ".jpg" not in said

@@ -30,6 +30,7 @@ from galaxy_classify.dask.worker import ClassifierSpec, classify_paths, shared_c
 from galaxy_classify.inference.embedded import find_model
 from galaxy_classify.results.layout import RowLayout
 from galaxy_painter import KINDS
+from in_process import run_classify as run
 
 #: Dask reads and writes Parquet in a way that pandas 3.1 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")
@@ -63,8 +64,7 @@ def test_the_rows_are_those_of_a_result_file(frame: dd.DataFrame, drawn_images: 
     found = classify(frame, path_column="file", root=drawn_images, top_k=3).compute()
     frame.compute().assign(file=lambda table: table.file.fillna("")).to_csv(tmp_path / "cat.csv")
     output = tmp_path / "out.parquet"
-    command: list[str | Path] = [sys.executable, "-m", "galaxy_classify", drawn_images]
-    subprocess.run([*command, "--catalog", tmp_path / "cat.csv", "-o", output, "-q", "--top-k", "3"], check=False)
+    run(drawn_images, "--catalog", tmp_path / "cat.csv", "-o", output, "-q", "--top-k", "3")
     expected = pd.read_parquet(output)
     names = [column.name for column in RowLayout(KINDS, 3).own_columns if column.name != "path"]
     for name in names:

@@ -26,6 +26,7 @@ import galaxy_classify
 from galaxy_classify import ClusterError, UsageError, __version__
 from galaxy_classify.dask import classify, read_parquet
 from galaxy_classify.inference.embedded import find_model
+from in_process import run_classify
 
 #: Seconds that a step may take on a machine that tests share.
 PATIENCE = 60.0
@@ -55,24 +56,23 @@ class Cluster:
 
     def start_scheduler(self, *, allowed_failures: int = 3) -> subprocess.Popen[bytes]:
         """Start the scheduler, at the address of an earlier one; it gives up a task after so many dead workers."""
-        os.environ["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(allowed_failures)
-        return self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
+        options = ("--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", "--idle-timeout", "300")
+        return self._start("scheduler", *options, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=str(allowed_failures))
 
     def start_workers(
-        self, number: int = 1, *options: str, first_on_path: Path | None = None, wait: bool = True
-    ) -> None:
-        """Start workers, each of one thread, and wait until the scheduler knows them."""
-        before = self.worker_count()
+        self, number: int = 1, *options: str, first_on_path: Path | None = None, nanny: bool = False, wait: bool = True
+    ) -> list[subprocess.Popen[bytes]]:
+        """Start workers, each of one thread, and wait until the scheduler knows them; a nanny replaces dead ones."""
         path = [*([str(first_on_path)] if first_on_path else []), *sys.path]
-        workers = ["--nworkers", str(number), "--nthreads", "1", "--no-dashboard"]
-        self._start("worker", self.address, *workers, "--local-directory", str(self._scratch), *options, path=path)
-        if wait:
-            wait_until(lambda: self.worker_count() == before + number)
-
-    def worker_count(self) -> int:
-        """Return how many workers there are."""
+        workers = ["--nthreads", "1", "--no-dashboard", "--death-timeout", "60", *options]
+        workers += ["--local-directory", str(self._scratch)]
         with Client(self.address, timeout=PATIENCE) as client:
-            return len(client.nthreads())
+            before = len(client.nthreads())
+            workers.append("--nanny" if nanny else "--no-nanny")
+            started = [self._start("worker", self.address, *workers, path=path) for _ in range(number)]
+            if wait:
+                client.wait_for_workers(before + number, timeout=PATIENCE)
+        return started
 
     def worker_pids(self) -> list[int]:
         """Return the workers' process ids."""
@@ -87,12 +87,12 @@ class Cluster:
             process.wait()
         self._processes.clear()
 
-    def _start(self, *arguments: str, path: list[str] | None = None) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str, path: list[str] | None = None, **environment: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or sys.path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or sys.path)} | environment,
             start_new_session=True,
         )
         self._processes.append(process)
@@ -100,10 +100,19 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """Return a cluster without processes yet."""
-    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "3")
     found = Cluster(tmp_path / "scratch")
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def sound_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Return a cluster with one worker that is as it should be; tests take away again what they add."""
+    found = Cluster(tmp_path_factory.mktemp("scratch"))
+    found.start_scheduler()
+    found.start_workers(1)
     yield found
     found.stop()
 
@@ -137,7 +146,7 @@ def images(tmp_path_factory: pytest.TempPathFactory, drawn_images: Path) -> Path
 def expected(tmp_path_factory: pytest.TempPathFactory, images: Path) -> pd.DataFrame:
     """Rows of a run without Dask."""
     output = tmp_path_factory.mktemp("plain") / "out.parquet"
-    assert run(images, "-o", output).returncode == 1
+    assert run_classify(images, "-o", output).returncode == 1
     return pd.read_parquet(output)
 
 
@@ -146,11 +155,11 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "galaxy_classify", *map(str, arguments)]
 
 
-def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, whose standard error is clean of what Dask logs."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
-        command(*arguments), check=False, capture_output=True, text=True, timeout=PATIENCE, env=environment, cwd=cwd
+        command(*arguments), check=False, capture_output=True, text=True, timeout=PATIENCE, env=environment
     )
 
 
@@ -210,7 +219,7 @@ def test_the_rows_are_those_of_a_plain_run(images: Path, expected: pd.DataFrame,
     assert len(list(output.iterdir())) == 6
 
 
-def test_a_catalogue_with_relative_paths(drawn_images: Path, tmp_path: Path) -> None:
+def test_a_catalogue_with_relative_paths(client: Client, drawn_images: Path, tmp_path: Path) -> None:
     """Its columns are carried, and the workers find files that were named from where the client is."""
     table = tmp_path / "cat.csv"
     names = [f"{drawn_images.name}/{path.name}" for path in sorted(drawn_images.iterdir())]
@@ -220,8 +229,11 @@ def test_a_catalogue_with_relative_paths(drawn_images: Path, tmp_path: Path) -> 
     options = (drawn_images.parent.name, "--catalog", table, "--id-column", "objid", "--top-k", "2")
     here = drawn_images.parents[1]
     plain, output = tmp_path / "plain.parquet", tmp_path / "out"
-    assert run(*options, "-o", plain, "--labels", labels, cwd=here).returncode == 1
-    result = run(*options, "-o", output, "--dask", "local", "--labels", labels, "--partition-size", "2", cwd=here)
+    assert run_classify(*options, "-o", plain, "--labels", labels, cwd=here).returncode == 1
+    address = client.scheduler.address
+    result = run_classify(
+        *options, "-o", output, "--dask", address, "--labels", labels, "--partition-size", "2", cwd=here
+    )
     assert result.returncode == 1
     assert "labels: accuracy 1.0000, macro recall 1.0000 on 4 images" in result.stderr
     pd.testing.assert_frame_equal(rows_of(output), pd.read_parquet(plain))
@@ -245,7 +257,7 @@ def test_a_model_file_that_only_the_client_has(
 ) -> None:
     """It is sent to the workers, by its checksum, also when the first that had it has died."""
     cluster.start_scheduler()
-    cluster.start_workers(2)
+    cluster.start_workers(2, nanny=True)
     output = tmp_path / "out"
     process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "5", "-m", tiny_model)
     wait_until(lambda: parts(output))
@@ -259,20 +271,20 @@ def test_a_model_file_that_only_the_client_has(
 
 
 def test_a_resumed_run_does_what_is_missing_and_tries_errors_again(
-    images: Path, expected: pd.DataFrame, drawn_images: Path, tmp_path: Path
+    client: Client, images: Path, expected: pd.DataFrame, drawn_images: Path, tmp_path: Path
 ) -> None:
     """Whole parts stay as they are, damaged ones do not count."""
     folder, output = tmp_path / "images", tmp_path / "out"
     shutil.copytree(images, folder)
-    options = (folder, "--dask", "local", "-o", output, "--partition-size", "50")
-    assert run(*options).returncode == 1
+    options = (folder, "--dask", client.scheduler.address, "-o", output, "--partition-size", "50")
+    assert run_classify(*options).returncode == 1
     healed = folder / Path(expected.path[expected.status == "error"].iloc[-1]).name
     shutil.copy(drawn_images / "smooth_round.jpg", healed)
     before = rows_of(output)
     parts(output)[1].unlink()
     parts(output)[0].write_bytes(parts(output)[0].read_bytes()[:-100])
-    assert run(*options).returncode == 2
-    result = run(*options, "--resume")
+    assert run_classify(*options).returncode == 2
+    result = run_classify(*options, "--resume")
     assert result.returncode == 1
     assert "kept: 140 rows" in result.stderr
     assert "201 classified" in result.stderr
@@ -282,22 +294,22 @@ def test_a_resumed_run_does_what_is_missing_and_tries_errors_again(
     pd.testing.assert_frame_equal(found[~changed], before[~changed])
     assert found[changed].status.tolist() == ["ok"]
     for other in (("--partition-size", "49"), ("--threshold", "0.9")):
-        refused = run(*options, "--resume", *other)
+        refused = run_classify(*options, "--resume", *other)
         assert refused.returncode == 2
         assert "cannot be continued" in refused.stderr
 
 
-def test_inputs_that_have_changed_are_seen(images: Path, tmp_path: Path) -> None:
+def test_inputs_that_have_changed_are_seen(client: Client, images: Path, tmp_path: Path) -> None:
     """What agrees is kept; a result of other inputs is not written into."""
     output = tmp_path / "out"
-    options = ("--dask", "local", "-o", output, "--partition-size", "50")
-    assert run(images, *options).returncode == 1
+    options = ("--dask", client.scheduler.address, "-o", output, "--partition-size", "50")
+    assert run_classify(images, *options).returncode == 1
     files = sorted(images.iterdir())
-    result = run(*files[:60], *files[61:], *options, "--resume")
+    result = run_classify(*files[:60], *files[61:], *options, "--resume")
     assert "kept: 50 rows" in result.stderr
     assert "the inputs have changed since" in result.stderr
     assert rows_of(output).path.tolist() == [str(file) for file in (*files[:60], *files[61:])]
-    refused = run(*files[1:], *options, "--resume")
+    refused = run_classify(*files[1:], *options, "--resume")
     assert refused.returncode == 2
     assert "was made from other inputs than the first 50 of these" in refused.stderr
 
@@ -339,7 +351,7 @@ def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
     cluster.stop()
     cluster.start_scheduler()
     cluster.start_workers(2)
-    result = run(*options, "--resume")
+    result = run_classify(*options, "--resume")
     assert f"kept: {10 * kept} rows" in result.stderr
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
@@ -356,16 +368,17 @@ def test_an_interrupt_keeps_whole_parts(start: Start, images: Path, expected: pd
     said = re.fullmatch(rf"interrupted after (\d+) rows; {output} keeps them, --resume continues it\n", errors)
     assert said, errors
     assert 5 * len(parts(output)) == int(said[1])
-    assert run(*options, "--resume").returncode == 1
+    assert run_classify(*options, "--resume").returncode == 1
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
 
-def test_a_partition_of_bad_files_only(tmp_path: Path) -> None:
+def test_a_partition_of_bad_files_only(client: Client, tmp_path: Path) -> None:
     """A night of broken downloads has its rows, like any other."""
     for number in range(6):
         (tmp_path / f"{number}.jpg").write_bytes(b"<html>502 Bad Gateway</html>")
     output = tmp_path / "out"
-    result = run(*sorted(tmp_path.glob("*.jpg")), "--dask", "local", "-o", output, "--partition-size", "3")
+    bad = sorted(tmp_path.glob("*.jpg"))
+    result = run_classify(*bad, "--dask", client.scheduler.address, "-o", output, "--partition-size", "3")
     assert result.returncode == 1
     found = rows_of(output)
     assert found.status.tolist() == ["error"] * 6
@@ -387,7 +400,7 @@ def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tm
         "Decoder.read = deadly\n"
     )
     cluster.start_scheduler(allowed_failures=1)
-    cluster.start_workers(2, "--preload", str(preload))
+    cluster.start_workers(2, "--preload", str(preload), nanny=True)
     output = tmp_path / "out"
     result = run(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
     assert result.returncode == 1
@@ -417,12 +430,11 @@ def stub(folder: Path, content: str) -> Path:
     ids=["other version", "incomplete", "none"],
 )
 def test_a_worker_that_is_set_up_otherwise_is_refused(
-    cluster: Cluster, images: Path, tmp_path: Path, content: str, problem: str
+    sound_cluster: Cluster, images: Path, tmp_path: Path, content: str, problem: str
 ) -> None:
     """Before anything is classified, for the command and for a data frame; the message names worker and remedy."""
-    cluster.start_scheduler()
-    cluster.start_workers(1)
-    cluster.start_workers(1, first_on_path=stub(tmp_path, content))
+    cluster = sound_cluster
+    (unsound,) = cluster.start_workers(1, first_on_path=stub(tmp_path, content))
     output = tmp_path / "out"
     result = run(images, "--dask", cluster.address, "-o", output)
     assert result.returncode == 1
@@ -432,9 +444,12 @@ def test_a_worker_that_is_set_up_otherwise_is_refused(
     assert result.stderr.count("\n") == 1
     assert not output.exists()
     frame = dd.from_pandas(pd.DataFrame({"file": ["a.jpg"]}), npartitions=1)
-    with Client(cluster.address, timeout=PATIENCE), pytest.raises(ClusterError) as refused:
-        classify(frame, path_column="file")
-    assert problem in str(refused.value)
+    with Client(cluster.address, timeout=PATIENCE) as client:
+        with pytest.raises(ClusterError) as refused:
+            classify(frame, path_column="file")
+        assert problem in str(refused.value)
+        os.killpg(unsound.pid, signal.SIGKILL)
+        wait_until(lambda: len(client.nthreads()) == 1)
 
 
 def test_a_worker_of_another_version_that_comes_later(
@@ -463,7 +478,8 @@ def test_a_worker_that_comes_later_without_the_package(
     process = start(*[images] * 2, "--dask", cluster.address, "-o", output, "--partition-size", "2")
     wait_until(lambda: parts(output))
     # Dask closes it so soon that it may never be counted.
-    cluster.start_workers(1, first_on_path=stub(tmp_path, 'raise ImportError("not for this machine")'), wait=False)
+    without = stub(tmp_path, 'raise ImportError("not for this machine")')
+    cluster.start_workers(1, first_on_path=without, nanny=True, wait=False)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, errors
     pd.testing.assert_frame_equal(rows_of(output), pd.concat([expected] * 2, ignore_index=True))
@@ -473,9 +489,13 @@ def test_a_worker_that_comes_later_without_the_package(
     ("address", "code", "message"),
     [("nonsense", 2, "is no address of a Dask scheduler"), ("tcp://127.0.0.1:1", 1, "no Dask scheduler answers there")],
 )
-def test_an_address_where_nobody_is(tmp_path: Path, address: str, code: int, message: str) -> None:
+def test_an_address_where_nobody_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, code: int, message: str
+) -> None:
     """One line, and no half-made folder."""
-    result = run("a.jpg", "--dask", address, "-o", tmp_path / "out")
+    # Dask asks once more and once more until the time is over, also where the connection is refused.
+    monkeypatch.setattr("galaxy_classify.dask.cluster.CONNECT_SECONDS", 0.5)
+    result = run_classify("a.jpg", "--dask", address, "-o", tmp_path / "out")
     assert result.returncode == code
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
@@ -491,6 +511,12 @@ def test_a_frame_on_a_cluster(client: Client, images: Path, expected: pd.DataFra
 
         return len(dask_worker._classifiers)
 
+    def forget_classifiers() -> None:
+        from galaxy_classify.dask import worker as dask_worker
+
+        dask_worker._classifiers.clear()
+
+    client.run(forget_classifiers)
     frame = dd.from_pandas(pd.DataFrame({"file": expected.path}), npartitions=12)
     found = classify(frame, path_column="file").compute()
     for name in ("path", "status", "label", "confidence", "message", "model"):
@@ -537,7 +563,7 @@ def test_an_unreadable_parquet_file_is_named(client: Client, drawn_images: Path,
 )
 def test_options_that_do_not_go_with_dask(tmp_path: Path, options: list[str], message: str) -> None:
     """They are refused before a cluster is asked for."""
-    result = run("a.jpg", "--dask", "local", *options, cwd=tmp_path)
+    result = run_classify("a.jpg", "--dask", "local", *options, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert message in result.stderr
     assert list(tmp_path.iterdir()) == []

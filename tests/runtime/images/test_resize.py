@@ -122,6 +122,7 @@ def test_exact_is_an_option_of_the_classifier(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_real_cutouts_keep_their_class(galaxy_data: Path) -> None:
     """At most one class in a thousand differs from that of the exact resize, and pixels by one level."""
     folder = galaxy_data / "images"

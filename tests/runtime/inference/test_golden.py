@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,14 @@ from galaxy_classify.cli.self_test import run_self_test
 from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
+from in_process import run_classify
 
 Change = Callable[[dict[str, Any]], None]
 
 
 def self_test(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run galaxy-classify --self-test."""
-    command = [sys.executable, "-m", "galaxy_classify", "--self-test", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return run_classify("--self-test", *arguments)
 
 
 @pytest.mark.parametrize("name", embedded_models())

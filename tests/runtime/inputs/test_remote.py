@@ -25,6 +25,7 @@ from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.remote import is_remote, read_remote, remote_source, remote_sources, require_remote
 from galaxy_classify.inputs.source import Source
 from galaxy_painter import KINDS, paint
+from in_process import run_classify as run
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
 #: Fake credentials, and nothing that would ask another machine for real ones.
@@ -109,12 +110,6 @@ def messages(rows: Sequence[Prediction]) -> list[str]:
     """Return what is said of inputs that failed."""
     assert {row.status for row in rows} == {"error"}
     return [row.message for row in rows]
-
-
-def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -321,8 +316,9 @@ def test_the_command_without_the_extra(tmp_path: Path) -> None:
 
 def test_the_command_on_a_bucket(s3: Any, files: Path, tmp_path: Path) -> None:
     """Rows, report and sorted copies of a prefix, and the rest of an interrupted run."""
-    options = ("--report", "page.html", "--sort-into", "sorted", "--threads", 3, "--batch-size", 1)
-    result = run("s3://survey/images", "-o", "rows.csv", *options, cwd=tmp_path)
+    options = ("--report", "page.html", "--sort-into", "sorted", "--threads", "3", "--batch-size", "1")
+    command = [*COMMAND, "s3://survey/images", "-o", "rows.csv", *options]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
     assert result.returncode == 1, result.stderr
     assert "skipped: 1 file" in result.stderr
     rows = table(tmp_path / "rows.csv")
@@ -344,7 +340,7 @@ def test_the_command_on_a_bucket(s3: Any, files: Path, tmp_path: Path) -> None:
 
 def test_lists_and_catalogues_of_objects(s3: Any, files: Path, tmp_path: Path) -> None:
     """Objects and local files side by side; relative paths start from a prefix if one is named."""
-    result = run("-", "-o", "listed.csv", input=f"s3://survey/images/a.jpg\n{files}/b.jpg\n", cwd=tmp_path)
+    result = run("-", "-o", "listed.csv", stdin=f"s3://survey/images/a.jpg\n{files}/b.jpg\n".encode(), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     names = ["s3://survey/images/a.jpg", "field 1/deep/c.png", str(files / "b.jpg"), "none.jpg"]
     pq.write_table(pa.table({"file": names, "redshift": [0.1, 0.2, 0.3, 0.4]}), tmp_path / "catalog.parquet")

@@ -407,6 +407,7 @@ def test_agreement_with_labels_is_shown(show: Callable[[Path], Page], tmp_path: 
     ]
 
 
+@pytest.mark.slow
 def test_cards_are_made_as_one_scrolls(
     show: Callable[[Path], Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,8 +10,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -32,6 +30,7 @@ from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import provenance
 from galaxy_classify.results.terminal_table import CLASS_COLOURS
 from galaxy_painter import KINDS, paint
+from in_process import run_classify as run
 
 CLASSES = ("round", "spiral")
 PROVENANCE: dict[str, Any] = {
@@ -374,33 +373,27 @@ def test_texts_and_bars_stand_out_from_the_sky() -> None:
             assert contrast(colour, ground) >= 3, colour
 
 
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command and return what it did."""
-    line = [sys.executable, "-m", "galaxy_classify", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, check=False)
-
-
 def test_the_command_writes_the_page(drawn_images: Path, tmp_path: Path) -> None:
     """With the rows that were kept by --resume, the labels' figures, and failures; the same as the CSV file."""
     labels, page, output = tmp_path / "labels.csv", tmp_path / "report.html", tmp_path / "out.csv"
     labels.write_text("file,label\n" + "".join(f"{kind}.jpg,{kind}\n" for kind in KINDS))
     line = (drawn_images, tmp_path / "none.jpg", "-o", output, "--report", page, "--labels", labels)
-    assert command(*line).returncode == 1
+    assert run(*line).returncode == 1
     for _ in ("first", "resumed"):
         data = data_of(page.read_text(encoding="utf-8"))
         assert (data["classified"], data["failed"], data["evaluation"]["accuracy"]) == (4, 1, 1.0)
         assert [Path(row["path"]).stem for row in data["rows"]] == sorted(KINDS)
         assert all(row["webp"] for row in data["rows"])
         assert data["failures"] == [[str(tmp_path / "none.jpg"), "no such file"]]
-        assert command(*line, "--resume").returncode == 1
+        assert run(*line, "--resume").returncode == 1
 
 
 def test_the_command_does_not_overwrite_a_page(drawn_images: Path, tmp_path: Path) -> None:
     """And says at once that it cannot be written."""
     page = tmp_path / "report.html"
     page.write_text("precious")
-    result = command(drawn_images, "--report", page)
+    result = run(drawn_images, "--report", page)
     assert (result.returncode, result.stdout, page.read_text()) == (2, "", "precious")
     assert "--force replaces it" in result.stderr
-    result = command(drawn_images, "--report", tmp_path / "none" / "report.html")
+    result = run(drawn_images, "--report", tmp_path / "none" / "report.html")
     assert (result.returncode, result.stdout) == (2, "")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,9 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.runs.labels import Evaluation
+from in_process import run_classify as run
 
 CLASSES = ("round", "spiral")
-COMMAND = [sys.executable, "-m", "galaxy_classify"]
 
 
 def evaluated(labels: Path, predicted: dict[str, str | None]) -> Evaluation:
@@ -93,13 +91,14 @@ def test_the_command_says_the_metrics_and_writes_them_down(drawn_images: Path, t
     labels, output = tmp_path / "labels.csv", tmp_path / "out.csv"
     names = sorted(path.stem for path in drawn_images.glob("*.jpg"))
     labels.write_text("file,label\n" + "".join(f"{name}.jpg,{name}\n" for name in names))
-    command = [*COMMAND, str(drawn_images), "--labels", str(labels), "-o", str(output)]
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    first = run(drawn_images, "--labels", labels, "-o", output)
+    assert first.returncode == 0
     assert "labels: accuracy 1.0000, macro recall 1.0000 on 4 images" in first.stderr
     metrics = json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]
     assert metrics["confusion_matrix"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     labels.write_text(f"file,label\n{names[0]}.jpg,{names[1]}\n")
-    second = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
+    second = run(drawn_images, "--labels", labels, "-o", output, "--resume")
+    assert second.returncode == 0
     assert "labels: accuracy 0.0000" in second.stderr
     assert "kept: 4 rows" in second.stderr
     assert json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]["images"] == 1
@@ -112,7 +111,7 @@ def test_real_labels_give_the_metrics_that_the_model_claims(galaxy_data: Path, t
 
     folder = galaxy_data / "images" / "test"
     output = tmp_path / "out.csv"
-    subprocess.run([*COMMAND, str(folder), "--labels", str(folder / "labels.csv"), "-o", str(output), "-q"], check=True)
+    assert run(folder, "--labels", folder / "labels.csv", "-o", output, "-q").returncode == 0
     found = json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]
     claimed = GalaxyClassifier().model.description.training["test"]
     for name in ("accuracy", "macro_recall"):

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,15 +18,9 @@ from galaxy_classify.inputs.source import Source
 from galaxy_classify.runs.shard_check import check_shards
 from galaxy_classify.runs.shards import Shards, inputs_by_shard, parse_shards, shard_of
 from galaxy_painter import paint
+from in_process import run_classify as run
 
-COMMAND = [sys.executable, "-m", "galaxy_classify"]
 PARTS = 3
-
-
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command and return what it did."""
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +153,7 @@ def test_several_parts_of_a_list(images: Path, whole: Path, tmp_path: Path) -> N
     """Standard input, which can be read once only, is shared out as well; the images of other parts are left alone."""
     names = "".join(f"{path}\n" for path in sorted(images.rglob("*.png")))
     # In a list a file's place is its whole path, so that other files are in a part.
-    command = [*COMMAND, "-", "--shard", "2-3/3", "-o", f"{tmp_path}/", "-q"]
-    subprocess.run(command, input=names, text=True, check=False)
+    run("-", "--shard", "2-3/3", "-o", f"{tmp_path}/", "-q", stdin=names.encode())
     places = [str(path).lstrip("/") for path in sorted(images.rglob("*.png"))]
     for part in (2, 3):
         found = pd.read_parquet(tmp_path / f"shard-{part}-of-3.parquet").path
@@ -232,6 +224,7 @@ def scripts(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository / "examples" / "cluster"
 
 
+@pytest.mark.slow
 def test_the_slurm_script_runs_an_array(scripts: Path, images: Path, tmp_path: Path) -> None:
     """As Slurm runs it: one process a task, with the task's number in the environment; killed tasks run again."""
     text = (scripts / "classify.slurm").read_text()
@@ -248,6 +241,7 @@ def test_the_slurm_script_runs_an_array(scripts: Path, images: Path, tmp_path: P
     assert check_shards(str(results)).faults == []
 
 
+@pytest.mark.slow
 def test_the_script_takes_several_parts(scripts: Path, images: Path, tmp_path: Path) -> None:
     """A job that is killed between two of its parts has the first one whole, and goes on with the second."""
     results = tmp_path / "results"
@@ -257,6 +251,7 @@ def test_the_script_takes_several_parts(scripts: Path, images: Path, tmp_path: P
     assert check_shards(str(results)).faults == []
 
 
+@pytest.mark.slow
 def test_the_condor_file_runs_all_processes(scripts: Path, images: Path, tmp_path: Path) -> None:
     """With its macros expanded as HTCondor does, each process classifies its part."""
     macros = {"images": str(images), "results": str(tmp_path / "results"), "parts": str(PARTS)}

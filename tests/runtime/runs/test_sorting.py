@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,19 +11,12 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.runs.sorting import Sorter
-
-COMMAND = [sys.executable, "-m", "galaxy_classify"]
+from in_process import run_classify as run
 
 
 def row(label: str | None) -> Prediction:
     """Return a prediction."""
     return Prediction("", "ok" if label else "error", "m@0", label)
-
-
-def run(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command."""
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, input=stdin, check=False)
 
 
 def below(folder: Path) -> set[str]:
@@ -75,6 +66,18 @@ def test_another_file_of_that_name_is_never_overwritten(images: Path, tmp_path: 
     assert f"1 could not be: {precious}: another file of that name is there" in result.stderr
 
 
+def test_files_of_one_size_and_time_are_told_apart(images: Path, tmp_path: Path) -> None:
+    """Their contents are compared: survey pipelines write files of equal size, and copies keep the time."""
+    (images / "bad.jpg").unlink()
+    original = images / "field" / "smooth_round.jpg"
+    precious = tmp_path / "sorted" / "smooth_round" / "field" / "smooth_round.jpg"
+    precious.parent.mkdir(parents=True)
+    precious.write_bytes(original.read_bytes()[::-1])
+    os.utime(precious, ns=(original.stat().st_atime_ns, original.stat().st_mtime_ns))
+    result = run(images, "--sort-into", tmp_path / "sorted")
+    assert (result.returncode, "another file of that name is there" in result.stderr) == (1, True)
+
+
 def test_two_folders_do_not_meet(drawn_images: Path, tmp_path: Path) -> None:
     """Files of the same name from two folders keep the folders' names; paths from a list keep all of their folders."""
     for night in ("night1", "night2"):
@@ -82,7 +85,7 @@ def test_two_folders_do_not_meet(drawn_images: Path, tmp_path: Path) -> None:
         os.link(drawn_images / "smooth_round.jpg", tmp_path / night / "a.jpg")
     run(tmp_path / "night1", tmp_path / "night2", "--sort-into", tmp_path / "sorted")
     assert below(tmp_path / "sorted") == {"smooth_round/night1/a.jpg", "smooth_round/night2/a.jpg"}
-    run("-", "--sort-into", tmp_path / "listed", stdin=f"{tmp_path}/night1/a.jpg\n{tmp_path}/night2/a.jpg\n")
+    run("-", "--sort-into", tmp_path / "listed", stdin=f"{tmp_path}/night1/a.jpg\n{tmp_path}/night2/a.jpg\n".encode())
     place = str(tmp_path).lstrip("/")
     assert below(tmp_path / "listed") == {f"smooth_round/{place}/night{number}/a.jpg" for number in (1, 2)}
     run(tmp_path / "night1" / "a.jpg", "--sort-into", tmp_path / "named")

@@ -16,7 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from in_process import run_classify
+
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
+#: The same, with another time for which a bad file may still become whole.
+IMPATIENT = (
+    "import galaxy_classify.runs.watch; galaxy_classify.runs.watch.GRACE = {}; "
+    "from galaxy_classify.cli.main import main; main()"
+)
 #: Far more than the latency that is promised, one second: tests share their machine.
 PATIENCE = 60.0
 
@@ -31,10 +38,11 @@ class Watched:
         self.good = good
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str) -> None:
-        """Start the command."""
+    def start(self, *options: str, grace: float | None = None) -> None:
+        """Start the command, with less patience with bad files than it has."""
+        command = COMMAND if grace is None else [sys.executable, "-c", IMPATIENT.format(grace)]
         self.process = subprocess.Popen(
-            [*COMMAND, str(self.images), "--watch", "-o", str(self.output), "--threads", "1", *options],
+            [*command, str(self.images), "--watch", "-o", str(self.output), "--threads", "1", *options],
             stderr=subprocess.PIPE,
             # Tests that run as a background job inherit an ignored SIGINT.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -104,16 +112,18 @@ def test_a_file_that_is_written_slowly_is_waited_for(watched: Watched) -> None:
     watched.start()
     content = watched.good.read_bytes()
     with (watched.images / "slow.jpg").open("wb", buffering=0) as file:
-        for part in (content[:5000], content[5000:9000], content[9000:]):
+        for part in (content[:5000], content[5000:9000]):
             file.write(part)
             time.sleep(0.7)
+        file.write(content[9000:])
     watched.wait_for("slow.jpg")
     assert watched.rows() == {"slow.jpg": "ok"}
 
 
+@pytest.mark.slow
 def test_bad_files_are_survived(watched: Watched) -> None:
     """They get a row that says why, once they have had time to become whole; the good ones need not wait for them."""
-    watched.start()
+    watched.start(grace=4)
     (watched.images / "bad.jpg").write_text("no image")
     (watched.images / "empty.jpg").touch()
     watched.add("good.jpg")
@@ -143,11 +153,13 @@ def test_killed_and_restarted_it_misses_and_repeats_nothing(watched: Watched) ->
     assert set(watched.rows()) == expected
 
 
-def test_a_torn_row_is_cut_off_and_made_again(watched: Watched) -> None:
-    """Whatever a full disk or a crash has left."""
-    watched.add("a.jpg")
+@pytest.mark.parametrize("names", [("a.jpg",), ("a.jpg", "b.jpg")])
+def test_a_torn_row_is_cut_off_and_made_again(watched: Watched, names: tuple[str, ...]) -> None:
+    """Whatever a full disk or a crash has left, behind whole rows or alone."""
+    for name in names:
+        watched.add(name)
     watched.start()
-    watched.wait_for("a.jpg")
+    watched.wait_for(*names)
     watched.stop()
     whole = watched.output.read_bytes()
     watched.output.write_bytes(whole[:-20])
@@ -163,7 +175,7 @@ def test_an_interrupted_plain_run_is_continued(watched: Watched) -> None:
     """Its rows move under the final name, and the watch goes on behind them."""
     for number in range(3):
         watched.add(f"{number}.jpg")
-    subprocess.run([*COMMAND, str(watched.images), "-o", str(watched.output), "-q"], check=True)
+    assert run_classify(watched.images, "-o", watched.output, "-q").returncode == 0
     for suffix in ("", ".meta.json"):
         os.rename(f"{watched.output}{suffix}", f"{watched.output}.partial{suffix}")
     watched.add("later.jpg")
@@ -203,5 +215,5 @@ def test_rows_can_go_down_a_pipe(watched: Watched) -> None:
 )
 def test_what_cannot_be_watched_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
     """Folders only, into files that grow row by row."""
-    result = subprocess.run([*COMMAND, *arguments, "--watch"], cwd=tmp_path, capture_output=True, check=False)
-    assert (result.returncode, b"Traceback" in result.stderr) == (2, False)
+    result = run_classify(*arguments, "--watch", cwd=tmp_path)
+    assert (result.returncode, "Traceback" in result.stderr) == (2, False)

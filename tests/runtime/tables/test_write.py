@@ -33,6 +33,7 @@ from galaxy_classify.tables.parquet_table import ROW_GROUP
 from galaxy_classify.tables.read import open_table
 from galaxy_classify.tables.write import write_typed
 from galaxy_painter import paint
+from in_process import run_classify as run
 
 TYPED = [output_format for output_format in OutputFormat if output_format.is_typed]
 CARRIED = (Column("z", "float32", "", "src.redshift"), Column("objid", "int"), Column("good", "bool"), Column("note"))
@@ -114,10 +115,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = ["objid,file,ra", "11,images/0.png,1.5", "12,images/1.png,", "13,images/none.png,3.25"]
     (folder / "cat.csv").write_text("\n".join(lines) + "\n")
     for output_format in ("csv", "jsonl", *TYPED):
-        command = [sys.executable, "-m", "galaxy_classify", "--catalog", "cat.csv", "--id-column", "objid"]
-        result = subprocess.run(
-            [*command, "-o", f"out.{output_format}"], cwd=folder, capture_output=True, text=True, check=False
-        )
+        result = run("--catalog", "cat.csv", "--id-column", "objid", "-o", f"out.{output_format}", cwd=folder)
         assert (result.returncode, result.stdout) == (1, ""), result.stderr
         assert "3 images: 2 classified" in result.stderr
     return folder
@@ -197,11 +195,11 @@ def test_votables_and_ecsv_carry_the_provenance(run_folder: Path) -> None:
 def test_a_complete_result_is_continued(run_folder: Path, output_format: OutputFormat) -> None:
     """--resume tries the errors of any format again: a file that has come meanwhile gets its class."""
     output = f"again.{output_format}"
-    command = [sys.executable, "-m", "galaxy_classify", "--catalog", "cat.csv", "-o", output]
-    assert subprocess.run(command, cwd=run_folder, capture_output=True, check=False).returncode == 1
+    command = ("--catalog", "cat.csv", "-o", output)
+    assert run(*command, cwd=run_folder).returncode == 1
     paint("smooth_cigar", seed=3, size=100).save(run_folder / "images" / "none.png")
     try:
-        result = subprocess.run([*command, "--resume"], cwd=run_folder, capture_output=True, text=True, check=False)
+        result = run(*command, "--resume", cwd=run_folder)
     finally:
         (run_folder / "images" / "none.png").unlink()
     assert (result.returncode, result.stderr.count("kept: 3 rows")) == (0, 1), result.stderr

@@ -40,8 +40,8 @@ from galaxy_classify.results.resume import Existing
 from galaxy_classify.runs.job import Job
 from galaxy_classify.runs.result_file import ResultFile
 from galaxy_painter import KINDS, paint
+from in_process import run_classify as run
 
-COMMAND = [sys.executable, "-m", "galaxy_classify"]
 #: Name and content of each member.
 Items = Sequence[tuple[str, bytes]]
 MODES = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
@@ -104,12 +104,6 @@ def reasons(path: Path) -> dict[str, str]:
     """Return why members of an archive cannot be read: by name without the archive's; that one's own is empty."""
     there = contents(path)
     return {name.removeprefix(str(path)).removeprefix("::"): said for name, said in there if isinstance(said, str)}
-
-
-def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
 
 
 def below(folder: Path) -> set[str]:
