@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from galaxy_classify.cli.declare import option, with_options
 from galaxy_classify.cli.runner import EXIT_INTERRUPTED, run
 from galaxy_classify.errors import UsageError
 from galaxy_train.checksum import file_sha256
@@ -34,7 +36,7 @@ app = typer.Typer(
 
 DataOption = Annotated[
     Path | None,
-    typer.Option(
+    option(
         metavar="DIR_OR_CSV",
         help="Folder with {train,test}_dataset.hdf5 or .hdf5.gz (or GalaxyMNIST/raw/ below it); folder with "
         "{train,test}/CLASS/ or CLASS/; or a CSV file (file,label, and optionally split, weight). "
@@ -43,119 +45,123 @@ DataOption = Annotated[
 ]
 
 
-RecipeOption = Annotated[str, typer.Option(help=f"Network to train: {', '.join(RECIPES)}.")]
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """The options that ``fit`` and ``cross-validate`` share."""
+
+    data: DataOption = None
+    recipe: Annotated[str, option(help=f"Network to train: {', '.join(RECIPES)}.")] = "cnn"
+    epochs: Annotated[int | None, option(min=1, help="Default: the recipe's.")] = None
+    batch_size: Annotated[int | None, option(min=1, help="Default: the recipe's.")] = None
+    learning_rate: Annotated[float | None, option(min=0.0, help="Default: the recipe's.")] = None
+    validation_split: Annotated[
+        float | None, option(min=0.0, max=0.9, help="Part of the training set to hold out. Default: 0.2.")
+    ] = None
+    weights: Annotated[
+        Path | None, option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
+    ] = None
+    balance: Annotated[
+        float | None,
+        option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
+    ] = None
+    size: Annotated[
+        int | None,
+        option(
+            min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
+        ),
+    ] = None
+    seed: Annotated[int, option(min=0, max=2**32 - 1)] = 0
+    split_seed: Annotated[
+        int, option(min=0, help="Seed of the split into train and test, where images come without one.")
+    ] = 0
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")] = False
+
+    def load(self) -> TrainingData:
+        """Load the images, labels and weights; what is wrong with them is said before TensorFlow is loaded."""
+        if self.recipe not in RECIPES:
+            raise UsageError(f"no recipe is called {self.recipe!r}; there are: {', '.join(RECIPES)}")
+        from galaxy_train.data.load import load_data, read_weights
+
+        found = load_data(self.data, size=self.size, split_seed=self.split_seed, strict=self.strict)
+        show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
+        return read_weights(self.weights, found) if self.weights is not None else found
+
+    def parameters(self, **others: Any) -> FitParameters:
+        """Return the recipe's parameters, with those that were chosen on the command line."""
+        return FitParameters.of_recipe(
+            self.recipe,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            validation_split=self.validation_split,
+            balance=self.balance,
+            seed=self.seed,
+            **others,
+        )
 
 
-EpochsOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
+@dataclass(frozen=True, slots=True)
+class FitOptions(TrainingOptions):
+    """The options of ``fit``."""
 
-
-BatchSizeOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
-
-
-LearningRateOption = Annotated[float | None, typer.Option(min=0.0, help="Default: the recipe's.")]
-
-
-ValidationSplitOption = Annotated[
-    float | None, typer.Option(min=0.0, max=0.9, help="Part of the training set to hold out. Default: 0.2.")
-]
-
-
-WeightsOption = Annotated[
-    Path | None, typer.Option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
-]
-
-
-BalanceOption = Annotated[
-    float | None,
-    typer.Option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
-]
-
-
-SizeOption = Annotated[
-    int | None,
-    typer.Option(
-        min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
-    ),
-]
-
-
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1)]
-
-
-SplitSeedOption = Annotated[
-    int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
-]
-
-
-StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")]
-
-
-@app.command()
-def fit(
-    data: DataOption = None,
-    recipe: RecipeOption = "cnn",
-    out: Annotated[Path | None, typer.Option(metavar="RUN", help="Run folder. Default: runs/RECIPE.")] = None,
-    epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    validation_split: ValidationSplitOption = None,
-    weights: WeightsOption = None,
-    balance: BalanceOption = None,
-    size: SizeOption = None,
+    out: Annotated[Path | None, option(metavar="RUN", help="Run folder. Default: runs/RECIPE.")] = None
     init: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Begin with this run's weights; new classes get a new head.")
-    ] = None,
+        Path | None, option(metavar="RUN", help="Begin with this run's weights; new classes get a new head.")
+    ] = None
     teachers: Annotated[
-        list[Path] | None,
-        typer.Option(
+        list[Path],
+        option(
             "--teacher",
             metavar="RUN",
             help="Learn from the answers of this run, or of this cross-validation, too; may be given repeatedly.",
         ),
-    ] = None,
+    ] = field(default_factory=list)
     unlabelled: Annotated[
-        Path | None, typer.Option(metavar="HDF5", help="Further images, for which the teachers' answers are taken.")
-    ] = None,
+        Path | None, option(metavar="HDF5", help="Further images, for which the teachers' answers are taken.")
+    ] = None
     refit: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."),
-    ] = None,
-    seed: SeedOption = 0,
-    split_seed: SplitSeedOption = 0,
-    strict: StrictOption = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the run folder if it exists.")] = False,
-) -> None:
+        option(metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Replace the run folder if it exists.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidationOptions(TrainingOptions):
+    """The options of ``cross-validate``."""
+
+    folds: Annotated[int, option(min=2, help="How many networks, each without another part.")] = 5
+    out: Annotated[Path | None, option(metavar="DIR", help="Folder of the results. Default: runs/RECIPE-folds.")] = None
+    force: Annotated[bool, typer.Option("--force", help="Replace folds of another training.")] = False
+
+
+@app.command()
+@with_options(FitOptions)
+def fit(options: FitOptions) -> None:
     """Train a network and leave a run folder: model, history, metrics and pictures."""
-    found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
-    if unlabelled is not None and not teachers:
+    found = options.load()
+    if options.unlabelled is not None and not options.teachers:
         raise UsageError("--unlabelled is of use with --teacher only, whose answers stand in for the labels")
     from galaxy_train.data.load import read_unlabelled
 
-    further = read_unlabelled(unlabelled, found) if unlabelled is not None else None
+    further = read_unlabelled(options.unlabelled, found) if options.unlabelled is not None else None
     lecturers = [
-        run for teacher in teachers or () for run in CrossValidationFolder(teacher).folds() or [RunFolder(teacher)]
+        run for teacher in options.teachers for run in CrossValidationFolder(teacher).folds() or [RunFolder(teacher)]
     ]
     for lecturer in lecturers:
         lecturer.check_complete()
-    start = RunFolder(init) if init is not None else None
+    start = RunFolder(options.init) if options.init is not None else None
     if start is not None:
         start.check_complete()
     import_tensorflow_quietly()
     from galaxy_train.printing import show_figures
     from galaxy_train.training.fit import fit as fit_run
 
-    out = out or Path("runs") / recipe
-    parameters = FitParameters.of_recipe(
-        recipe,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        validation_split=validation_split,
-        balance=balance,
-        seed=seed,
+    out = options.out or Path("runs") / options.recipe
+    parameters = options.parameters(
         init=start.model_sha256() if start is not None else None,
         teachers=tuple(lecturer.model_sha256() for lecturer in lecturers),
-        unlabelled=file_sha256(unlabelled) if unlabelled is not None else None,
+        unlabelled=file_sha256(options.unlabelled) if options.unlabelled is not None else None,
     )
     result = fit_run(
         found,
@@ -165,8 +171,8 @@ def fit(
         init=start,
         teachers=lecturers,
         unlabelled=further,
-        refit=RunFolder(refit) if refit is not None else None,
-        force=force,
+        refit=RunFolder(options.refit) if options.refit is not None else None,
+        force=options.force,
     )
     show_figures(result.metrics["test"], found.test.file)
     typer.echo(f"run folder: {out}", err=True)
@@ -179,46 +185,27 @@ def fit(
 
 
 @app.command()
-def cross_validate(
-    data: DataOption = None,
-    recipe: RecipeOption = "cnn",
-    folds: Annotated[int, typer.Option(min=2, help="How many networks, each without another part.")] = 5,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: runs/RECIPE-folds.")
-    ] = None,
-    epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    validation_split: ValidationSplitOption = None,
-    weights: WeightsOption = None,
-    balance: BalanceOption = None,
-    size: SizeOption = None,
-    seed: SeedOption = 0,
-    split_seed: SplitSeedOption = 0,
-    strict: StrictOption = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace folds of another training.")] = False,
-) -> None:
+@with_options(CrossValidationOptions)
+def cross_validate(options: CrossValidationOptions) -> None:
     """Ask about each labelled image a network that has not learnt from it, to judge the training and the labels.
 
     What --validation-split holds out is seen by none of the networks. Interrupted, the same command goes on.
     """
-    found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
+    found = options.load()
     import_tensorflow_quietly()
     from galaxy_train.printing import show_cross_validation
     from galaxy_train.training.cross_validation import cross_validate as validate
 
-    folder = CrossValidationFolder(out or Path("runs") / f"{recipe}-folds")
-    parameters = FitParameters.of_recipe(
-        recipe,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        validation_split=validation_split,
-        balance=balance,
-        seed=seed,
-    )
+    folder = CrossValidationFolder(options.out or Path("runs") / f"{options.recipe}-folds")
+    parameters = options.parameters()
     result = validate(
-        found, folder, parameters, folds, sys.stderr, lambda line: typer.echo(line, err=True), force=force
+        found,
+        folder,
+        parameters,
+        options.folds,
+        sys.stderr,
+        lambda line: typer.echo(line, err=True),
+        force=options.force,
     )
     show_cross_validation(result)
     typer.echo(f"every answer: {folder.answers}; the labels that look most wrong: {folder.suspects}", err=True)
@@ -290,22 +277,6 @@ def download(
 
     root = data if data is not None else cache_folder()
     fetch_all(root, resolution, lambda line: typer.echo(line, err=True), server=server or SERVER)
-
-
-def load_training_data(
-    source: Path | None, recipe: str, size: int | None, split_seed: int, weights: Path | None, *, strict: bool
-) -> TrainingData:
-    """Load what a recipe is to be trained on.
-
-    What is wrong with it is said before TensorFlow takes its seconds to load.
-    """
-    if recipe not in RECIPES:
-        raise UsageError(f"no recipe is called {recipe!r}; there are: {', '.join(RECIPES)}")
-    from galaxy_train.data.load import load_data, read_weights
-
-    found = load_data(source, size=size, split_seed=split_seed, strict=strict)
-    show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
-    return read_weights(weights, found) if weights is not None else found
 
 
 def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:
