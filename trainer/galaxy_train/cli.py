@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galaxy_classify.cli.declare import option, with_options
+from galaxy_classify.cli.declare import (
+    PlainCommand,
+    PlainGroup,
+    argument,
+    flag,
+    number,
+    option,
+    whole_number,
+    with_options,
+)
 from galaxy_classify.cli.runner import EXIT_INTERRUPTED, run
 from galaxy_classify.errors import UsageError
+from galaxy_classify.extras import require_extra
 from galaxy_train.checksum import file_sha256
 from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
@@ -27,11 +37,23 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    cls=PlainGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     help="Train galaxy classifiers with Keras, and evaluate them.",
 )
+
+
+class TrainCommand(PlainCommand):
+    """A subcommand. It needs the extra once it runs, but not for ``--help`` or a wrong option."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it if TensorFlow and the others are installed."""
+        require_extra("train", ("tensorflow", "h5py", "matplotlib", "platformdirs"))
+        return super().invoke(ctx)
+
+
+subcommand = app.command(cls=TrainCommand)
 
 
 DataOption = Annotated[
@@ -50,31 +72,45 @@ class TrainingOptions:
     """The options that ``fit`` and ``cross-validate`` share."""
 
     data: DataOption = None
-    recipe: Annotated[str, option(help=f"Network to train: {', '.join(RECIPES)}.")] = "cnn"
-    epochs: Annotated[int | None, option(min=1, help="Default: the recipe's.")] = None
-    batch_size: Annotated[int | None, option(min=1, help="Default: the recipe's.")] = None
-    learning_rate: Annotated[float | None, option(min=0.0, help="Default: the recipe's.")] = None
+    recipe: Annotated[str, option(metavar="NAME", help=f"Network to train: {', '.join(RECIPES)}.")] = "cnn"
+    epochs: Annotated[int | None, option(metavar="N", parser=whole_number(1), help="Default: the recipe's.")] = None
+    batch_size: Annotated[int | None, option(metavar="N", parser=whole_number(1), help="Default: the recipe's.")] = None
+    learning_rate: Annotated[float | None, option(metavar="RATE", parser=number(0), help="Default: the recipe's.")] = (
+        None
+    )
     validation_split: Annotated[
-        float | None, option(min=0.0, max=0.9, help="Part of the training set to hold out. Default: 0.2.")
+        float | None,
+        option(metavar="FRACTION", parser=number(0, 0.9), help="Part of the training set to hold out. Default: 0.2."),
     ] = None
     weights: Annotated[
         Path | None, option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
     ] = None
     balance: Annotated[
         float | None,
-        option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
+        option(
+            metavar="FRACTION",
+            parser=number(0, 1),
+            help="From 0 (every image counts alike, the default) to 1 (every class does).",
+        ),
     ] = None
     size: Annotated[
         int | None,
         option(
-            min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
+            metavar="PIXELS",
+            parser=whole_number(8),
+            help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px.",
         ),
     ] = None
-    seed: Annotated[int, option(min=0, max=2**32 - 1)] = 0
+    seed: Annotated[int, option(metavar="N", parser=whole_number(0, 2**32 - 1))] = 0
     split_seed: Annotated[
-        int, option(min=0, help="Seed of the split into train and test, where images come without one.")
+        int,
+        option(
+            metavar="N",
+            parser=whole_number(0),
+            help="Seed of the split into train and test, where images come without one.",
+        ),
     ] = 0
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")] = False
+    strict: Annotated[bool, flag("--strict", help="Refuse data with unreadable images.")] = False
 
     def load(self) -> TrainingData:
         """Load the images, labels and weights; what is wrong with them is said before TensorFlow is loaded."""
@@ -123,19 +159,21 @@ class FitOptions(TrainingOptions):
         Path | None,
         option(metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."),
     ] = None
-    force: Annotated[bool, typer.Option("--force", help="Replace the run folder if it exists.")] = False
+    force: Annotated[bool, flag("--force", help="Replace the run folder if it exists.")] = False
 
 
 @dataclass(frozen=True, slots=True)
 class CrossValidationOptions(TrainingOptions):
     """The options of ``cross-validate``."""
 
-    folds: Annotated[int, option(min=2, help="How many networks, each without another part.")] = 5
+    folds: Annotated[
+        int, option(metavar="K", parser=whole_number(2), help="How many networks, each without another part.")
+    ] = 5
     out: Annotated[Path | None, option(metavar="DIR", help="Folder of the results. Default: runs/RECIPE-folds.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Replace folds of another training.")] = False
+    force: Annotated[bool, flag("--force", help="Replace folds of another training.")] = False
 
 
-@app.command()
+@subcommand
 @with_options(FitOptions)
 def fit(options: FitOptions) -> None:
     """Train a network and leave a run folder: model, history, metrics and pictures."""
@@ -184,7 +222,7 @@ def fit(options: FitOptions) -> None:
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-@app.command()
+@subcommand
 @with_options(CrossValidationOptions)
 def cross_validate(options: CrossValidationOptions) -> None:
     """Ask about each labelled image a network that has not learnt from it, to judge the training and the labels.
@@ -211,22 +249,25 @@ def cross_validate(options: CrossValidationOptions) -> None:
     typer.echo(f"every answer: {folder.answers}; the labels that look most wrong: {folder.suspects}", err=True)
 
 
-@app.command()
+@subcommand
 def evaluate(
-    run_path: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    run_path: Annotated[Path, argument("RUN")],
     data: DataOption = None,
     whole: Annotated[
-        bool, typer.Option("--whole", help="Use all image files of a folder or CSV, not the test part only.")
+        bool, flag("--whole", help="Use all image files of a folder or CSV, not the test part only.")
     ] = False,
     out_of_class: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folders of images that belong to no class: how sure is the network of them?"),
+        option(metavar="DIR", help="Folders of images that belong to no class: how sure is the network of them?"),
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Note the figures in the run's metrics.json, for its model card.")
+        bool, flag("--record", help="Note the figures in the run's metrics.json, for its model card.")
     ] = False,
 ) -> None:
-    """Repeat a run's test figures from its model.keras, or test it on other data."""
+    """Repeat a run's test figures from its model.keras, or test it on other data.
+
+    RUN: run folder.
+    """
     from galaxy_train.data.load import load_test
 
     folder = RunFolder(run_path)
@@ -259,14 +300,16 @@ def evaluate(
         typer.echo(f"noted in {folder.metrics}", err=True)
 
 
-@app.command()
+@subcommand
 def download(
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder to download to. Default: the user's cache folder.")
+        Path | None, option(metavar="DIR", help="Folder to download to. Default: the user's cache folder.")
     ] = None,
-    resolution: Annotated[int, typer.Option(help="Edge of the images in pixels: 64 or 224.")] = 64,
+    resolution: Annotated[
+        int, option(metavar="PIXELS", parser=whole_number(1), help="Edge of the images in pixels: 64 or 224.")
+    ] = 64,
     server: Annotated[
-        str | None, typer.Option(metavar="URL", help="Address of a mirror that has the official files' paths.")
+        str | None, option(metavar="URL", help="Address of a mirror that has the official files' paths.")
     ] = None,
 ) -> None:
     """Fetch GalaxyMNIST, or what is missing of it, into the layout of the galaxy_mnist package."""
@@ -290,4 +333,4 @@ def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:
 
 def main() -> None:
     """Run ``galaxy-train``."""
-    run(app, "train", ("tensorflow", "h5py", "matplotlib", "platformdirs"))
+    run(app)

@@ -10,8 +10,7 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote
 from galaxy_classify.results.formats import SUFFIXES, OutputFormat, choose_format
-from galaxy_classify.runs.shard_folder import is_shard_folder
-from galaxy_classify.runs.shards import parse_shards
+from galaxy_classify.runs.shards import is_shard_folder, parse_shards
 
 
 def check_options(options: Options) -> None:
@@ -27,12 +26,6 @@ def check_options(options: Options) -> None:
     UsageError
         If not; the message says what to do instead.
     """
-    for name in ("top_k", "threads", "batch_size", "max_pixels", "partition_size"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
-    if not 0.0 <= options.threshold <= 1.0:
-        raise UsageError(f"--threshold is {options.threshold}, it must be between 0 and 1")
     if not options.inputs and options.from_file is None and options.catalog is None:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     if options.catalog is not None and (
@@ -63,9 +56,7 @@ def check_options(options: Options) -> None:
     if options.watch:
         _check_watch(options)
     if options.dask is not None:
-        from galaxy_classify.cli.checks import check_dask_options  # brings along what few runs need
-
-        check_dask_options(options)
+        _check_dask(options)
 
 
 def _check_image_column(options: Options) -> None:
@@ -112,14 +103,7 @@ def _is_below(path: str, folder: str) -> bool:
     return os.path.commonpath([path, folder]) == folder
 
 
-def check_dask_options(options: Options) -> None:
-    """Check that the other options go together with ``--dask``.
-
-    Raises
-    ------
-    UsageError
-        If not.
-    """
+def _check_dask(options: Options) -> None:
     formats = (None, OutputFormat.PARQUET)
     suffix = os.path.splitext(options.output or "")[1].lower()
     if options.output is None or options.output_format not in formats or SUFFIXES.get(suffix) not in formats:

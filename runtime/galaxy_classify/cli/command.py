@@ -28,7 +28,8 @@ from galaxy_classify.results.formats import OutputFormat, choose_format, require
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.runs.job import Job, Observer
-from galaxy_classify.runs.shard_folder import ShardFolder, is_shard_folder
+from galaxy_classify.runs.shard_folder import ShardFolder
+from galaxy_classify.runs.shards import is_shard_folder
 
 if TYPE_CHECKING:
     from PIL import Image

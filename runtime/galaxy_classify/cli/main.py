@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 
 from galaxy_classify.cli.about import show_card, show_models, show_self_test, show_shards, show_version
-from galaxy_classify.cli.declare import FLAG, with_options
+from galaxy_classify.cli.declare import FLAG, PlainCommand, with_options
 from galaxy_classify.cli.options import ABOUT, CLUSTER, FITS, Options
 from galaxy_classify.cli.runner import run
 
@@ -21,6 +21,7 @@ SELDOM: Final = ("max_pixels", "batch_size", "provider", "exact", "show_completi
 
 
 @app.command(
+    cls=PlainCommand,
     epilog="Exit codes: 0 all classified, 1 some inputs failed (the others are done), 2 usage, "
     "3 model unusable, 130 interrupted.",
 )
@@ -57,8 +58,11 @@ def prepared_command(*, everything: bool) -> Any:
     """Return the command with a help text of one screen, or of everything."""
     command: Any = typer.main.get_command(app)
     for option in command.params:
+        # Typer declares these two itself.
         if option.name == "install_completion":
             option.help, option.metavar, option.rich_help_panel = "Completion for this shell.", FLAG, ABOUT
+        elif option.name == "show_completion":
+            option.help, option.metavar, option.rich_help_panel = "Show it, to copy or change it.", FLAG, ABOUT
         seldom = option.name in SELDOM or option.rich_help_panel in SELDOM_GROUPS
         option.hidden = option.hidden or (seldom and not everything)
     return command

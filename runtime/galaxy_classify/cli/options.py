@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from galaxy_classify.cli.declare import flag, option
+from galaxy_classify.cli.declare import argument, flag, number, one_of, option, whole_number
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PARTITION_SIZE, PATH_COLUMN, THRESHOLD
 from galaxy_classify.images.fits.options import FitsOptions, parse_bands, parse_hdu
 from galaxy_classify.inference.embedded import embedded_models
@@ -26,6 +26,11 @@ def complete_model() -> list[str]:
     return list(embedded_models())
 
 
+def complete_format() -> list[str]:
+    """List the formats of results, for completion in the shell."""
+    return list(OutputFormat)
+
+
 def show_all_help(context: typer.Context, wanted: bool) -> None:
     """Print the help text and stop; it has all options, as ``--help-all`` is on the command line."""
     if wanted and not context.resilient_parsing:
@@ -37,7 +42,7 @@ def show_all_help(context: typer.Context, wanted: bool) -> None:
 class Options:
     """The command line. The help shows the options in this order."""
 
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", hidden=True)] = field(default_factory=list)
+    inputs: Annotated[list[str], argument("INPUT...")] = field(default_factory=list)
     from_file: Annotated[str | None, option(panel=INPUT, metavar="FILE", help="Paths from a list, one a line.")] = None
     no_recursive: Annotated[bool, flag("--no-recursive", panel=INPUT, help="Leave folders within folders out.")] = False
     catalog: Annotated[
@@ -51,13 +56,20 @@ class Options:
         str | None, option(panel=INPUT, metavar="NAME", help="A Parquet file's column of images.")
     ] = None
     crop: Annotated[
-        float | None, option(panel=INPUT, metavar="FRACTION", help="Part of the shorter edge that is looked at.")
+        float | None,
+        option(
+            panel=INPUT, metavar="FRACTION", parser=number(0, 1), help="Part of the shorter edge that is looked at."
+        ),
     ] = None
     watch: Annotated[bool, flag("--watch", panel=INPUT, help="Go on with files that come into the folders.")] = False
-    max_pixels: Annotated[int, option(panel=INPUT, metavar="N", help="Refuse images with more pixels.")] = MAX_PIXELS
+    max_pixels: Annotated[
+        int, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Refuse images with more pixels.")
+    ] = MAX_PIXELS
     bands: Annotated[str | None, option(panel=FITS, metavar="NAMES", help="Planes in order, as in grz.")] = None
     recipe: Annotated[str | None, option(panel=FITS, metavar="NAME", help="Colours: galaxy-zoo-decals, lupton.")] = None
-    hdu: Annotated[str | None, option(panel=FITS, metavar="HDU", help="Number or name of the image's HDU.")] = None
+    hdu: Annotated[str | None, option(panel=FITS, metavar="EXTENSION", help="Number or name of the image's HDU.")] = (
+        None
+    )
     fits_pattern: Annotated[
         str | None, option(panel=FITS, metavar="NAME", help='A file a band: "{id}-{band}.fits".')
     ] = None
@@ -66,10 +78,22 @@ class Options:
     ] = None
     output_format: Annotated[
         OutputFormat | None,
-        option("--format", "-f", panel=OUTPUT, metavar="NAME", help="Default: by suffix; on a terminal a table."),
+        option(
+            "--format",
+            "-f",
+            panel=OUTPUT,
+            metavar="NAME",
+            help="Default: by suffix; on a terminal a table.",
+            parser=one_of(OutputFormat),
+            autocompletion=complete_format,
+        ),
     ] = None
-    threshold: Annotated[float, option(panel=OUTPUT, metavar="P", help="Below this confidence: uncertain.")] = THRESHOLD
-    top_k: Annotated[int, option(panel=OUTPUT, metavar="K", help="Name the K most probable classes.")] = 1
+    threshold: Annotated[
+        float, option(panel=OUTPUT, metavar="P", parser=number(0, 1), help="Below this confidence: uncertain.")
+    ] = THRESHOLD
+    top_k: Annotated[
+        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="Name the K most probable classes.")
+    ] = 1
     resume: Annotated[bool, flag("--resume", panel=OUTPUT, help="Continue FILE where an interrupted run stopped.")] = (
         False
     )
@@ -97,8 +121,12 @@ class Options:
     provider: Annotated[
         str, option(panel=MODEL, metavar="NAME", help="auto, cpu, cuda, openvino, coreml, …", show_default=False)
     ] = AUTO
-    threads: Annotated[int | None, option(panel=MODEL, metavar="N", help="Default: what this process may use.")] = None
-    batch_size: Annotated[int, option(panel=MODEL, metavar="N", help="Images a worker takes at once.")] = BATCH_SIZE
+    threads: Annotated[
+        int | None, option(panel=MODEL, metavar="N", parser=whole_number(1), help="Default: what this process may use.")
+    ] = None
+    batch_size: Annotated[
+        int, option(panel=MODEL, metavar="N", parser=whole_number(1), help="Images a worker takes at once.")
+    ] = BATCH_SIZE
     shard: Annotated[
         str | None,
         option(panel=CLUSTER, metavar="I/N", help="Classify the I-th of N parts of the inputs (I-J/N: several)."),
@@ -110,7 +138,7 @@ class Options:
         None
     )
     partition_size: Annotated[
-        int, option(panel=CLUSTER, metavar="N", help="Inputs that a Dask worker gets at once.")
+        int, option(panel=CLUSTER, metavar="N", parser=whole_number(1), help="Inputs that a Dask worker gets at once.")
     ] = PARTITION_SIZE
     self_test: Annotated[bool, flag("--self-test", panel=ABOUT, help="Check this installation: exit code 0 or 3.")] = (
         False

@@ -68,29 +68,6 @@ def _remember(inputs: Iterator[Source], shards: Sequence[Shard], held: int | Non
     return list(found.values())
 
 
-def is_shard_folder(output: str | None, shards: Shards | None) -> bool:
-    """Tell whether the result is to be a folder with a file for each shard.
-
-    Parameters
-    ----------
-    output : str or None
-        What ``--output`` names; None for standard output.
-    shards : Shards or None
-        The shards of this run; None if the inputs are not split.
-
-    Raises
-    ------
-    UsageError
-        If there are several shards, and no folder for them.
-    """
-    is_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
-    if shards is not None and len(shards) > 1 and not is_folder:
-        raise UsageError(
-            f"--shard {shards} writes a file for each: name a folder for them with --output, as in results/"
-        )
-    return is_folder and shards is not None
-
-
 @dataclass(frozen=True, slots=True)
 class ShardFolder:
     """A folder with a Parquet file for each shard of one run: a data set, once all are there.

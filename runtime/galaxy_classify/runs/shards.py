@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -142,3 +143,19 @@ def parse_shards(text: str) -> Shards:
     if found is None:
         raise UsageError(f"shard {text!r}: write which and how many there are, as in 3/100 or 21-30/100")
     return Shards(int(found[1]), int(found[2] or found[1]), int(found[3]))
+
+
+def is_shard_folder(output: str | None, shards: Shards | None) -> bool:
+    """Tell whether the result is a folder with a file for each shard; several shards must have one.
+
+    Raises
+    ------
+    UsageError
+        If there are several shards, and ``--output`` names no folder.
+    """
+    is_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
+    if shards is not None and len(shards) > 1 and not is_folder:
+        raise UsageError(
+            f"--shard {shards} writes a file for each: name a folder for them with --output, as in results/"
+        )
+    return is_folder and shards is not None
