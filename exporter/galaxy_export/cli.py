@@ -1,4 +1,4 @@
-"""The command ``galaxy-export``. TensorFlow is imported by the subcommands, not by ``--help``."""
+"""The command ``galaxy-export``. Only a subcommand that runs imports TensorFlow, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     cls=PlainGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Export trained networks to ONNX, with proof that nothing changed.",
+    help="Export trained networks to ONNX, and prove that the predictions are the same.",
 )
 
 
@@ -41,48 +41,51 @@ subcommand = app.command(cls=ExportCommand)
 
 
 ImagesOption = Annotated[
-    Path, option(metavar="DIR_OR_HDF5", help="Real galaxies to compare on: image files, or GalaxyMNIST's HDF5.")
+    Path,
+    option(metavar="DIR_OR_HDF5", help="Real galaxies to compare predictions on: image files, or GalaxyMNIST's HDF5."),
 ]
 
 
 ToleranceOption = Annotated[
     float,
     option(
-        metavar="P", parser=number(0), help="Largest difference of a probability; ten times that for logits, relative."
+        metavar="P", parser=number(0), help="Largest difference of a probability; relative, of a logit, ten times that."
     ),
 ]
 
 
 ReportOption = Annotated[
     list[Path] | None,
-    option(metavar="FILE", help="Write a report, passed or not: .json, or .md for a CI summary. Repeatable."),
+    option(
+        metavar="FILE", help="Write a report, whether it passes or fails: .json, or .md for a CI summary. Repeatable."
+    ),
 ]
 
 
 @subcommand
 def convert(
     run_path: Annotated[Path, argument("RUN")],
-    output: Annotated[Path, option("--output", "-o", metavar="MODEL.onnx", help="File to make.")],
+    output: Annotated[Path, option("--output", "-o", metavar="MODEL.onnx", help="Model file to write.")],
     images: ImagesOption,
-    int8: Annotated[bool, flag("--int8", help="Quantize the network; the images must have labels.")] = False,
+    int8: Annotated[bool, flag("--int8", help="Quantize the network to int8; the images must have labels.")] = False,
     calibration: Annotated[
         Path | None,
-        option(metavar="DATA", help="What the run was trained on, for int8 of convolutions. Default: --images."),
+        option(metavar="DATA", help="Training data of the run, to calibrate int8 convolutions. Default: --images."),
     ] = None,
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
     golden: Annotated[
-        Path | None, option(metavar="DIR", help="A few images to record for galaxy-classify --self-test.")
+        Path | None, option(metavar="DIR", help="Folder of a few images to record for galaxy-classify --self-test.")
     ] = None,
     notes: Annotated[
-        Path | None, option(metavar="FILE.md", help="For the model card: where the data come from, and limits.")
+        Path | None, option(metavar="FILE.md", help="Text for the model card: where the data come from, and limits.")
     ] = None,
     name: Annotated[
-        str | None, option(metavar="MODEL", help="What the model calls itself. Default: the file's stem.")
+        str | None, option(metavar="MODEL", help="Name of the model. Default: that of the file, without suffix.")
     ] = None,
-    model_version: Annotated[str, option(metavar="VERSION", help="Version that the model gives itself.")] = "1.0.0",
+    model_version: Annotated[str, option(metavar="VERSION", help="Version of the model.")] = "1.0.0",
 ) -> None:
-    """Convert a run to ONNX; no file is made unless it answers as the trained network does.
+    """Convert a run to ONNX; write the file only if it gives the trained network's predictions.
 
     RUN: run folder of galaxy-train.
     """
@@ -111,12 +114,12 @@ def convert(
 @subcommand
 def verify(
     model: Annotated[Path, argument("MODEL.onnx")],
-    against: Annotated[Path, option(metavar="RUN_OR_KERAS", help="Run folder or .keras file it came from.")],
+    against: Annotated[Path, option(metavar="RUN_OR_KERAS", help="Run folder or .keras file that it was made from.")],
     images: ImagesOption,
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
 ) -> None:
-    """Verify that a model file is the trained network: exit code 0 if it is, 1 if not, 2 for usage.
+    """Verify that a model file is the trained network: exit code 0 if it is, 1 if not, 2 for wrong usage.
 
     MODEL.onnx: file to verify.
     """
@@ -136,7 +139,7 @@ def embed(
     ),
     default: Annotated[bool, flag("--default", help="Make it the default model.")] = False,
 ) -> None:
-    """Put a model file among those that come with the package.
+    """Add a model file to those that come with the package.
 
     MODEL.onnx: file that keeps the model contract.
     """
@@ -147,7 +150,7 @@ def embed(
 
 
 def read_notes(path: Path) -> str:
-    """Return the text that goes into the model card."""
+    """Read the text that goes into the model card."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -156,7 +159,7 @@ def read_notes(path: Path) -> str:
 
 @contextmanager
 def reported(model: Path, paths: list[Path]) -> Iterator[Report]:
-    """Print what a check finds, and write it to files, whether it passes or fails."""
+    """Yield a report; afterwards print it and write it to files, whether the check has passed or failed."""
     from galaxy_export.report import Report, check_paths
 
     check_paths(paths)

@@ -1,11 +1,11 @@
-"""The command ``galaxy-train``. TensorFlow is imported by the subcommands, not by ``--help``."""
+"""The command ``galaxy-train``. Only a subcommand that runs imports TensorFlow, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -56,9 +56,16 @@ class TrainCommand(PlainCommand):
 subcommand = app.command(cls=TrainCommand)
 
 
+DATA: Final = "Data"
+TRAINING: Final = "Training"
+RUNS: Final = "Other runs"
+OUTPUT: Final = "Output"
+
+
 DataOption = Annotated[
     Path | None,
     option(
+        panel=DATA,
         metavar="DIR_OR_CSV",
         help="Folder with {train,test}_dataset.hdf5 or .hdf5.gz (or GalaxyMNIST/raw/ below it); folder with "
         "{train,test}/CLASS/ or CLASS/; or a CSV file (file,label, and optionally split, weight). "
@@ -72,48 +79,88 @@ class TrainingOptions:
     """The options that ``fit`` and ``cross-validate`` share."""
 
     data: DataOption = None
-    recipe: Annotated[str, option(metavar="NAME", help=f"Network to train: {', '.join(RECIPES)}.")] = "cnn"
-    epochs: Annotated[int | None, option(metavar="N", parser=whole_number(1), help="Default: the recipe's.")] = None
-    batch_size: Annotated[int | None, option(metavar="N", parser=whole_number(1), help="Default: the recipe's.")] = None
-    learning_rate: Annotated[float | None, option(metavar="RATE", parser=number(0), help="Default: the recipe's.")] = (
-        None
-    )
-    validation_split: Annotated[
-        float | None,
-        option(metavar="FRACTION", parser=number(0, 0.9), help="Part of the training set to hold out. Default: 0.2."),
-    ] = None
     weights: Annotated[
-        Path | None, option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
-    ] = None
-    balance: Annotated[
-        float | None,
-        option(
-            metavar="FRACTION",
-            parser=number(0, 1),
-            help="From 0 (every image counts alike, the default) to 1 (every class does).",
-        ),
+        Path | None,
+        option(panel=DATA, metavar="CSV", help="Column weight, one row per training image; 0 leaves an image out."),
     ] = None
     size: Annotated[
         int | None,
         option(
+            panel=DATA,
             metavar="PIXELS",
             parser=whole_number(8),
-            help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px.",
+            help="Resize image files to this edge (default 64), or choose GalaxyMNIST in 64 or 224 px.",
         ),
     ] = None
-    seed: Annotated[int, option(metavar="N", parser=whole_number(0, 2**32 - 1))] = 0
     split_seed: Annotated[
         int,
         option(
+            panel=DATA,
             metavar="N",
             parser=whole_number(0),
-            help="Seed of the split into train and test, where images come without one.",
+            help="Seed of the split into training and test set, for images that come without one.",
         ),
     ] = 0
-    strict: Annotated[bool, flag("--strict", help="Refuse data with unreadable images.")] = False
+    strict: Annotated[
+        bool, flag("--strict", panel=DATA, help="Refuse data with unreadable images instead of leaving them out.")
+    ] = False
+    recipe: Annotated[str, option(panel=TRAINING, metavar="NAME", help=f"Network to train: {', '.join(RECIPES)}.")] = (
+        "cnn"
+    )
+    epochs: Annotated[
+        int | None,
+        option(
+            panel=TRAINING,
+            metavar="N",
+            parser=whole_number(1),
+            help="Passes over the training images. Default: the recipe's.",
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        option(
+            panel=TRAINING, metavar="N", parser=whole_number(1), help="Images per gradient step. Default: the recipe's."
+        ),
+    ] = None
+    learning_rate: Annotated[
+        float | None,
+        option(
+            panel=TRAINING,
+            metavar="RATE",
+            parser=number(0),
+            help="Highest learning rate of Adam. Default: the recipe's.",
+        ),
+    ] = None
+    validation_split: Annotated[
+        float | None,
+        option(
+            panel=TRAINING,
+            metavar="FRACTION",
+            parser=number(0, 0.9),
+            help="Fraction of the training images to hold out. Default: 0.2.",
+        ),
+    ] = None
+    balance: Annotated[
+        float | None,
+        option(
+            panel=TRAINING,
+            metavar="FRACTION",
+            parser=number(0, 1),
+            help="Class weights, from 0 (every image counts alike, the default) to 1 (every class counts alike).",
+        ),
+    ] = None
+    seed: Annotated[
+        int,
+        option(
+            panel=TRAINING,
+            metavar="N",
+            parser=whole_number(0, 2**32 - 1),
+            help="Seed of initial weights, shuffling, dropout and augmentation.",
+        ),
+    ] = 0
 
     def load(self) -> TrainingData:
-        """Load the images, labels and weights; what is wrong with them is said before TensorFlow is loaded."""
+        """Load images, labels and weights. TensorFlow takes seconds to load: mistakes are reported before that."""
         if self.recipe not in RECIPES:
             raise UsageError(f"no recipe is called {self.recipe!r}; there are: {', '.join(RECIPES)}")
         from galaxy_train.data.load import load_data, read_weights
@@ -123,7 +170,7 @@ class TrainingOptions:
         return read_weights(self.weights, found) if self.weights is not None else found
 
     def parameters(self, **others: Any) -> FitParameters:
-        """Return the recipe's parameters, with those that were chosen on the command line."""
+        """Return the recipe's parameters, except those that the command line sets."""
         return FitParameters.of_recipe(
             self.recipe,
             epochs=self.epochs,
@@ -140,26 +187,33 @@ class TrainingOptions:
 class FitOptions(TrainingOptions):
     """The options of ``fit``."""
 
-    out: Annotated[Path | None, option(metavar="RUN", help="Run folder. Default: runs/RECIPE.")] = None
     init: Annotated[
-        Path | None, option(metavar="RUN", help="Begin with this run's weights; new classes get a new head.")
+        Path | None,
+        option(panel=RUNS, metavar="RUN", help="Warm start from this run's weights; other classes get a new head."),
     ] = None
     teachers: Annotated[
         list[Path],
         option(
             "--teacher",
+            panel=RUNS,
             metavar="RUN",
-            help="Learn from the answers of this run, or of this cross-validation, too; may be given repeatedly.",
+            help="Distillation: train on the predictions of this run, or of this cross-validation, too. Repeatable.",
         ),
     ] = field(default_factory=list)
     unlabelled: Annotated[
-        Path | None, option(metavar="HDF5", help="Further images, for which the teachers' answers are taken.")
+        Path | None,
+        option(panel=RUNS, metavar="HDF5", help="Further images, whose targets are the teachers' predictions."),
     ] = None
     refit: Annotated[
         Path | None,
-        option(metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."),
+        option(
+            panel=RUNS, metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."
+        ),
     ] = None
-    force: Annotated[bool, flag("--force", help="Replace the run folder if it exists.")] = False
+    out: Annotated[
+        Path | None, option(panel=OUTPUT, metavar="RUN", help="Run folder to write. Default: runs/RECIPE.")
+    ] = None
+    force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace the run folder if it exists.")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,27 +221,28 @@ class CrossValidationOptions(TrainingOptions):
     """The options of ``cross-validate``."""
 
     folds: Annotated[
-        int, option(metavar="K", parser=whole_number(2), help="How many networks, each without another part.")
+        int,
+        option(panel=TRAINING, metavar="K", parser=whole_number(2), help="Number of folds, and of networks to train."),
     ] = 5
-    out: Annotated[Path | None, option(metavar="DIR", help="Folder of the results. Default: runs/RECIPE-folds.")] = None
-    force: Annotated[bool, flag("--force", help="Replace folds of another training.")] = False
+    out: Annotated[
+        Path | None, option(panel=OUTPUT, metavar="DIR", help="Folder to write. Default: runs/RECIPE-folds.")
+    ] = None
+    force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace folds of another training.")] = False
 
 
 @subcommand
 @with_options(FitOptions)
 def fit(options: FitOptions) -> None:
-    """Train a network and leave a run folder: model, history, metrics and pictures."""
+    """Train a network and write a run folder: model, history, metrics and plots."""
     found = options.load()
     if options.unlabelled is not None and not options.teachers:
-        raise UsageError("--unlabelled is of use with --teacher only, whose answers stand in for the labels")
+        raise UsageError("--unlabelled is of use with --teacher only, whose predictions stand in for the labels")
     from galaxy_train.data.load import read_unlabelled
 
     further = read_unlabelled(options.unlabelled, found) if options.unlabelled is not None else None
-    lecturers = [
-        run for teacher in options.teachers for run in CrossValidationFolder(teacher).folds() or [RunFolder(teacher)]
-    ]
-    for lecturer in lecturers:
-        lecturer.check_complete()
+    teachers = [run for path in options.teachers for run in CrossValidationFolder(path).folds() or [RunFolder(path)]]
+    for teacher in teachers:
+        teacher.check_complete()
     start = RunFolder(options.init) if options.init is not None else None
     if start is not None:
         start.check_complete()
@@ -198,7 +253,7 @@ def fit(options: FitOptions) -> None:
     out = options.out or Path("runs") / options.recipe
     parameters = options.parameters(
         init=start.model_sha256() if start is not None else None,
-        teachers=tuple(lecturer.model_sha256() for lecturer in lecturers),
+        teachers=tuple(teacher.model_sha256() for teacher in teachers),
         unlabelled=file_sha256(options.unlabelled) if options.unlabelled is not None else None,
     )
     result = fit_run(
@@ -207,7 +262,7 @@ def fit(options: FitOptions) -> None:
         parameters,
         sys.stderr,
         init=start,
-        teachers=lecturers,
+        teachers=teachers,
         unlabelled=further,
         refit=RunFolder(options.refit) if options.refit is not None else None,
         force=options.force,
@@ -225,9 +280,11 @@ def fit(options: FitOptions) -> None:
 @subcommand
 @with_options(CrossValidationOptions)
 def cross_validate(options: CrossValidationOptions) -> None:
-    """Ask about each labelled image a network that has not learnt from it, to judge the training and the labels.
+    """Train one network per fold and predict each labelled image out of fold.
 
-    What --validation-split holds out is seen by none of the networks. Interrupted, the same command goes on.
+    This shows how good the training is, and which labels look wrong.
+    No network is trained on the images that --validation-split holds out.
+    After an interrupt, the same command continues.
     """
     found = options.load()
     import_tensorflow_quietly()
@@ -254,17 +311,17 @@ def evaluate(
     run_path: Annotated[Path, argument("RUN")],
     data: DataOption = None,
     whole: Annotated[
-        bool, flag("--whole", help="Use all image files of a folder or CSV, not the test part only.")
+        bool, flag("--whole", help="Use all image files of a folder or CSV, not only the test set.")
     ] = False,
     out_of_class: Annotated[
         Path | None,
-        option(metavar="DIR", help="Folders of images that belong to no class: how sure is the network of them?"),
+        option(metavar="DIR", help="Folders of images that belong to no class: how confident is the network?"),
     ] = None,
     record: Annotated[
-        bool, flag("--record", help="Note the figures in the run's metrics.json, for its model card.")
+        bool, flag("--record", help="Record the metrics in the run's metrics.json, for its model card.")
     ] = False,
 ) -> None:
-    """Repeat a run's test figures from its model.keras, or test it on other data.
+    """Evaluate a run's network again on its test set, or on other data.
 
     RUN: run folder.
     """
@@ -297,7 +354,7 @@ def evaluate(
         show_out_of_class(found["out_of_class"], out_of_class)
     if record:
         folder.write_metrics(metrics | {"evaluation": found})
-        typer.echo(f"noted in {folder.metrics}", err=True)
+        typer.echo(f"recorded in {folder.metrics}", err=True)
 
 
 @subcommand
@@ -309,10 +366,10 @@ def download(
         int, option(metavar="PIXELS", parser=whole_number(1), help="Edge of the images in pixels: 64 or 224.")
     ] = 64,
     server: Annotated[
-        str | None, option(metavar="URL", help="Address of a mirror that has the official files' paths.")
+        str | None, option(metavar="URL", help="Address of a mirror with the same paths as the official server.")
     ] = None,
 ) -> None:
-    """Fetch GalaxyMNIST, or what is missing of it, into the layout of the galaxy_mnist package."""
+    """Download GalaxyMNIST, or what is missing of it, in the layout of the galaxy_mnist package."""
     if resolution not in FOLDERS:
         raise UsageError(f"--resolution is {resolution}, GalaxyMNIST has {' and '.join(map(str, FOLDERS))} px")
     from galaxy_train.data.download import SERVER

@@ -15,21 +15,21 @@ from galaxy_classify.cli.runner import run
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
-#: Options of these groups, and these options, are shown by --help-all only: the others fill a screen.
+#: Only --help-all shows the options of these groups, and these options: the others fill a screen already.
 SELDOM_GROUPS: Final = (FITS, CLUSTER)
 SELDOM: Final = ("max_pixels", "batch_size", "provider", "exact", "show_completion")
 
 
 @app.command(
     cls=PlainCommand,
-    epilog="Exit codes: 0 all classified, 1 some inputs failed (the others are done), 2 usage, "
+    epilog="Exit codes: 0 all classified, 1 some inputs failed (the others are done), 2 wrong usage, "
     "3 model unusable, 130 interrupted.",
 )
 @with_options(Options)
 def classify(options: Options) -> None:
     """Classify galaxy images: one row for each input, in order, failures included.
 
-    INPUT: images, archives, folders, quoted patterns, and - for paths on stdin.
+    INPUT: images, archives, folders, quoted patterns, or - for paths on stdin.
     """
     if options.version:
         show_version(options.model)
@@ -55,14 +55,14 @@ def main() -> None:
 
 
 def prepared_command(*, everything: bool) -> Any:
-    """Return the command with a help text of one screen, or of everything."""
+    """Return the command, whose help shows all options or only those that fit one screen."""
     command: Any = typer.main.get_command(app)
     for option in command.params:
         # Typer declares these two itself.
         if option.name == "install_completion":
-            option.help, option.metavar, option.rich_help_panel = "Completion for this shell.", FLAG, ABOUT
+            option.help, option.metavar, option.rich_help_panel = "Install completion for this shell.", FLAG, ABOUT
         elif option.name == "show_completion":
-            option.help, option.metavar, option.rich_help_panel = "Show it, to copy or change it.", FLAG, ABOUT
+            option.help, option.metavar, option.rich_help_panel = "Show the completion script.", FLAG, ABOUT
         seldom = option.name in SELDOM or option.rich_help_panel in SELDOM_GROUPS
         option.hidden = option.hidden or (seldom and not everything)
     return command

@@ -40,41 +40,45 @@ def show_all_help(context: typer.Context, wanted: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line. The help shows the options in this order."""
+    """The options of one run. The help shows them in this order."""
 
     inputs: Annotated[list[str], argument("INPUT...")] = field(default_factory=list)
-    from_file: Annotated[str | None, option(panel=INPUT, metavar="FILE", help="Paths from a list, one a line.")] = None
-    no_recursive: Annotated[bool, flag("--no-recursive", panel=INPUT, help="Leave folders within folders out.")] = False
+    from_file: Annotated[str | None, option(panel=INPUT, metavar="FILE", help="Read paths from FILE, one a line.")] = (
+        None
+    )
+    no_recursive: Annotated[bool, flag("--no-recursive", panel=INPUT, help="Do not search subfolders.")] = False
     catalog: Annotated[
-        str | None, option(panel=INPUT, metavar="TABLE", help="Paths from a CSV, Parquet or FITS table.")
+        str | None, option(panel=INPUT, metavar="TABLE", help="Read paths from a CSV, Parquet, FITS table.")
     ] = None
-    path_column: Annotated[str, option(panel=INPUT, metavar="NAME", help="Its column of paths.")] = PATH_COLUMN
-    id_column: Annotated[
-        str | None, option(panel=INPUT, metavar="NAME", help="Its column that comes first in the result.")
-    ] = None
+    path_column: Annotated[str, option(panel=INPUT, metavar="NAME", help="Column of paths in TABLE.")] = PATH_COLUMN
+    id_column: Annotated[str | None, option(panel=INPUT, metavar="NAME", help="Column to put first in the result.")] = (
+        None
+    )
     image_column: Annotated[
-        str | None, option(panel=INPUT, metavar="NAME", help="A Parquet file's column of images.")
+        str | None, option(panel=INPUT, metavar="NAME", help="Column of images in a Parquet file.")
     ] = None
     crop: Annotated[
         float | None,
-        option(
-            panel=INPUT, metavar="FRACTION", parser=number(0, 1), help="Part of the shorter edge that is looked at."
-        ),
+        option(panel=INPUT, metavar="FRACTION", parser=number(0, 1), help="Use this central part of the shorter edge."),
     ] = None
-    watch: Annotated[bool, flag("--watch", panel=INPUT, help="Go on with files that come into the folders.")] = False
+    watch: Annotated[bool, flag("--watch", panel=INPUT, help="Keep running and classify new files.")] = False
     max_pixels: Annotated[
         int, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Refuse images with more pixels.")
     ] = MAX_PIXELS
-    bands: Annotated[str | None, option(panel=FITS, metavar="NAMES", help="Planes in order, as in grz.")] = None
-    recipe: Annotated[str | None, option(panel=FITS, metavar="NAME", help="Colours: galaxy-zoo-decals, lupton.")] = None
+    bands: Annotated[
+        str | None, option(panel=FITS, metavar="NAMES", help="Bands of the planes in order, as in grz.")
+    ] = None
+    recipe: Annotated[str | None, option(panel=FITS, metavar="NAME", help="Colouring: galaxy-zoo-decals, lupton.")] = (
+        None
+    )
     hdu: Annotated[str | None, option(panel=FITS, metavar="EXTENSION", help="Number or name of the image's HDU.")] = (
         None
     )
     fits_pattern: Annotated[
-        str | None, option(panel=FITS, metavar="NAME", help='A file a band: "{id}-{band}.fits".')
+        str | None, option(panel=FITS, metavar="NAME", help='One file per band: "{id}-{band}.fits".')
     ] = None
     output: Annotated[
-        str | None, option("--output", "-o", panel=OUTPUT, metavar="FILE", help="Write to FILE, not to stdout.")
+        str | None, option("--output", "-o", panel=OUTPUT, metavar="FILE", help="Write to FILE instead of stdout.")
     ] = None
     output_format: Annotated[
         OutputFormat | None,
@@ -83,28 +87,29 @@ class Options:
             "-f",
             panel=OUTPUT,
             metavar="NAME",
-            help="Default: by suffix; on a terminal a table.",
+            help="Default: by suffix; a table on a terminal.",
             parser=one_of(OutputFormat),
             autocompletion=complete_format,
         ),
     ] = None
     threshold: Annotated[
-        float, option(panel=OUTPUT, metavar="P", parser=number(0, 1), help="Below this confidence: uncertain.")
+        float,
+        option(panel=OUTPUT, metavar="P", parser=number(0, 1), help="Confidence below P: uncertain."),
     ] = THRESHOLD
     top_k: Annotated[
-        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="Name the K most probable classes.")
+        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="Report the K most probable classes.")
     ] = 1
-    resume: Annotated[bool, flag("--resume", panel=OUTPUT, help="Continue FILE where an interrupted run stopped.")] = (
-        False
-    )
+    resume: Annotated[bool, flag("--resume", panel=OUTPUT, help="Continue FILE of an interrupted run.")] = False
     force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace FILE if it exists.")] = False
     report: Annotated[
         str | None, option(panel=OUTPUT, metavar="HTML", help="Write a page with pictures and a summary.")
     ] = None
     labels: Annotated[str | None, option(panel=OUTPUT, metavar="CSV", help="Compare with labels (file,label).")] = None
-    sort_into: Annotated[str | None, option(panel=OUTPUT, metavar="DIR", help="Copy images into class folders.")] = None
-    link: Annotated[bool, flag("--link", panel=OUTPUT, help="Link them instead.")] = False
-    quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress, no summary on stderr.")] = False
+    sort_into: Annotated[
+        str | None, option(panel=OUTPUT, metavar="DIR", help="Copy images into a folder per class.")
+    ] = None
+    link: Annotated[bool, flag("--link", panel=OUTPUT, help="Link them instead of copying.")] = False
+    quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     model: Annotated[
         str | None,
         option(
@@ -113,49 +118,54 @@ class Options:
             panel=MODEL,
             metavar="NAME",
             envvar="GALAXY_MODEL",
-            help="Embedded, or ONNX file.",
+            help="Model name or ONNX file.",
             autocompletion=complete_model,
         ),
     ] = None
-    exact: Annotated[bool, flag("--exact", panel=MODEL, help="JPEGs bit for bit as in training: slower.")] = False
+    exact: Annotated[bool, flag("--exact", panel=MODEL, help="Resize JPEGs exactly as in training: slower.")] = False
     provider: Annotated[
         str, option(panel=MODEL, metavar="NAME", help="auto, cpu, cuda, openvino, coreml, …", show_default=False)
     ] = AUTO
     threads: Annotated[
-        int | None, option(panel=MODEL, metavar="N", parser=whole_number(1), help="Default: what this process may use.")
+        int | None,
+        option(panel=MODEL, metavar="N", parser=whole_number(1), help="Default: the CPUs that this process may use."),
     ] = None
     batch_size: Annotated[
         int, option(panel=MODEL, metavar="N", parser=whole_number(1), help="Images a worker takes at once.")
     ] = BATCH_SIZE
     shard: Annotated[
         str | None,
-        option(panel=CLUSTER, metavar="I/N", help="Classify the I-th of N parts of the inputs (I-J/N: several)."),
+        option(panel=CLUSTER, metavar="I/N", help="Classify shard I of N of the inputs (I-J/N: several)."),
     ] = None
     check_shards: Annotated[
-        str | None, option(panel=CLUSTER, metavar="DIR", help="Check that all parts are there: code 0 or 1.")
+        str | None, option(panel=CLUSTER, metavar="DIR", help="Check that no shard is missing: exit code 0 or 1.")
     ] = None
-    dask: Annotated[str | None, option(panel=CLUSTER, metavar="ADDRESS", help="Dask: local, or tcp://HOST:PORT.")] = (
-        None
-    )
+    dask: Annotated[
+        str | None, option(panel=CLUSTER, metavar="ADDRESS", help="Classify on Dask: local, or tcp://HOST:PORT.")
+    ] = None
     partition_size: Annotated[
-        int, option(panel=CLUSTER, metavar="N", parser=whole_number(1), help="Inputs that a Dask worker gets at once.")
+        int, option(panel=CLUSTER, metavar="N", parser=whole_number(1), help="Inputs per partition on Dask.")
     ] = PARTITION_SIZE
     self_test: Annotated[bool, flag("--self-test", panel=ABOUT, help="Check this installation: exit code 0 or 3.")] = (
         False
     )
-    list_models: Annotated[bool, flag("--list-models", panel=ABOUT, help="Embedded models, the default first.")] = False
-    model_card: Annotated[bool, flag("--model-card", panel=ABOUT, help="The model's data, figures and limits.")] = False
+    list_models: Annotated[
+        bool, flag("--list-models", panel=ABOUT, help="List the embedded models, the default first.")
+    ] = False
+    model_card: Annotated[
+        bool, flag("--model-card", panel=ABOUT, help="Show the model's data, metrics and limits.")
+    ] = False
     help_all: Annotated[
         bool,
         flag(
             "--help-all",
             panel=ABOUT,
-            help="All options: FITS, clusters and tuning, too.",
+            help="Show all options, for FITS and clusters too.",
             is_eager=True,
             callback=show_all_help,
         ),
     ] = False
-    version: Annotated[bool, flag("--version", panel=ABOUT, help="The package's and the model's version.")] = False
+    version: Annotated[bool, flag("--version", panel=ABOUT, help="Show the package's and the model's version.")] = False
 
     @property
     def recursive(self) -> bool:
