@@ -1,16 +1,18 @@
-"""The command ``galaxy-export``. TensorFlow is imported by the subcommands, not by ``--help``."""
+"""The command ``galaxy-export``. Only a subcommand that runs imports TensorFlow, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from galaxy_classify.cli.declare import PlainCommand, PlainGroup, argument, flag, number, option
 from galaxy_classify.cli.runner import run
 from galaxy_classify.errors import DataError, GalaxyClassifyError
+from galaxy_classify.extras import require_extra
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
 from galaxy_train.run_folder import RunFolder
 
@@ -19,51 +21,74 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    cls=PlainGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    help="Export trained networks to ONNX, with proof that nothing changed.",
+    help="Export trained networks to ONNX, and prove that the predictions are the same.",
 )
 
 
+class ExportCommand(PlainCommand):
+    """A subcommand. It needs the extra once it runs, but not for ``--help`` or a wrong option."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it if TensorFlow and the others are installed."""
+        require_extra("export", ("tensorflow", "h5py", "matplotlib", "onnx", "tf2onnx"))
+        return super().invoke(ctx)
+
+
+subcommand = app.command(cls=ExportCommand)
+
+
 ImagesOption = Annotated[
-    Path, typer.Option(metavar="DIR_OR_HDF5", help="Real galaxies to compare on: image files, or GalaxyMNIST's HDF5.")
+    Path,
+    option(metavar="DIR_OR_HDF5", help="Real galaxies to compare predictions on: image files, or GalaxyMNIST's HDF5."),
 ]
 
 
 ToleranceOption = Annotated[
-    float, typer.Option(min=0.0, help="Largest difference of a probability; ten times that for logits, relative.")
+    float,
+    option(
+        metavar="P", parser=number(0), help="Largest difference of a probability; relative, of a logit, ten times that."
+    ),
 ]
 
 
 ReportOption = Annotated[
     list[Path] | None,
-    typer.Option(metavar="FILE", help="Write a report, passed or not: .json, or .md for a CI summary. Repeatable."),
+    option(
+        metavar="FILE", help="Write a report, whether it passes or fails: .json, or .md for a CI summary. Repeatable."
+    ),
 ]
 
 
-@app.command()
+@subcommand
 def convert(
-    run_path: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of galaxy-train.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="File to make.")],
+    run_path: Annotated[Path, argument("RUN")],
+    output: Annotated[Path, option("--output", "-o", metavar="MODEL.onnx", help="Model file to write.")],
     images: ImagesOption,
-    int8: Annotated[bool, typer.Option("--int8", help="Quantize the network; the images must have labels.")] = False,
+    int8: Annotated[bool, flag("--int8", help="Quantize the network to int8; the images must have labels.")] = False,
     calibration: Annotated[
         Path | None,
-        typer.Option(metavar="DATA", help="What the run was trained on, for int8 of convolutions. Default: --images."),
+        option(metavar="DATA", help="Training data of the run, to calibrate int8 convolutions. Default: --images."),
     ] = None,
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
     golden: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A few images to record for galaxy-classify --self-test.")
+        Path | None, option(metavar="DIR", help="Folder of a few images to record for galaxy-classify --self-test.")
     ] = None,
     notes: Annotated[
-        Path | None, typer.Option(metavar="FILE.md", help="For the model card: where the data come from, and limits.")
+        Path | None, option(metavar="FILE.md", help="Text for the model card: where the data come from, and limits.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="What the model calls itself. Default: the file's stem.")] = None,
-    model_version: Annotated[str, typer.Option(help="Version that the model gives itself.")] = "1.0.0",
+    name: Annotated[
+        str | None, option(metavar="MODEL", help="Name of the model. Default: that of the file, without suffix.")
+    ] = None,
+    model_version: Annotated[str, option(metavar="VERSION", help="Version of the model.")] = "1.0.0",
 ) -> None:
-    """Convert a run to ONNX; no file is made unless it answers as the trained network does."""
+    """Convert a run to ONNX; write the file only if it gives the trained network's predictions.
+
+    RUN: run folder of galaxy-train.
+    """
     folder = RunFolder(run_path)
     folder.check_complete()
     import_tensorflow_quietly()
@@ -86,15 +111,18 @@ def convert(
     typer.echo(f"{output}: {output.stat().st_size:,} bytes, sha256 {model.sha256}")
 
 
-@app.command()
+@subcommand
 def verify(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="File to verify.")],
-    against: Annotated[Path, typer.Option(metavar="RUN_OR_KERAS", help="Run folder or .keras file it came from.")],
+    model: Annotated[Path, argument("MODEL.onnx")],
+    against: Annotated[Path, option(metavar="RUN_OR_KERAS", help="Run folder or .keras file that it was made from.")],
     images: ImagesOption,
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
 ) -> None:
-    """Verify that a model file is the trained network: exit code 0 if it is, 1 if not, 2 for usage."""
+    """Verify that a model file is the trained network: exit code 0 if it is, 1 if not, 2 for wrong usage.
+
+    MODEL.onnx: file to verify.
+    """
     import_tensorflow_quietly()
     from galaxy_export.verify import load_trained, verify_model
 
@@ -103,15 +131,18 @@ def verify(
     typer.echo(f"{model}: is the trained network")
 
 
-@app.command()
+@subcommand
 def embed(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="File that keeps the model contract.")],
-    into: Annotated[Path, typer.Option(metavar="DIR", help="Models folder of a source tree.")] = Path(
+    model: Annotated[Path, argument("MODEL.onnx")],
+    into: Annotated[Path, option(metavar="DIR", help="Models folder of a source tree.")] = Path(
         "runtime/galaxy_classify/models"
     ),
-    default: Annotated[bool, typer.Option("--default", help="Make it the default model.")] = False,
+    default: Annotated[bool, flag("--default", help="Make it the default model.")] = False,
 ) -> None:
-    """Put a model file among those that come with the package."""
+    """Add a model file to those that come with the package.
+
+    MODEL.onnx: file that keeps the model contract.
+    """
     from galaxy_export.embed import embed_model
 
     embedded = embed_model(model, into, default=default)
@@ -119,7 +150,7 @@ def embed(
 
 
 def read_notes(path: Path) -> str:
-    """Return the text that goes into the model card."""
+    """Read the text that goes into the model card."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -128,7 +159,7 @@ def read_notes(path: Path) -> str:
 
 @contextmanager
 def reported(model: Path, paths: list[Path]) -> Iterator[Report]:
-    """Print what a check finds, and write it to files, whether it passes or fails."""
+    """Yield a report; afterwards print it and write it to files, whether the check has passed or failed."""
     from galaxy_export.report import Report, check_paths
 
     check_paths(paths)
@@ -146,4 +177,4 @@ def reported(model: Path, paths: list[Path]) -> Iterator[Report]:
 
 def main() -> None:
     """Run ``galaxy-export``."""
-    run(app, "export", ("tensorflow", "h5py", "matplotlib", "onnx", "tf2onnx"))
+    run(app)

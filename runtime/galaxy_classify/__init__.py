@@ -41,7 +41,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The classifier brings NumPy and ONNX Runtime along: `--help` and `--version` do without them.
+    # The classifier imports NumPy and ONNX Runtime. `--help` and `--version` import this package, too, and stay fast
+    # without them.
     if name == "GalaxyClassifier":
         return import_module("galaxy_classify.classifier").GalaxyClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,16 +1,16 @@
-"""Everything that galaxy-classify raises on purpose.
+"""The exceptions that galaxy-classify raises on purpose.
 
 ::
 
     GalaxyClassifyError          exit code 1
     ├── UsageError               2   options or inputs that make no sense together
     ├── ModelError               3   a model that is missing, corrupt or breaks the contract
-    ├── ImageError               1   an image that cannot be classified (a row, on the command line)
+    ├── ImageError               1   an image that cannot be classified (on the command line a row, no error)
     ├── DataError                1   a data set or run folder that cannot be used
     ├── ClusterError             1   a Dask cluster that cannot be reached or used, or lost a partition
-    ├── ParityError              1   an exported model that is not the trained one; by the step that found it:
+    ├── ParityError              1   an exported model that is not the trained one, by the check that failed:
     │   ├── GraphError               the ONNX checker refuses the graph
-    │   ├── ContractError            a clause of the model contract is broken, or the metadata tell of another model
+    │   ├── ContractError            a clause of the model contract is broken, or the metadata describe another model
     │   ├── LogitError               logits differ
     │   ├── ProbabilityError         probabilities differ
     │   ├── ClassError               classes differ
@@ -28,7 +28,7 @@ class GalaxyClassifyError(Exception):
 
 
 class UsageError(GalaxyClassifyError):
-    """The command line asks for something that cannot be done."""
+    """Options or arguments are wrong, or do not go together."""
 
     exit_code = 2
 
@@ -52,7 +52,7 @@ class ClusterError(GalaxyClassifyError):
 
 
 class ParityError(GalaxyClassifyError):
-    """An exported model does not answer as the trained one does."""
+    """An exported model does not give the predictions of the trained one."""
 
 
 class GraphError(ParityError):
@@ -60,7 +60,7 @@ class GraphError(ParityError):
 
 
 class ContractError(ParityError):
-    """An exported file breaks a clause of the contract, or its metadata tell of another model."""
+    """An exported file breaks a clause of the contract, or its metadata describe another model."""
 
 
 class LogitError(ParityError):

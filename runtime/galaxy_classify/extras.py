@@ -9,27 +9,18 @@ from typing import Any, Final
 
 from galaxy_classify.errors import ImageError, MissingExtraError
 
-# Two threads that begin to import a package with circular imports may each see the other's half.
+# astropy imports itself in circles: of two threads that start at once, each may see a half-imported module.
+# One at a time is safe.
 _IMPORTING: Final = threading.Lock()
 
 
 def astropy_module(name: str) -> Any:
-    """Import a module of astropy's.
-
-    Parameters
-    ----------
-    name : str
-        Below ``astropy``, for example ``io.fits``.
-
-    Returns
-    -------
-    module
-        The module.
+    """Import a module of astropy by its name below ``astropy``, for example ``io.fits``.
 
     Raises
     ------
     ImageError
-        If astropy is not installed, or does not fit the other packages.
+        If astropy is not installed, or its version does not work with that of NumPy.
     """
     with _IMPORTING:
         try:
@@ -42,14 +33,7 @@ def astropy_module(name: str) -> Any:
 
 
 def require_extra(extra: str, modules: tuple[str, ...]) -> None:
-    """Check that an extra's modules are installed, without importing them.
-
-    Parameters
-    ----------
-    extra : str
-        Name of the extra.
-    modules : tuple of str
-        Top-level modules that it brings.
+    """Check that an extra's top-level modules are installed, without importing them.
 
     Raises
     ------

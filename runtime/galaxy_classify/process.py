@@ -1,4 +1,4 @@
-"""Set up a process that belongs to the command: its memory allocator, its warnings, Pillow's limit."""
+"""Process-wide settings: memory allocator, warnings, Pillow's pixel limit. Only the commands make them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,11 @@ from galaxy_classify.defaults import MAX_PIXELS
 
 
 def prepare_process(max_pixels: int) -> None:
-    """Set what holds for the whole process; the library leaves it alone.
-
-    Parameters
-    ----------
-    max_pixels : int
-        Images with more pixels are refused; Pillow's own limit must not undercut it.
-    """
+    """Set up a process of the command; Pillow's own limit must not be lower than `max_pixels`."""
     from PIL import Image
 
     keep_freed_memory()
-    # What Pillow and Astropy warn of, a row says.
+    # Pillow and Astropy warn on stderr of what the image's row says already.
     warnings.filterwarnings("ignore", module=r"(PIL|astropy)\.")
     Image.MAX_IMAGE_PIXELS = max(max_pixels, MAX_PIXELS)
 
@@ -37,7 +31,7 @@ _KEPT_BYTES: Final = 32 * 1024 * 1024
 
 
 def keep_freed_memory() -> None:
-    """Let freed memory be used again instead of being given back to the system.
+    """Keep freed memory for reuse instead of returning it to the system.
 
     A decoded survey image has half a megabyte. By default glibc may give that back when it is freed, only to ask for it
     again for the next image; the system then clears it page by page, which took as long as the decoding itself. This is

@@ -1,4 +1,4 @@
-"""Text for people: safe to print, on one line, with a suggestion for a misspelled name."""
+"""Prepare text for messages: safe to print, on one line, with a suggestion for a misspelled name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def printable(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question that names what is spelled most like something unknown, or nothing.
+    """Ask whether the known name that is spelled most alike was meant; empty if none is close.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(error: Exception) -> str:
-    r"""Return what an error says as one line.
+    r"""Return an error's message on one line, or its type if it has none.
 
     Examples
     --------

@@ -41,10 +41,25 @@ def check_environment() -> None:
         sys.exit(f"the runtime brings {heavy} along")
 
 
+def check_help() -> None:
+    """Check that all commands show their help, without their extras and without the types that typer would name."""
+    for arguments in (
+        ["galaxy-classify", "--help-all"],
+        ["galaxy-train", "fit", "--help"],
+        ["galaxy-export", "convert", "--help"],
+    ):
+        result = subprocess.run([SCRIPTS / arguments[0], *arguments[1:]], capture_output=True, text=True, check=False)
+        if result.returncode or "Usage:" not in result.stdout or re.search(r"<|RANGE|range|TEXT|x>=", result.stdout):
+            sys.exit(f"{arguments}: exit code {result.returncode}, {result.stdout}{result.stderr}")
+
+
 def check_missing_extras() -> None:
     """Check that the other commands name the extra that they need."""
-    for command, extra in (("galaxy-train", "train"), ("galaxy-export", "export")):
-        result = subprocess.run([SCRIPTS / command], capture_output=True, text=True, check=False)
+    for command, extra in (
+        (["galaxy-train", "evaluate", "run"], "train"),
+        (["galaxy-export", "embed", "model.onnx"], "export"),
+    ):
+        result = subprocess.run([SCRIPTS / command[0], *command[1:]], capture_output=True, text=True, check=False)
         remedy = f"pip install 'galaxy-classify[{extra}]'"
         if result.returncode != 1 or remedy not in result.stderr or result.stderr.count("\n") != 1 or result.stdout:
             sys.exit(f"{command} without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")
@@ -105,6 +120,7 @@ def check_real_galaxies(folder: Path) -> None:
 
 if __name__ == "__main__":
     check_environment()
+    check_help()
     check_missing_extras()
     check_missing_formats(Path(sys.argv[2]))
     check_golden(Path(sys.argv[1]), Path(sys.argv[2]))

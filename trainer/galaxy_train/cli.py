@@ -1,15 +1,27 @@
-"""The command ``galaxy-train``. TensorFlow is imported by the subcommands, not by ``--help``."""
+"""The command ``galaxy-train``. Only a subcommand that runs imports TensorFlow, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from galaxy_classify.cli.declare import (
+    PlainCommand,
+    PlainGroup,
+    argument,
+    flag,
+    number,
+    option,
+    whole_number,
+    with_options,
+)
 from galaxy_classify.cli.runner import EXIT_INTERRUPTED, run
 from galaxy_classify.errors import UsageError
+from galaxy_classify.extras import require_extra
 from galaxy_train.checksum import file_sha256
 from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
@@ -25,16 +37,35 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    cls=PlainGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     help="Train galaxy classifiers with Keras, and evaluate them.",
 )
 
 
+class TrainCommand(PlainCommand):
+    """A subcommand. It needs the extra once it runs, but not for ``--help`` or a wrong option."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it if TensorFlow and the others are installed."""
+        require_extra("train", ("tensorflow", "h5py", "matplotlib", "platformdirs"))
+        return super().invoke(ctx)
+
+
+subcommand = app.command(cls=TrainCommand)
+
+
+DATA: Final = "Data"
+TRAINING: Final = "Training"
+RUNS: Final = "Other runs"
+OUTPUT: Final = "Output"
+
+
 DataOption = Annotated[
     Path | None,
-    typer.Option(
+    option(
+        panel=DATA,
         metavar="DIR_OR_CSV",
         help="Folder with {train,test}_dataset.hdf5 or .hdf5.gz (or GalaxyMNIST/raw/ below it); folder with "
         "{train,test}/CLASS/ or CLASS/; or a CSV file (file,label, and optionally split, weight). "
@@ -43,119 +74,187 @@ DataOption = Annotated[
 ]
 
 
-RecipeOption = Annotated[str, typer.Option(help=f"Network to train: {', '.join(RECIPES)}.")]
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """The options that ``fit`` and ``cross-validate`` share."""
 
-
-EpochsOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
-
-
-BatchSizeOption = Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")]
-
-
-LearningRateOption = Annotated[float | None, typer.Option(min=0.0, help="Default: the recipe's.")]
-
-
-ValidationSplitOption = Annotated[
-    float | None, typer.Option(min=0.0, max=0.9, help="Part of the training set to hold out. Default: 0.2.")
-]
-
-
-WeightsOption = Annotated[
-    Path | None, typer.Option(metavar="CSV", help="Column weight, a row for each training image; 0 leaves it out.")
-]
-
-
-BalanceOption = Annotated[
-    float | None,
-    typer.Option(min=0.0, max=1.0, help="From 0 (every image counts alike, the default) to 1 (every class does)."),
-]
-
-
-SizeOption = Annotated[
-    int | None,
-    typer.Option(
-        min=8, help="Bring image files to this size in pixels (default 64), or choose GalaxyMNIST in 64 or 224 px."
-    ),
-]
-
-
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1)]
-
-
-SplitSeedOption = Annotated[
-    int, typer.Option(min=0, help="Seed of the split into train and test, where images come without one.")
-]
-
-
-StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse data with unreadable images.")]
-
-
-@app.command()
-def fit(
-    data: DataOption = None,
-    recipe: RecipeOption = "cnn",
-    out: Annotated[Path | None, typer.Option(metavar="RUN", help="Run folder. Default: runs/RECIPE.")] = None,
-    epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    validation_split: ValidationSplitOption = None,
-    weights: WeightsOption = None,
-    balance: BalanceOption = None,
-    size: SizeOption = None,
-    init: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Begin with this run's weights; new classes get a new head.")
-    ] = None,
-    teachers: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--teacher",
-            metavar="RUN",
-            help="Learn from the answers of this run, or of this cross-validation, too; may be given repeatedly.",
+    data: DataOption = None
+    weights: Annotated[
+        Path | None,
+        option(panel=DATA, metavar="CSV", help="Column weight, one row per training image; 0 leaves an image out."),
+    ] = None
+    size: Annotated[
+        int | None,
+        option(
+            panel=DATA,
+            metavar="PIXELS",
+            parser=whole_number(8),
+            help="Resize image files to this edge (default 64), or choose GalaxyMNIST in 64 or 224 px.",
         ),
-    ] = None,
+    ] = None
+    split_seed: Annotated[
+        int,
+        option(
+            panel=DATA,
+            metavar="N",
+            parser=whole_number(0),
+            help="Seed of the split into training and test set, for images that come without one.",
+        ),
+    ] = 0
+    strict: Annotated[
+        bool, flag("--strict", panel=DATA, help="Refuse data with unreadable images instead of leaving them out.")
+    ] = False
+    recipe: Annotated[str, option(panel=TRAINING, metavar="NAME", help=f"Network to train: {', '.join(RECIPES)}.")] = (
+        "cnn"
+    )
+    epochs: Annotated[
+        int | None,
+        option(
+            panel=TRAINING,
+            metavar="N",
+            parser=whole_number(1),
+            help="Passes over the training images. Default: the recipe's.",
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        option(
+            panel=TRAINING, metavar="N", parser=whole_number(1), help="Images per gradient step. Default: the recipe's."
+        ),
+    ] = None
+    learning_rate: Annotated[
+        float | None,
+        option(
+            panel=TRAINING,
+            metavar="RATE",
+            parser=number(0),
+            help="Highest learning rate of Adam. Default: the recipe's.",
+        ),
+    ] = None
+    validation_split: Annotated[
+        float | None,
+        option(
+            panel=TRAINING,
+            metavar="FRACTION",
+            parser=number(0, 0.9),
+            help="Fraction of the training images to hold out. Default: 0.2.",
+        ),
+    ] = None
+    balance: Annotated[
+        float | None,
+        option(
+            panel=TRAINING,
+            metavar="FRACTION",
+            parser=number(0, 1),
+            help="Class weights, from 0 (every image counts alike, the default) to 1 (every class counts alike).",
+        ),
+    ] = None
+    seed: Annotated[
+        int,
+        option(
+            panel=TRAINING,
+            metavar="N",
+            parser=whole_number(0, 2**32 - 1),
+            help="Seed of initial weights, shuffling, dropout and augmentation.",
+        ),
+    ] = 0
+
+    def load(self) -> TrainingData:
+        """Load images, labels and weights. TensorFlow takes seconds to load: mistakes are reported before that."""
+        if self.recipe not in RECIPES:
+            raise UsageError(f"no recipe is called {self.recipe!r}; there are: {', '.join(RECIPES)}")
+        from galaxy_train.data.load import load_data, read_weights
+
+        found = load_data(self.data, size=self.size, split_seed=self.split_seed, strict=self.strict)
+        show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
+        return read_weights(self.weights, found) if self.weights is not None else found
+
+    def parameters(self, **others: Any) -> FitParameters:
+        """Return the recipe's parameters, except those that the command line sets."""
+        return FitParameters.of_recipe(
+            self.recipe,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            validation_split=self.validation_split,
+            balance=self.balance,
+            seed=self.seed,
+            **others,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions(TrainingOptions):
+    """The options of ``fit``."""
+
+    init: Annotated[
+        Path | None,
+        option(panel=RUNS, metavar="RUN", help="Warm start from this run's weights; other classes get a new head."),
+    ] = None
+    teachers: Annotated[
+        list[Path],
+        option(
+            "--teacher",
+            panel=RUNS,
+            metavar="RUN",
+            help="Distillation: train on the predictions of this run, or of this cross-validation, too. Repeatable.",
+        ),
+    ] = field(default_factory=list)
     unlabelled: Annotated[
-        Path | None, typer.Option(metavar="HDF5", help="Further images, for which the teachers' answers are taken.")
-    ] = None,
+        Path | None,
+        option(panel=RUNS, metavar="HDF5", help="Further images, whose targets are the teachers' predictions."),
+    ] = None
     refit: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."),
-    ] = None,
-    seed: SeedOption = 0,
-    split_seed: SplitSeedOption = 0,
-    strict: StrictOption = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the run folder if it exists.")] = False,
-) -> None:
-    """Train a network and leave a run folder: model, history, metrics and pictures."""
-    found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
-    if unlabelled is not None and not teachers:
-        raise UsageError("--unlabelled is of use with --teacher only, whose answers stand in for the labels")
+        option(
+            panel=RUNS, metavar="RUN", help="Repeat this run, with the same options, on its held-out images as well."
+        ),
+    ] = None
+    out: Annotated[
+        Path | None, option(panel=OUTPUT, metavar="RUN", help="Run folder to write. Default: runs/RECIPE.")
+    ] = None
+    force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace the run folder if it exists.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidationOptions(TrainingOptions):
+    """The options of ``cross-validate``."""
+
+    folds: Annotated[
+        int,
+        option(panel=TRAINING, metavar="K", parser=whole_number(2), help="Number of folds, and of networks to train."),
+    ] = 5
+    out: Annotated[
+        Path | None, option(panel=OUTPUT, metavar="DIR", help="Folder to write. Default: runs/RECIPE-folds.")
+    ] = None
+    force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace folds of another training.")] = False
+
+
+@subcommand
+@with_options(FitOptions)
+def fit(options: FitOptions) -> None:
+    """Train a network and write a run folder: model, history, metrics and plots."""
+    found = options.load()
+    if options.unlabelled is not None and not options.teachers:
+        raise UsageError("--unlabelled is of use with --teacher only, whose predictions stand in for the labels")
     from galaxy_train.data.load import read_unlabelled
 
-    further = read_unlabelled(unlabelled, found) if unlabelled is not None else None
-    lecturers = [
-        run for teacher in teachers or () for run in CrossValidationFolder(teacher).folds() or [RunFolder(teacher)]
-    ]
-    for lecturer in lecturers:
-        lecturer.check_complete()
-    start = RunFolder(init) if init is not None else None
+    further = read_unlabelled(options.unlabelled, found) if options.unlabelled is not None else None
+    teachers = [run for path in options.teachers for run in CrossValidationFolder(path).folds() or [RunFolder(path)]]
+    for teacher in teachers:
+        teacher.check_complete()
+    start = RunFolder(options.init) if options.init is not None else None
     if start is not None:
         start.check_complete()
     import_tensorflow_quietly()
     from galaxy_train.printing import show_figures
     from galaxy_train.training.fit import fit as fit_run
 
-    out = out or Path("runs") / recipe
-    parameters = FitParameters.of_recipe(
-        recipe,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        validation_split=validation_split,
-        balance=balance,
-        seed=seed,
+    out = options.out or Path("runs") / options.recipe
+    parameters = options.parameters(
         init=start.model_sha256() if start is not None else None,
-        teachers=tuple(lecturer.model_sha256() for lecturer in lecturers),
-        unlabelled=file_sha256(unlabelled) if unlabelled is not None else None,
+        teachers=tuple(teacher.model_sha256() for teacher in teachers),
+        unlabelled=file_sha256(options.unlabelled) if options.unlabelled is not None else None,
     )
     result = fit_run(
         found,
@@ -163,10 +262,10 @@ def fit(
         parameters,
         sys.stderr,
         init=start,
-        teachers=lecturers,
+        teachers=teachers,
         unlabelled=further,
-        refit=RunFolder(refit) if refit is not None else None,
-        force=force,
+        refit=RunFolder(options.refit) if options.refit is not None else None,
+        force=options.force,
     )
     show_figures(result.metrics["test"], found.test.file)
     typer.echo(f"run folder: {out}", err=True)
@@ -178,68 +277,54 @@ def fit(
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-@app.command()
-def cross_validate(
-    data: DataOption = None,
-    recipe: RecipeOption = "cnn",
-    folds: Annotated[int, typer.Option(min=2, help="How many networks, each without another part.")] = 5,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: runs/RECIPE-folds.")
-    ] = None,
-    epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    validation_split: ValidationSplitOption = None,
-    weights: WeightsOption = None,
-    balance: BalanceOption = None,
-    size: SizeOption = None,
-    seed: SeedOption = 0,
-    split_seed: SplitSeedOption = 0,
-    strict: StrictOption = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace folds of another training.")] = False,
-) -> None:
-    """Ask about each labelled image a network that has not learnt from it, to judge the training and the labels.
+@subcommand
+@with_options(CrossValidationOptions)
+def cross_validate(options: CrossValidationOptions) -> None:
+    """Train one network per fold and predict each labelled image out of fold.
 
-    What --validation-split holds out is seen by none of the networks. Interrupted, the same command goes on.
+    This shows how good the training is, and which labels look wrong.
+    No network is trained on the images that --validation-split holds out.
+    After an interrupt, the same command continues.
     """
-    found = load_training_data(data, recipe, size, split_seed, weights, strict=strict)
+    found = options.load()
     import_tensorflow_quietly()
     from galaxy_train.printing import show_cross_validation
     from galaxy_train.training.cross_validation import cross_validate as validate
 
-    folder = CrossValidationFolder(out or Path("runs") / f"{recipe}-folds")
-    parameters = FitParameters.of_recipe(
-        recipe,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        validation_split=validation_split,
-        balance=balance,
-        seed=seed,
-    )
+    folder = CrossValidationFolder(options.out or Path("runs") / f"{options.recipe}-folds")
+    parameters = options.parameters()
     result = validate(
-        found, folder, parameters, folds, sys.stderr, lambda line: typer.echo(line, err=True), force=force
+        found,
+        folder,
+        parameters,
+        options.folds,
+        sys.stderr,
+        lambda line: typer.echo(line, err=True),
+        force=options.force,
     )
     show_cross_validation(result)
     typer.echo(f"every answer: {folder.answers}; the labels that look most wrong: {folder.suspects}", err=True)
 
 
-@app.command()
+@subcommand
 def evaluate(
-    run_path: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    run_path: Annotated[Path, argument("RUN")],
     data: DataOption = None,
     whole: Annotated[
-        bool, typer.Option("--whole", help="Use all image files of a folder or CSV, not the test part only.")
+        bool, flag("--whole", help="Use all image files of a folder or CSV, not only the test set.")
     ] = False,
     out_of_class: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folders of images that belong to no class: how sure is the network of them?"),
+        option(metavar="DIR", help="Folders of images that belong to no class: how confident is the network?"),
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Note the figures in the run's metrics.json, for its model card.")
+        bool, flag("--record", help="Record the metrics in the run's metrics.json, for its model card.")
     ] = False,
 ) -> None:
-    """Repeat a run's test figures from its model.keras, or test it on other data."""
+    """Evaluate a run's network again on its test set, or on other data.
+
+    RUN: run folder.
+    """
     from galaxy_train.data.load import load_test
 
     folder = RunFolder(run_path)
@@ -269,20 +354,22 @@ def evaluate(
         show_out_of_class(found["out_of_class"], out_of_class)
     if record:
         folder.write_metrics(metrics | {"evaluation": found})
-        typer.echo(f"noted in {folder.metrics}", err=True)
+        typer.echo(f"recorded in {folder.metrics}", err=True)
 
 
-@app.command()
+@subcommand
 def download(
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder to download to. Default: the user's cache folder.")
+        Path | None, option(metavar="DIR", help="Folder to download to. Default: the user's cache folder.")
     ] = None,
-    resolution: Annotated[int, typer.Option(help="Edge of the images in pixels: 64 or 224.")] = 64,
+    resolution: Annotated[
+        int, option(metavar="PIXELS", parser=whole_number(1), help="Edge of the images in pixels: 64 or 224.")
+    ] = 64,
     server: Annotated[
-        str | None, typer.Option(metavar="URL", help="Address of a mirror that has the official files' paths.")
+        str | None, option(metavar="URL", help="Address of a mirror with the same paths as the official server.")
     ] = None,
 ) -> None:
-    """Fetch GalaxyMNIST, or what is missing of it, into the layout of the galaxy_mnist package."""
+    """Download GalaxyMNIST, or what is missing of it, in the layout of the galaxy_mnist package."""
     if resolution not in FOLDERS:
         raise UsageError(f"--resolution is {resolution}, GalaxyMNIST has {' and '.join(map(str, FOLDERS))} px")
     from galaxy_train.data.download import SERVER
@@ -290,22 +377,6 @@ def download(
 
     root = data if data is not None else cache_folder()
     fetch_all(root, resolution, lambda line: typer.echo(line, err=True), server=server or SERVER)
-
-
-def load_training_data(
-    source: Path | None, recipe: str, size: int | None, split_seed: int, weights: Path | None, *, strict: bool
-) -> TrainingData:
-    """Load what a recipe is to be trained on.
-
-    What is wrong with it is said before TensorFlow takes its seconds to load.
-    """
-    if recipe not in RECIPES:
-        raise UsageError(f"no recipe is called {recipe!r}; there are: {', '.join(RECIPES)}")
-    from galaxy_train.data.load import load_data, read_weights
-
-    found = load_data(source, size=size, split_seed=split_seed, strict=strict)
-    show_unreadable(found.unreadable, remedy=" (--strict refuses them)")
-    return read_weights(weights, found) if weights is not None else found
 
 
 def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:
@@ -319,4 +390,4 @@ def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:
 
 def main() -> None:
     """Run ``galaxy-train``."""
-    run(app, "train", ("tensorflow", "h5py", "matplotlib", "platformdirs"))
+    run(app)

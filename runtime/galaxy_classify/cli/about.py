@@ -1,4 +1,4 @@
-"""What the command says about itself, its models, and results that it has left."""
+"""Print what does not classify: version, models, model card, self-test, and the check of shards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def show_version(model: str | None) -> None:
     source = find_model(model)
     name, sha256 = source.name, source.sha256
     if name is None or sha256 is None:
-        from galaxy_classify.inference.model import OnnxModel  # a file of the user's must be read to be named
+        from galaxy_classify.inference.model import OnnxModel  # only the file itself knows its name
 
         loaded = OnnxModel(source)
         name, sha256 = loaded.description.name, loaded.sha256
@@ -27,7 +27,7 @@ def show_version(model: str | None) -> None:
 
 
 def show_models() -> None:
-    """Print a line about each embedded model: classes, size, training set and test figures; the default comes first."""
+    """Print a line per embedded model, the default first: classes, size, training set and test metrics."""
     from galaxy_classify.inference.model import OnnxModel
 
     rows = [("model", "version", "MB", "input", "trained on", "test accuracy", "macro recall", "classes")]
@@ -42,8 +42,8 @@ def show_models() -> None:
                 f"{source.path.stat().st_size / 1e6:.2f}",
                 f"{height} x {width}",
                 _images(about.training),
-                _figure(about.training, "accuracy"),
-                _figure(about.training, "macro_recall"),
+                _percentage(about.training, "accuracy"),
+                _percentage(about.training, "macro_recall"),
                 ", ".join(about.classes),
             )
         )
@@ -69,7 +69,7 @@ def show_card(model: str | None) -> None:
 
 
 def show_self_test(model: str | None) -> int:
-    """Print what of the model's golden images still holds on this machine, and return the exit code."""
+    """Classify the model's golden images, print how far pixels and probabilities agree, and return the exit code."""
     from galaxy_classify.cli.self_test import run_self_test
     from galaxy_classify.inference.model import OnnxModel
 
@@ -90,7 +90,7 @@ def show_self_test(model: str | None) -> int:
 
 
 def show_shards(folder: str) -> int:
-    """Print whether the shards in a folder are one whole result, and return the exit code."""
+    """Print whether the shards in a folder are a complete result, and return the exit code."""
     require_extra("parquet", ("pyarrow",))
     from galaxy_classify.runs.shard_check import check_shards
 
@@ -103,7 +103,7 @@ def show_shards(folder: str) -> int:
 
 
 def _images(training: dict[str, Any]) -> str:
-    """Say how many images of which file a model was trained on, if its metadata know."""
+    """Describe the training set, if the model's metadata name it."""
     try:
         train = training["data"]["train"]
         return f"{train['shape'][0]:,} of {train['file']}"
@@ -111,7 +111,7 @@ def _images(training: dict[str, Any]) -> str:
         return "-"
 
 
-def _figure(training: dict[str, Any], name: str) -> str:
+def _percentage(training: dict[str, Any], name: str) -> str:
     try:
         return f"{training['test'][name]:.1%}"
     except (KeyError, TypeError, ValueError):

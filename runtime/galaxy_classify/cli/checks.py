@@ -16,22 +16,11 @@ from galaxy_classify.runs.shards import is_shard_folder, parse_shards
 def check_options(options: Options) -> None:
     """Check that the options go together, before anything is loaded or overwritten.
 
-    Parameters
-    ----------
-    options : Options
-        What the command was asked to do.
-
     Raises
     ------
     UsageError
         If not; the message says what to do instead.
     """
-    for name in ("top_k", "threads", "batch_size", "max_pixels", "partition_size"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
-    if not 0.0 <= options.threshold <= 1.0:
-        raise UsageError(f"--threshold is {options.threshold}, it must be between 0 and 1")
     if not options.inputs and options.from_file is None and options.catalog is None:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     if options.catalog is not None and (
@@ -39,7 +28,7 @@ def check_options(options: Options) -> None:
         or len(options.inputs) > 1
         or not all(os.path.isdir(name) or is_remote(name) for name in options.inputs)
     ):
-        raise UsageError("--catalog lists the inputs: beside it, at most a folder that its paths start from is named")
+        raise UsageError("--catalog lists the inputs: name nothing else but a folder that its paths start from")
     if options.catalog is None and options.id_column is not None:
         raise UsageError("--id-column names a column of a --catalog")
     if options.image_column is not None:
@@ -48,9 +37,9 @@ def check_options(options: Options) -> None:
         raise UsageError(f"{options.from_file}: no such file; --from-file names a list of paths, one a line")
     table = options.output_format is OutputFormat.TABLE
     if options.resume and (options.force or options.output is None or table):
-        raise UsageError("--resume continues a result file, but no table: it needs --output, and goes without --force")
+        raise UsageError("--resume continues a result file: name one with --output, no table, and leave --force out")
     if options.link and options.sort_into is None:
-        raise UsageError("--link says how --sort-into sorts: name a folder with that")
+        raise UsageError("--link goes with --sort-into only: name a folder with that")
     if options.sort_into is not None:
         for folder in filter(os.path.isdir, options.inputs):
             if _is_below(options.sort_into, folder):
@@ -62,9 +51,7 @@ def check_options(options: Options) -> None:
     if options.watch:
         _check_watch(options)
     if options.dask is not None:
-        from galaxy_classify.cli.checks import check_dask_options  # brings along what few runs need
-
-        check_dask_options(options)
+        _check_dask(options)
 
 
 def _check_image_column(options: Options) -> None:
@@ -81,16 +68,18 @@ def _check_shard(options: Options) -> None:
     if in_folder and options.output_format not in (None, OutputFormat.PARQUET):
         raise UsageError(f"{options.output}: the shards in a folder are Parquet files; --format names another one")
     if len(shards) > 1 and options.labels is not None:
-        raise UsageError("--labels says how well the rows of one file agree with them: it goes with one shard only")
+        raise UsageError("--labels measures the rows of one result file: it goes with one shard only")
 
 
 def _check_watch(options: Options) -> None:
     if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
         raise UsageError("--watch watches local folders: name nothing else")
     if options.shard is not None:
-        raise UsageError("--watch sees files as they come: it cannot share them among shards")
+        raise UsageError("--watch does not go with --shard: it classifies all files as they come")
     if options.fits_pattern is not None:
-        raise UsageError("--watch looks at each file alone: it cannot wait for those of all bands (--fits-pattern)")
+        raise UsageError(
+            "--watch does not go with --fits-pattern: it cannot wait until the files of all bands are there"
+        )
     if options.output is not None and choose_format(options.output_format, options.output, terminal=False) not in (
         OutputFormat.CSV,
         OutputFormat.JSONL,
@@ -99,7 +88,7 @@ def _check_watch(options: Options) -> None:
 
 
 def _check_report(page: str, *, replace: bool) -> None:
-    """Check that the page can be written, before hours go by."""
+    """Check that the page can be written: it is written last, hours later perhaps."""
     if not os.path.isdir(os.path.dirname(page) or os.curdir):
         raise UsageError(f"{page}: cannot be written: its folder is not there")
     if os.path.isfile(page) and not replace:
@@ -111,14 +100,7 @@ def _is_below(path: str, folder: str) -> bool:
     return os.path.commonpath([path, folder]) == folder
 
 
-def check_dask_options(options: Options) -> None:
-    """Check that the other options go together with ``--dask``.
-
-    Raises
-    ------
-    UsageError
-        If not.
-    """
+def _check_dask(options: Options) -> None:
     formats = (None, OutputFormat.PARQUET)
     suffix = os.path.splitext(options.output or "")[1].lower()
     if options.output is None or options.output_format not in formats or SUFFIXES.get(suffix) not in formats:
@@ -127,4 +109,4 @@ def check_dask_options(options: Options) -> None:
         if getattr(options, name):
             raise UsageError(f"--{name.replace('_', '-')} does not go with --dask")
     if options.threads is not None and options.dask != LOCAL:
-        raise UsageError(f"--threads goes with --dask {LOCAL}: how much a cluster does at once, its workers say")
+        raise UsageError(f"--threads goes with --dask {LOCAL} only: the workers of a cluster set their own")

@@ -1,106 +1,186 @@
-"""What the command was asked to do."""
+"""Every option of ``galaxy-classify``, declared once: name, type, default and help text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, Final
 
+import typer
+
+from galaxy_classify.cli.declare import argument, flag, number, one_of, option, whole_number
+from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PARTITION_SIZE, PATH_COLUMN, THRESHOLD
 from galaxy_classify.images.fits.names import parse_bands
 from galaxy_classify.images.fits.options import FitsOptions, parse_hdu
+from galaxy_classify.inference.embedded import embedded_models
 from galaxy_classify.results.formats import OutputFormat
+
+INPUT: Final = "Input"
+FITS: Final = "FITS"
+OUTPUT: Final = "Output"
+MODEL: Final = "Model and machine"
+CLUSTER: Final = "Cluster"
+ABOUT: Final = "About"
+
+
+def complete_model() -> list[str]:
+    """List the embedded models, for completion in the shell."""
+    return list(embedded_models())
+
+
+def complete_format() -> list[str]:
+    """List the formats of results, for completion in the shell."""
+    return list(OutputFormat)
+
+
+def show_all_help(context: typer.Context, wanted: bool) -> None:
+    """Print the help text and stop; it has all options, as ``--help-all`` is on the command line."""
+    if wanted and not context.resilient_parsing:
+        typer.echo(context.get_help())
+        raise typer.Exit
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command's options, by the names that they have on the command line.
+    """The options of one run. The help shows them in this order."""
 
-    Parameters
-    ----------
-    inputs : sequence of str
-        Files, folders, patterns, and ``-`` for standard input.
-    from_file : str or None
-        List of paths.
-    recursive : bool
-        Whether folders within folders are searched.
-    catalog, path_column, id_column : str or None
-        Table that lists the inputs, and two of its columns.
-    image_column : str or None
-        Column of a Parquet file that holds images.
-    output, output_format : str, OutputFormat or None
-        Where the rows go, and how they look.
-    threshold : float
-        Confidence below which a row is called uncertain.
-    top_k : int
-        How many of the most probable classes are named.
-    resume, force : bool
-        Whether an existing result is continued, or replaced.
-    report, labels, sort_into : str or None
-        HTML page, CSV file of labels, folder of class folders.
-    link : bool
-        Whether sorting makes links instead of copies.
-    watch : bool
-        Whether to go on with files that come later.
-    shard : str or None
-        Which part of the inputs is to be classified, or which parts.
-    quiet : bool
-        Whether to be silent on stderr.
-    model, provider : str or None
-        Which model, and where it runs.
-    bands, recipe, hdu, fits_pattern : str or None
-        What is to be known about FITS files.
-    crop : float or None
-        Part of the shorter edge that the model sees.
-    exact : bool
-        Whether JPEGs, too, are resized by Pillow.
-    threads, batch_size, max_pixels : int or None
-        How much at once, and how large an image may be.
-    dask : str or None
-        Address of a Dask scheduler, or ``local``.
-    partition_size : int
-        Inputs that a Dask worker gets at once.
-    """
+    inputs: Annotated[list[str], argument("INPUT...")] = field(default_factory=list)
+    from_file: Annotated[str | None, option(panel=INPUT, metavar="FILE", help="Read paths from FILE, one a line.")] = (
+        None
+    )
+    no_recursive: Annotated[bool, flag("--no-recursive", panel=INPUT, help="Do not search subfolders.")] = False
+    catalog: Annotated[
+        str | None, option(panel=INPUT, metavar="TABLE", help="Read paths from a CSV, Parquet, FITS table.")
+    ] = None
+    path_column: Annotated[str, option(panel=INPUT, metavar="NAME", help="Column of paths in TABLE.")] = PATH_COLUMN
+    id_column: Annotated[str | None, option(panel=INPUT, metavar="NAME", help="Column to put first in the result.")] = (
+        None
+    )
+    image_column: Annotated[
+        str | None, option(panel=INPUT, metavar="NAME", help="Column of images in a Parquet file.")
+    ] = None
+    crop: Annotated[
+        float | None,
+        option(panel=INPUT, metavar="FRACTION", parser=number(0, 1), help="Use this central part of the shorter edge."),
+    ] = None
+    watch: Annotated[bool, flag("--watch", panel=INPUT, help="Keep running and classify new files.")] = False
+    max_pixels: Annotated[
+        int, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Refuse images with more pixels.")
+    ] = MAX_PIXELS
+    bands: Annotated[
+        str | None, option(panel=FITS, metavar="NAMES", help="Bands of the planes in order, as in grz.")
+    ] = None
+    recipe: Annotated[str | None, option(panel=FITS, metavar="NAME", help="Colouring: galaxy-zoo-decals, lupton.")] = (
+        None
+    )
+    hdu: Annotated[str | None, option(panel=FITS, metavar="EXTENSION", help="Number or name of the image's HDU.")] = (
+        None
+    )
+    fits_pattern: Annotated[
+        str | None, option(panel=FITS, metavar="NAME", help='One file per band: "{id}-{band}.fits".')
+    ] = None
+    output: Annotated[
+        str | None, option("--output", "-o", panel=OUTPUT, metavar="FILE", help="Write to FILE instead of stdout.")
+    ] = None
+    output_format: Annotated[
+        OutputFormat | None,
+        option(
+            "--format",
+            "-f",
+            panel=OUTPUT,
+            metavar="NAME",
+            help="Default: by suffix; a table on a terminal.",
+            parser=one_of(OutputFormat),
+            autocompletion=complete_format,
+        ),
+    ] = None
+    threshold: Annotated[
+        float,
+        option(panel=OUTPUT, metavar="P", parser=number(0, 1), help="Confidence below P: uncertain."),
+    ] = THRESHOLD
+    top_k: Annotated[
+        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="Report the K most probable classes.")
+    ] = 1
+    resume: Annotated[bool, flag("--resume", panel=OUTPUT, help="Continue FILE of an interrupted run.")] = False
+    force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace FILE if it exists.")] = False
+    report: Annotated[
+        str | None, option(panel=OUTPUT, metavar="HTML", help="Write a page with pictures and a summary.")
+    ] = None
+    labels: Annotated[str | None, option(panel=OUTPUT, metavar="CSV", help="Compare with labels (file,label).")] = None
+    sort_into: Annotated[
+        str | None, option(panel=OUTPUT, metavar="DIR", help="Copy images into a folder per class.")
+    ] = None
+    link: Annotated[bool, flag("--link", panel=OUTPUT, help="Link them instead of copying.")] = False
+    quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
+    model: Annotated[
+        str | None,
+        option(
+            "--model",
+            "-m",
+            panel=MODEL,
+            metavar="NAME",
+            envvar="GALAXY_MODEL",
+            help="Model name or ONNX file.",
+            autocompletion=complete_model,
+        ),
+    ] = None
+    exact: Annotated[bool, flag("--exact", panel=MODEL, help="Resize JPEGs exactly as in training: slower.")] = False
+    provider: Annotated[
+        str, option(panel=MODEL, metavar="NAME", help="auto, cpu, cuda, openvino, coreml, …", show_default=False)
+    ] = AUTO
+    threads: Annotated[
+        int | None,
+        option(panel=MODEL, metavar="N", parser=whole_number(1), help="Default: the CPUs that this process may use."),
+    ] = None
+    batch_size: Annotated[
+        int, option(panel=MODEL, metavar="N", parser=whole_number(1), help="Images a worker takes at once.")
+    ] = BATCH_SIZE
+    shard: Annotated[
+        str | None,
+        option(panel=CLUSTER, metavar="I/N", help="Classify shard I of N of the inputs (I-J/N: several)."),
+    ] = None
+    check_shards: Annotated[
+        str | None, option(panel=CLUSTER, metavar="DIR", help="Check that no shard is missing: exit code 0 or 1.")
+    ] = None
+    dask: Annotated[
+        str | None, option(panel=CLUSTER, metavar="ADDRESS", help="Classify on Dask: local, or tcp://HOST:PORT.")
+    ] = None
+    partition_size: Annotated[
+        int, option(panel=CLUSTER, metavar="N", parser=whole_number(1), help="Inputs per partition on Dask.")
+    ] = PARTITION_SIZE
+    self_test: Annotated[bool, flag("--self-test", panel=ABOUT, help="Check this installation: exit code 0 or 3.")] = (
+        False
+    )
+    list_models: Annotated[
+        bool, flag("--list-models", panel=ABOUT, help="List the embedded models, the default first.")
+    ] = False
+    model_card: Annotated[
+        bool, flag("--model-card", panel=ABOUT, help="Show the model's data, metrics and limits.")
+    ] = False
+    help_all: Annotated[
+        bool,
+        flag(
+            "--help-all",
+            panel=ABOUT,
+            help="Show all options, for FITS and clusters too.",
+            is_eager=True,
+            callback=show_all_help,
+        ),
+    ] = False
+    version: Annotated[bool, flag("--version", panel=ABOUT, help="Show the package's and the model's version.")] = False
 
-    inputs: tuple[str, ...]
-    from_file: str | None
-    recursive: bool
-    catalog: str | None
-    path_column: str
-    id_column: str | None
-    image_column: str | None
-    output: str | None
-    output_format: OutputFormat | None
-    threshold: float
-    top_k: int
-    resume: bool
-    force: bool
-    report: str | None
-    labels: str | None
-    sort_into: str | None
-    link: bool
-    watch: bool
-    shard: str | None
-    quiet: bool
-    model: str | None
-    provider: str
-    bands: str | None
-    recipe: str | None
-    hdu: str | None
-    fits_pattern: str | None
-    crop: float | None
-    exact: bool
-    threads: int | None
-    batch_size: int
-    max_pixels: int
-    dask: str | None
-    partition_size: int
+    @property
+    def recursive(self) -> bool:
+        """Whether folders within folders are searched."""
+        return not self.no_recursive
 
     @property
     def fits(self) -> FitsOptions:
-        """What is to be known about FITS files.
+        """What the user says about FITS files.
 
         Raises
         ------
         UsageError
-            If it makes no sense.
+            If a band, a recipe or a pattern is not usable.
         """
         return FitsOptions(
             None if self.bands is None else parse_bands(self.bands),

@@ -25,17 +25,9 @@ from galaxy_classify.inference.model import OnnxModel
 class SelfTest:
     """The outcome of a self-test.
 
-    Parameters
-    ----------
-    images : int
-        How many golden images there are.
-    changed_pixels : tuple of str
-        Those whose pixels are not exactly what they were, or after the fast resize not within a level: decoding, crop
-        or resize have changed.
-    largest_difference : float
-        Largest difference of a probability, on the pixels of this machine.
-    tolerance : float
-        Difference that was measured to be harmless for this model when it was exported.
+    `changed_pixels` names the images whose pixels are not exactly those that were recorded, or after the fast resize
+    not within one level of 255: decoding, crop or resize have changed. `largest_difference` is that of a probability,
+    on this machine's pixels; up to `tolerance` it was measured to be harmless when the model was exported.
     """
 
     images: int
@@ -45,27 +37,17 @@ class SelfTest:
 
     @property
     def preprocessing_holds(self) -> bool:
-        """Whether all pixels are exactly what they were."""
+        """Whether all pixels are those that were recorded."""
         return not self.changed_pixels
 
     @property
     def inference_holds(self) -> bool:
-        """Whether all probabilities are what they were, within the tolerance."""
+        """Whether all probabilities are those that were recorded, within the tolerance."""
         return self.largest_difference <= self.tolerance
 
 
 def run_self_test(model: OnnxModel) -> SelfTest:
-    """Send a model's golden images through the whole path on this machine.
-
-    Parameters
-    ----------
-    model : OnnxModel
-        The model, with its golden images beside its file.
-
-    Returns
-    -------
-    SelfTest
-        What still holds.
+    """Classify the golden images beside a model's file, from bytes to probabilities, and compare with the record.
 
     Raises
     ------
