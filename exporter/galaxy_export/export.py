@@ -79,7 +79,7 @@ def export_run(
         raise DataError(f"{output}: cannot be written: there is no folder {output.parent}")
     trained = load_trained(run.path)
     metrics = run.read_metrics()
-    classes = tuple(metrics["classes"])
+    classes = metrics.classes
     gate = load_gate_images(images, tuple(trained.network.input_shape[1:3]), classes)
     if int8:
         gate.require_labels()  # said before the conversion, not after it
@@ -98,7 +98,7 @@ def export_run(
     expected = reference.probabilities
 
     if int8:
-        proto, recipe = quantize(proto, metrics, calibration or images)
+        proto, recipe = quantize(proto, metrics.data, calibration or images)
         check_graph(proto)
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
         proof["int8"] = asdict(report.quantization) | recipe

@@ -16,16 +16,17 @@ from galaxy_classify.errors import ContractError, DataError, ModelError, Probabi
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_train.run_metrics import RunMetrics
 
 
-def training_summary(metrics: dict[str, Any]) -> dict[str, Any]:
+def training_summary(metrics: RunMetrics) -> dict[str, Any]:
     """Return what a model file says of its training, from a run's metrics."""
     kept = (
-        "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "test",
-        "versions",
+        "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "refit_of",
+        "test", "versions",
     )  # fmt: skip
-    refit_of = {"refit_of": metrics["refit_of"]} if metrics.get("refit_of") else {}
-    return {key: metrics[key] for key in kept} | refit_of
+    content = metrics.to_json()
+    return {key: content[key] for key in kept if key != "refit_of" or content[key] is not None}
 
 
 def tool_versions() -> dict[str, str]:

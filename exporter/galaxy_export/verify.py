@@ -65,9 +65,9 @@ def load_trained(path: Path) -> Trained:
     run = RunFolder(path)
     run.check_complete()
     metrics, sha256 = run.read_metrics(), run.model_sha256()
-    if metrics.get("model_sha256") != sha256:
+    if metrics.model_sha256 != sha256:
         raise DataError(f"{run.model}: is not the network that {run.metrics.name} describes; train again with --force")
-    return Trained(load_model(run.model), sha256, tuple(metrics["classes"]), Preprocessing())
+    return Trained(load_model(run.model), sha256, metrics.classes, Preprocessing())
 
 
 def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: Report) -> None:

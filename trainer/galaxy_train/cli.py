@@ -15,6 +15,7 @@ from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
+from galaxy_train.run_metrics import EvaluationRecord
 from galaxy_train.training.parameters import FitParameters
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def fit(
     if start is not None:
         start.check_complete()
     import_tensorflow_quietly()
-    from galaxy_train.printing import show_figures
+    from galaxy_train.printing import show_metrics
     from galaxy_train.training.fit import fit as fit_run
 
     out = out or Path("runs") / recipe
@@ -168,10 +169,10 @@ def fit(
         refit=RunFolder(refit) if refit is not None else None,
         force=force,
     )
-    show_figures(result.metrics["test"], found.test.file)
+    show_metrics(result.test, found.test.file)
     typer.echo(f"run folder: {out}", err=True)
     if result.interrupted:
-        done = result.metrics["epochs_completed"]
+        done = result.epochs_completed
         typer.echo(
             f"interrupted: the run folder holds the network after {done} of {parameters.epochs} epochs", err=True
         )
@@ -221,7 +222,7 @@ def cross_validate(
         found, folder, parameters, folds, sys.stderr, lambda line: typer.echo(line, err=True), force=force
     )
     show_cross_validation(result)
-    typer.echo(f"every answer: {folder.answers}; the labels that look most wrong: {folder.suspects}", err=True)
+    typer.echo(f"every answer: {folder.predictions}; the labels that look most wrong: {folder.suspects}", err=True)
 
 
 @app.command()
@@ -245,12 +246,12 @@ def evaluate(
     folder = RunFolder(run_path)
     folder.check_complete()
     metrics = folder.read_metrics()
-    recorded = metrics["data"]
+    recorded = metrics.data
     test, unreadable = load_test(
         data,
-        tuple(metrics["classes"]),
-        recorded["test"]["shape"][1],
-        split_seed=recorded["split_seed"],
+        metrics.classes,
+        recorded.test.shape[1],
+        split_seed=recorded.split_seed,
         whole=whole,
     )
     show_unreadable(unreadable)
@@ -258,17 +259,17 @@ def evaluate(
     from galaxy_train.evaluation.evaluate import evaluate_model
     from galaxy_train.evaluation.out_of_class import evaluate_out_of_class
     from galaxy_train.networks.keras_model import load_model
-    from galaxy_train.printing import show_figures, show_out_of_class
+    from galaxy_train.printing import show_metrics, show_out_of_class
 
     model = load_model(folder.model)
-    figures, probabilities = evaluate_model(model, test)
-    show_figures(figures, test.file)
-    found = {"data": test.summary(), "figures": figures}
+    measured, probabilities = evaluate_model(model, test)
+    show_metrics(measured, test.file)
+    kinds = None
     if out_of_class is not None:
-        found["out_of_class"] = evaluate_out_of_class(model, out_of_class, probabilities.max(axis=1))
-        show_out_of_class(found["out_of_class"], out_of_class)
+        kinds = evaluate_out_of_class(model, out_of_class, probabilities.max(axis=1))
+        show_out_of_class(kinds, out_of_class)
     if record:
-        folder.write_metrics(metrics | {"evaluation": found})
+        folder.record_evaluation(EvaluationRecord(test.record(), measured, kinds))
         typer.echo(f"noted in {folder.metrics}", err=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from galaxy_classify.errors import DataError
 from galaxy_train.checksum import file_sha256
+from galaxy_train.run_metrics import CrossValidationMetrics, EvaluationRecord, RunMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +100,37 @@ class RunFolder:
             if not file.is_file():
                 raise DataError(f"{self.path}: has no {file.name}, the run did not finish; train again with --force")
 
-    def read_metrics(self) -> dict[str, Any]:
-        """Return the contents of ``metrics.json``.
+    def read_metrics(self) -> RunMetrics:
+        """Read ``metrics.json``, whichever version has written it.
 
         Raises
         ------
         DataError
-            If the file is damaged.
+            If the file is damaged or incomplete.
         """
+        return self._parse_metrics()[0]
+
+    def write_metrics(self, metrics: RunMetrics) -> None:
+        """Write ``metrics.json``."""
+        _write_json(self.metrics, metrics.to_json())
+
+    def record_evaluation(self, evaluation: EvaluationRecord) -> None:
+        """Add an evaluation to ``metrics.json``, or replace the one that is there.
+
+        Everything else stays as it was written, including what only other versions know.
+        """
+        _, content = self._parse_metrics()
+        _write_json(self.metrics, content | {"evaluation": evaluation.to_json()})
+
+    def _parse_metrics(self) -> tuple[RunMetrics, dict[str, Any]]:
         try:
-            metrics = json.loads(self.metrics.read_text(encoding="utf-8"))
+            content = json.loads(self.metrics.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(f"{self.metrics}: cannot be read: {error}; train again with --force") from None
-        if not isinstance(metrics, dict):
-            raise DataError(f"{self.metrics}: is not a JSON object; train again with --force")
-        return metrics
-
-    def write_metrics(self, metrics: dict[str, Any]) -> None:
-        """Write ``metrics.json``."""
-        self.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        try:
+            return RunMetrics.from_json(content), content
+        except DataError as error:
+            raise DataError(f"{self.metrics}: {error}; train again with --force") from None
 
     def read_history(self) -> list[dict[str, float]]:
         """Return ``history.csv``, a dictionary an epoch; nothing if no epoch was done."""
@@ -144,18 +157,18 @@ class CrossValidationFolder:
     path: Path
 
     @property
-    def summary(self) -> Path:
-        """Figures, parameters and checksums, as JSON."""
+    def metrics(self) -> Path:
+        """Metrics, parameters and checksums, as JSON."""
         return self.path / "cross_validation.json"
 
     @property
-    def answers(self) -> Path:
-        """A row an image: label, answer, probabilities, and whether the label looks wrong."""
+    def predictions(self) -> Path:
+        """Out-of-fold predictions, one row per image; the file has this name since its first version."""
         return self.path / "answers.csv"
 
     @property
     def confusion_plot(self) -> Path:
-        """Confusion matrix of all answers."""
+        """Confusion matrix of the out-of-fold predictions."""
         return self.path / "confusion_matrix.png"
 
     @property
@@ -169,13 +182,17 @@ class CrossValidationFolder:
 
     def folds(self) -> list[RunFolder]:
         """Return the run folders of a cross-validation that is done, or none where it is not, or is no such folder."""
-        if not self.summary.is_file():
+        if not self.metrics.is_file():
             return []
         try:
-            count = int(json.loads(self.summary.read_text(encoding="utf-8"))["folds"])
+            count = int(json.loads(self.metrics.read_text(encoding="utf-8"))["folds"])
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise DataError(f"{self.summary}: cannot be read: {error}; cross-validate again") from None
+            raise DataError(f"{self.metrics}: cannot be read: {error}; cross-validate again") from None
         return [self.fold(number) for number in range(1, count + 1)]
+
+    def write_metrics(self, metrics: CrossValidationMetrics) -> None:
+        """Write ``cross_validation.json``."""
+        _write_json(self.metrics, metrics.to_json())
 
     def check_free(self) -> None:
         """Check that nothing is there but a cross-validation.
@@ -186,10 +203,14 @@ class CrossValidationFolder:
             If results would be written among other files.
         """
         _refuse_file(self.path)
-        ours = {self.summary, self.answers, self.confusion_plot, self.suspects}
+        ours = {self.metrics, self.predictions, self.confusion_plot, self.suspects}
         others = set(self.path.glob("*")) - ours - set(self.path.glob("fold[0-9]*"))
         if others:
             raise DataError(f"{self.path}: holds files that are no cross-validation's; choose another --out")
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _refuse_file(path: Path) -> None:

@@ -21,19 +21,18 @@ from galaxy_export.int8.convolutions import (
 )
 from galaxy_export.int8.dense import quantize_dense
 from galaxy_train.data.load import load_data
+from galaxy_train.run_metrics import DataRecord
 
 
-def quantize(
-    proto: onnx.ModelProto, metrics: dict[str, Any], training_data: Path
-) -> tuple[onnx.ModelProto, dict[str, Any]]:
+def quantize(proto: onnx.ModelProto, data: DataRecord, training_data: Path) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """Quantize a converted network: dense ones image by image, convolutional ones on a fixed scale.
 
     Parameters
     ----------
     proto : onnx.ModelProto
         Float32 graph.
-    metrics : dict
-        The run's ``metrics.json``, which names its training set by checksum.
+    data : DataRecord
+        The run's record of its data, with the checksum of its training set.
     training_data : pathlib.Path
         The data set that the run was trained on; only read for a convolutional network.
 
@@ -51,7 +50,7 @@ def quantize(
     """
     if not has_convolutions(proto):
         return quantize_dense(proto), {}
-    pixels = load_training_images(training_data, metrics)
+    pixels = load_training_images(training_data, data)
     recipe = calibrate(proto, pixels)
     noted = asdict(recipe) | {"calibration_images": min(len(pixels), CALIBRATION_IMAGES), "percentile": PERCENTILE}
     return quantize_convolutions(proto, recipe), noted
@@ -82,7 +81,7 @@ def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.Model
     return quantize_convolutions(proto, noted)
 
 
-def load_training_images(source: Path, metrics: dict[str, Any]) -> NDArray[np.uint8]:
+def load_training_images(source: Path, recorded: DataRecord) -> NDArray[np.uint8]:
     """Load the training images of a run, and no others: test images would flatter the quantized model.
 
     Raises
@@ -90,14 +89,13 @@ def load_training_images(source: Path, metrics: dict[str, Any]) -> NDArray[np.ui
     DataError
         If the data set is another one, or cannot be read.
     """
-    recorded = metrics["data"]
     try:
-        train = load_data(source, size=recorded["train"]["shape"][1], split_seed=recorded["split_seed"]).train
+        train = load_data(source, size=recorded.train.shape[1], split_seed=recorded.split_seed).train
     except DataError as error:
         raise DataError(f"int8 is calibrated on the run's training set, see --calibration: {error}") from None
-    if train.sha256 != recorded["train"]["sha256"]:
+    if train.sha256 != recorded.train.sha256:
         raise DataError(
             f"{source}: {train.file} is not the training set of this run (SHA-256 {train.sha256[:12]}, the run says "
-            f"{recorded['train']['sha256'][:12]}); int8 is calibrated on that, see --calibration"
+            f"{recorded.train.sha256[:12]}); int8 is calibrated on that, see --calibration"
         )
     return train.images

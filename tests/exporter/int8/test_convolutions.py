@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -130,15 +129,16 @@ def test_calibration_on_anything_but_the_training_set_is_refused(
 ) -> None:
     """Test images would flatter the quantized model; the checksum tells them apart."""
     from galaxy_export.int8.choose import load_training_images
+    from galaxy_train.run_folder import RunFolder
 
-    metrics = json.loads((trained_cnn / "metrics.json").read_text())
-    assert len(load_training_images(drawn_dataset, metrics)) == 800
+    recorded = RunFolder(trained_cnn).read_metrics().data
+    assert len(load_training_images(drawn_dataset, recorded)) == 800
     for split in ("train", "test"):
         shutil.copy(drawn_dataset / "test_dataset.hdf5", tmp_path / f"{split}_dataset.hdf5")
     with pytest.raises(DataError, match="is not the training set of this run"):
-        load_training_images(tmp_path, metrics)
+        load_training_images(tmp_path, recorded)
     with pytest.raises(DataError, match="calibrated on the run's training set, see --calibration"):
-        load_training_images(drawn_dataset / "test_dataset.hdf5", metrics)
+        load_training_images(drawn_dataset / "test_dataset.hdf5", recorded)
 
 
 def test_metadata_without_ranges_cannot_be_verified(graph: onnx.ModelProto, recipe: StaticQuantization) -> None:

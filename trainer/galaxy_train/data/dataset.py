@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_train.run_metrics import SetRecord
+
 
 @dataclass(frozen=True, slots=True)
 class GalaxyDataset:
@@ -48,20 +50,13 @@ class GalaxyDataset:
         """Return how much each image counts, 1 where nothing is said of it."""
         return self.weights if self.weights is not None else np.ones(len(self.images), np.float32)
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a run records of its data: file name, checksum, shape and images per class."""
-        summary: dict[str, Any] = {
-            "file": self.file,
-            "sha256": self.sha256,
-            "shape": list(self.images.shape),
-            "images_per_class": self.images_per_class(),
-        }
+    def record(self) -> SetRecord:
+        """Return what a run records of its data: file name, checksum, shape, images per class and per weight."""
+        counts = None
         if self.weights is not None:
-            weights, counts = np.unique(self.weights, return_counts=True)
-            summary["weights"] = {
-                f"{weight:g}": count for weight, count in zip(weights.tolist(), counts.tolist(), strict=True)
-            }
-        return summary
+            values, numbers = np.unique(self.weights, return_counts=True)
+            counts = {f"{value:g}": number for value, number in zip(values.tolist(), numbers.tolist(), strict=True)}
+        return SetRecord(self.file, self.sha256, self.images.shape, self.images_per_class(), counts)
 
     def subset(self, chosen: NDArray[np.integer[Any]]) -> GalaxyDataset:
         """Return a part of the set.

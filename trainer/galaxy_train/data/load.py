@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from galaxy_train.data.image_files import (
     read_files,
 )
 from galaxy_train.data.splitting import hold_out
+from galaxy_train.run_metrics import DataRecord
 
 #: GalaxyMNIST's own resolution, and its test part of all images.
 SIZE: Final = 64
@@ -55,15 +56,15 @@ class TrainingData:
     split_seed: int = 0
     unreadable: tuple[Unreadable, ...] = ()
 
-    def summary(self) -> dict[str, Any]:
+    def record(self) -> DataRecord:
         """Return what a run records of its data."""
-        return {
-            "train": self.train.summary(),
-            "test": self.test.summary(),
-            "split": self.split,
-            "split_seed": self.split_seed,
-            "unreadable": [{"file": str(file.path), "reason": file.reason} for file in self.unreadable],
-        }
+        return DataRecord(
+            train=self.train.record(),
+            test=self.test.record(),
+            split=self.split,
+            split_seed=self.split_seed,
+            unreadable=[{"file": str(file.path), "reason": file.reason} for file in self.unreadable],
+        )
 
 
 def load_data(

@@ -1,4 +1,4 @@
-"""Figures of merit from true classes and probabilities."""
+"""Metrics from true classes and probabilities."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from galaxy_train.run_metrics import ClassificationMetrics, ThresholdMetrics
 
 #: Bins of confidence in which calibration is measured, as Guo et al. 2017 do.
 BINS: Final = 15
@@ -43,10 +45,10 @@ def confusion_matrix(
     return matrix
 
 
-def figures(
+def classification_metrics(
     labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], classes: Sequence[str]
-) -> dict[str, Any]:
-    """Return the figures of merit as they stand in ``metrics.json``.
+) -> ClassificationMetrics:
+    """Measure how good predictions are.
 
     Parameters
     ----------
@@ -57,62 +59,42 @@ def figures(
     classes : sequence of str
         Class names.
 
-    Returns
-    -------
-    dict
-        ``images``, ``accuracy``, ``macro_recall`` (mean of the recalls of the classes that occur), ``recall`` and
-        ``precision`` by class name (None where nothing was there to count), ``confusion_matrix`` (rows: true
-        class), ``calibration_error`` (expected, 15 bins), ``negative_log_likelihood`` (mean, in nats), ``brier_score``,
-        and ``kept``: by threshold, the share of the images that reach it and the accuracy on those.
-
     Examples
     --------
-    >>> result = figures(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), ["round", "spiral"])
-    >>> result["macro_recall"], result["precision"]
+    >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+    >>> result = classification_metrics(np.array([0, 0, 1]), probabilities, ["round", "spiral"])
+    >>> result.macro_recall, result.precision
     (0.75, {'round': 1.0, 'spiral': 0.5})
-    >>> result["kept"]["0.80"]
-    {'coverage': 0.6666666666666666, 'accuracy': 1.0}
+    >>> result.kept["0.80"]
+    ThresholdMetrics(coverage=0.6666666666666666, accuracy=1.0)
     """
     predicted = probabilities.argmax(axis=1)
     matrix = confusion_matrix(labels, predicted, len(classes))
     recall = _shares(matrix.diagonal(), matrix.sum(axis=1))
     present = [value for value in recall if value is not None]
-    return {
-        "images": len(labels),
-        "accuracy": float(matrix.trace() / len(labels)),
-        "macro_recall": sum(present) / len(present),
-        "recall": dict(zip(classes, recall, strict=True)),
-        "precision": dict(zip(classes, _shares(matrix.diagonal(), matrix.sum(axis=0)), strict=True)),
-        "confusion_matrix": matrix.tolist(),
-        "calibration_error": expected_calibration_error(labels, probabilities),
-        "negative_log_likelihood": negative_log_likelihood(labels, probabilities),
-        "brier_score": brier_score(labels, probabilities),
-        "kept": {
-            f"{threshold:.2f}": kept(predicted == labels, probabilities.max(axis=1), threshold)
+    return ClassificationMetrics(
+        images=len(labels),
+        accuracy=float(matrix.trace() / len(labels)),
+        macro_recall=sum(present) / len(present),
+        recall=dict(zip(classes, recall, strict=True)),
+        precision=dict(zip(classes, _shares(matrix.diagonal(), matrix.sum(axis=0)), strict=True)),
+        confusion_matrix=matrix.tolist(),
+        calibration_error=expected_calibration_error(labels, probabilities),
+        negative_log_likelihood=negative_log_likelihood(labels, probabilities),
+        brier_score=brier_score(labels, probabilities),
+        kept={
+            f"{threshold:.2f}": threshold_metrics(predicted == labels, probabilities.max(axis=1), threshold)
             for threshold in THRESHOLDS
         },
-    }
+    )
 
 
-def kept(right: NDArray[np.bool_], confidence: NDArray[np.floating[Any]], threshold: float) -> dict[str, float | None]:
-    """Return what a threshold on the confidence does.
-
-    Parameters
-    ----------
-    right : ndarray of bool, shape (N,)
-        Whether the class is right.
-    confidence : ndarray of float, shape (N,)
-        Largest probability.
-    threshold : float
-        What a confidence must reach.
-
-    Returns
-    -------
-    dict
-        ``coverage``, the share of the images that reach it, and ``accuracy`` on those, None if there are none.
-    """
+def threshold_metrics(
+    correct: NDArray[np.bool_], confidence: NDArray[np.floating[Any]], threshold: float
+) -> ThresholdMetrics:
+    """Measure how many images reach a threshold on the confidence, and how accurate those are."""
     reached = confidence >= threshold
-    return {"coverage": float(reached.mean()), "accuracy": float(right[reached].mean()) if reached.any() else None}
+    return ThresholdMetrics(float(reached.mean()), float(correct[reached].mean()) if reached.any() else None)
 
 
 def negative_log_likelihood(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> float:

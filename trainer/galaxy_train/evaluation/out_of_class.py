@@ -12,9 +12,10 @@ from galaxy_classify.errors import DataError
 from galaxy_train.data.image_files import class_names, list_class_folders, read_files
 from galaxy_train.evaluation.metrics import THRESHOLDS, auroc
 from galaxy_train.networks.keras_model import predict
+from galaxy_train.run_metrics import OutOfClassMetrics
 
 
-def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[Any]]) -> dict[str, dict[str, Any]]:
+def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[Any]]) -> dict[str, OutOfClassMetrics]:
     """Compare a network's confidence on images of its classes with that on others.
 
     Parameters
@@ -29,8 +30,7 @@ def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[
     Returns
     -------
     dict
-        For each kind: ``images``; ``auroc``, the chance that an image of the classes has the higher confidence; and
-        ``kept``, by threshold, the share of the kind that reaches it.
+        Metrics by kind, which is the name of its folder.
 
     Raises
     ------
@@ -47,9 +47,9 @@ def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[
     for index, kind in enumerate(kinds):
         outside = confidence[dataset.labels == index]
         if len(outside):
-            result[kind] = {
-                "images": len(outside),
-                "auroc": auroc(inside, outside),
-                "kept": {f"{threshold:.2f}": float((outside >= threshold).mean()) for threshold in THRESHOLDS},
-            }
+            result[kind] = OutOfClassMetrics(
+                images=len(outside),
+                auroc=auroc(inside, outside),
+                kept={f"{threshold:.2f}": float((outside >= threshold).mean()) for threshold in THRESHOLDS},
+            )
     return result
