@@ -11,15 +11,15 @@ from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.gate_images import load_gate_images
-from galaxy_export.golden import machine_tolerance, read_pictures, write_golden
+from galaxy_export.golden import machine_tolerance, read_golden_candidates, write_golden
 from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.int8.choose import quantize
 from galaxy_export.int8.guard import check_quantization
 from galaxy_export.model_card import model_card
 from galaxy_export.model_file import set_metadata, tool_versions, training_summary, write_model
-from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.report import Report
+from galaxy_export.parity import BATCH_SIZES, check_graph, keras_predictions, measure_parity, onnx_runner
+from galaxy_export.report import GateReport
 from galaxy_export.verify import load_trained
 from galaxy_train.run_folder import RunFolder
 
@@ -28,7 +28,7 @@ def export_run(
     run: RunFolder,
     output: Path,
     images: Path,
-    report: Report,
+    report: GateReport,
     *,
     name: str,
     version: str,
@@ -48,7 +48,7 @@ def export_run(
         The file to make.
     images : pathlib.Path
         HDF5 file or folder of galaxy images for the parity gate.
-    report : Report
+    report : GateReport
         Where the findings are noted as they come.
     name, version : str
         What the model shall call itself.
@@ -84,14 +84,14 @@ def export_run(
     if int8:
         gate.require_labels()  # said before the conversion, not after it
     resizer = Resizer(gate.pixels.shape[1:3], trained.preprocessing)
-    pictures = read_pictures(golden, resizer) if golden else []
+    candidates = read_golden_candidates(golden, resizer) if golden else []
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
 
     proto = to_onnx(trained.network)
     check_graph(proto)
     preprocessing = replace(trained.preprocessing, margin=unseen_margin(proto))
-    reference = keras_answers(trained.network, gate.pixels)
+    reference = keras_predictions(trained.network, gate.pixels)
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)
     report.parity.check()
     proof: dict[str, Any] = {"images_from": gate.origin, **report.parity.to_metadata()}
@@ -117,6 +117,6 @@ def export_run(
     )
     set_metadata(proto, description)
     model = write_model(proto, output, gate.pixels, expected, tolerance)
-    if pictures:
-        write_golden(model, trained.network, pictures, machine_tolerance(proto, gate.pixels))
+    if candidates:
+        write_golden(model, trained.network, candidates, machine_tolerance(proto, gate.pixels))
     return model

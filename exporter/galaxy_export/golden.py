@@ -20,14 +20,14 @@ from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
 from galaxy_classify.inference.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.discovery import Discovery
-from galaxy_export.parity import keras_answers
+from galaxy_export.parity import keras_predictions
 
 #: They travel with every installation, a third larger in base64: below 300 kB in all.
 MAX_BYTES: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class GoldenCandidate:
     """An image that is to become a golden one.
 
     Parameters
@@ -42,7 +42,7 @@ class Picture:
     content: bytes
 
 
-def read_pictures(folder: Path, resizer: Resizer) -> list[Picture]:
+def read_golden_candidates(folder: Path, resizer: Resizer) -> list[GoldenCandidate]:
     """Read the images that are to become golden ones, before the export that they are for.
 
     Parameters
@@ -57,22 +57,22 @@ def read_pictures(folder: Path, resizer: Resizer) -> list[Picture]:
     DataError
         If there are no images, one cannot be decoded, or together they are too large.
     """
-    pictures = []
+    candidates = []
     for path in Discovery().paths([str(folder)], ()):
         try:
-            picture = Picture(Path(path).name, Path(path).read_bytes())
-            decode_model_input(io.BytesIO(picture.content), resizer)
+            candidate = GoldenCandidate(Path(path).name, Path(path).read_bytes())
+            decode_model_input(io.BytesIO(candidate.content), resizer)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         except ImageError as error:
             raise DataError(f"{path}: cannot be a golden image: {error}") from None
-        pictures.append(picture)
-    if not pictures:
+        candidates.append(candidate)
+    if not candidates:
         raise DataError(f"{folder}: has no image files to make golden images of")
-    total = sum(len(picture.content) for picture in pictures)
+    total = sum(len(candidate.content) for candidate in candidates)
     if total > MAX_BYTES:
         raise DataError(f"{folder}: its images have {total:,} bytes, the limit for golden images is {MAX_BYTES:,}")
-    return pictures
+    return candidates
 
 
 def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> float:
@@ -103,7 +103,7 @@ def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> floa
     return max(PROBABILITY_TOLERANCE, 3 * float(np.abs(answers[0] - answers[1]).max()))
 
 
-def write_golden(model: OnnxModel, network: Any, pictures: list[Picture], tolerance: float) -> None:
+def write_golden(model: OnnxModel, network: Any, candidates: list[GoldenCandidate], tolerance: float) -> None:
     """Record beside a model file what it, and the network that it came from, say of a few images.
 
     Parameters
@@ -112,25 +112,25 @@ def write_golden(model: OnnxModel, network: Any, pictures: list[Picture], tolera
         The file.
     network : keras.Model
         The network.
-    pictures : list of Picture
+    candidates : list of GoldenCandidate
         The images.
     tolerance : float
         As `machine_tolerance` gives it.
     """
     resizer = Resizer(model.input_size, model.description.preprocessing)
-    pixels = np.stack([decode_model_input(io.BytesIO(picture.content), resizer).pixels for picture in pictures])
-    trained = keras_answers(network, pixels)
+    pixels = np.stack([decode_model_input(io.BytesIO(candidate.content), resizer).pixels for candidate in candidates])
+    trained = keras_predictions(network, pixels)
     golden = [
         GoldenImage(
-            picture.name,
-            picture.content,
+            candidate.name,
+            candidate.content,
             pixels_sha256(seen),
             tuple(model.run(seen[np.newaxis])[0].tolist()),
             tuple(logits.tolist()),
             tuple(probabilities.tolist()),
         )
-        for picture, seen, logits, probabilities in zip(
-            pictures, pixels, trained.logits, trained.probabilities, strict=True
+        for candidate, seen, logits, probabilities in zip(
+            candidates, pixels, trained.logits, trained.probabilities, strict=True
         )
     ]
     entries = {

@@ -17,7 +17,7 @@ from galaxy_export.graph.convert import expose_logits, with_logits
 from galaxy_train.networks.recipes import LOGITS
 
 #: An honest export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
-PROBABILITY_TOLERANCE: Final = 1e-5
+PARITY_TOLERANCE: Final = 1e-5
 
 
 #: Logits are compared relative to their size, and may differ by this much more than probabilities.
@@ -32,7 +32,7 @@ BATCH_SIZES: Final = (1, 3, 17, 64, 256)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Predictions:
     """What a model says about a set of images.
 
     Parameters
@@ -168,7 +168,7 @@ def batch_sizes(images: int) -> list[int]:
     return sizes
 
 
-def keras_answers(model: Any, pixels: NDArray[np.uint8]) -> Answers:
+def keras_predictions(model: Any, pixels: NDArray[np.uint8]) -> Predictions:
     """Return what a Keras network says.
 
     Parameters
@@ -179,10 +179,10 @@ def keras_answers(model: Any, pixels: NDArray[np.uint8]) -> Answers:
         RGB pixels.
     """
     logits, probabilities = with_logits(model).predict(pixels, batch_size=256, verbose=0)
-    return Answers(logits, probabilities)
+    return Predictions(logits, probabilities)
 
 
-def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Answers]:
+def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Predictions]:
     """Return a function that gives a graph's answers on pixels, at a batch size.
 
     Raises
@@ -194,13 +194,13 @@ def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], An
         raise LogitError(f"parity: the graph has no tensor {LOGITS!r} that could be compared; export it again")
     session = onnxruntime.InferenceSession(expose_logits(proto).SerializeToString(), providers=["CPUExecutionProvider"])
 
-    def answer(pixels: NDArray[np.uint8], batch_size: int) -> Answers:
+    def answer(pixels: NDArray[np.uint8], batch_size: int) -> Predictions:
         batches = [
             session.run([LOGITS, OUTPUT_NAME], {INPUT_NAME: pixels[start : start + batch_size]})
             for start in range(0, len(pixels), batch_size)
         ]
         logits, probabilities = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        return Answers(logits, probabilities)
+        return Predictions(logits, probabilities)
 
     return answer
 
@@ -220,16 +220,16 @@ def check_graph(proto: onnx.ModelProto) -> None:
 
 
 def measure_parity(
-    reference: Answers,
+    reference: Predictions,
     proto: onnx.ModelProto,
     pixels: NDArray[np.uint8],
-    tolerance: float = PROBABILITY_TOLERANCE,
+    tolerance: float = PARITY_TOLERANCE,
 ) -> Parity:
     """Compare a graph with the network that it came from, on every image and at several batch sizes.
 
     Parameters
     ----------
-    reference : Answers
+    reference : Predictions
         What the network says about `pixels`.
     proto : onnx.ModelProto
         The graph, with a tensor ``logits``.
@@ -253,7 +253,7 @@ def measure_parity(
     return Parity(len(pixels), comparisons, tolerance)
 
 
-def compare(reference: Answers, answers: Answers, batch_size: int) -> Comparison:
+def compare(reference: Predictions, answers: Predictions, batch_size: int) -> Comparison:
     """Measure how far answers are from the reference."""
     second, best = np.sort(reference.probabilities, axis=1)[:, -2:].T
     changed = answers.predicted != reference.predicted

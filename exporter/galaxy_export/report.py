@@ -15,7 +15,7 @@ SUFFIXES = (".json", ".md")
 
 
 @dataclass(slots=True)
-class Report:
+class GateReport:
     """What a check of a model has found, passed or not.
 
     Parameters

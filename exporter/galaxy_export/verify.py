@@ -18,8 +18,8 @@ from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.int8.choose import quantize_again
 from galaxy_export.int8.guard import check_quantization
-from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.report import Report
+from galaxy_export.parity import BATCH_SIZES, check_graph, keras_predictions, measure_parity, onnx_runner
+from galaxy_export.report import GateReport
 from galaxy_train.checksum import file_sha256
 from galaxy_train.networks.keras_model import load_model
 from galaxy_train.run_folder import RunFolder
@@ -70,7 +70,7 @@ def load_trained(path: Path) -> Trained:
     return Trained(load_model(run.model), sha256, metrics.classes, Preprocessing())
 
 
-def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: Report) -> None:
+def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: GateReport) -> None:
     """Check a model file against the network that it came from, step by step.
 
     The steps are those of the export: the ONNX checker, the contract with the metadata, logits, probabilities,
@@ -87,7 +87,7 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
         HDF5 file or folder of galaxy images.
     tolerance : float
         Largest difference of a probability.
-    report : Report
+    report : GateReport
         Where the findings are noted as they come.
 
     Raises
@@ -115,7 +115,7 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     is_int8 = "int8" in loaded.description.parity
     if is_int8:
         gate.require_labels()  # said before Keras has done its work, not after it
-    reference = keras_answers(trained.network, gate.pixels)
+    reference = keras_predictions(trained.network, gate.pixels)
     if is_int8:
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
         report.against = "the trained network, quantized anew,"

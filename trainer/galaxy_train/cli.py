@@ -21,7 +21,7 @@ from galaxy_train.training.parameters import FitParameters
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from galaxy_train.data.image_files import Unreadable
+    from galaxy_train.data.image_files import UnreadableFile
     from galaxy_train.data.load import TrainingData
 
 
@@ -309,7 +309,7 @@ def load_training_data(
     return read_weights(weights, found) if weights is not None else found
 
 
-def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:
+def show_unreadable(files: Iterable[UnreadableFile], remedy: str = "") -> None:
     """List the image files that are left out, and count them."""
     count = 0
     for count, file in enumerate(files, start=1):  # noqa: B007 - the last one is the count

@@ -52,7 +52,7 @@ CALIBRATION_BATCH: Final = 64
 
 #: Share of these whose class must stay. The guard asks for 99 % of others; of these the network is surer, because it
 #: was trained on them.
-MIN_AGREEMENT: Final = 0.998
+MIN_TRAINING_AGREEMENT: Final = 0.998
 
 
 QUANTIZED: Final = ("Conv", "Relu")
@@ -98,7 +98,7 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
     -------
     StaticQuantization
         With ranges measured on `CALIBRATION_IMAGES` of the images, and as few convolutions in float32 as leave
-        `MIN_AGREEMENT` of `COMPARED_IMAGES` in their class.
+        `MIN_TRAINING_AGREEMENT` of `COMPARED_IMAGES` in their class.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
     for count in range(1, convolutions):
         recipe = StaticQuantization(count, {name: measured[name] for name in _activations(proto, count)})
         found = onnx_runner(quantize_convolutions(proto, recipe))(compared, CALIBRATION_BATCH).predicted
-        if (found == expected).mean() >= MIN_AGREEMENT:
+        if (found == expected).mean() >= MIN_TRAINING_AGREEMENT:
             return recipe
     raise DataError("--int8: the network loses too much however few of its convolutions are quantized")
 

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import QuantizationError
-from galaxy_export.parity import PROBABILITY_TOLERANCE, Answers, batch_sizes, compare, onnx_runner
+from galaxy_export.parity import PARITY_TOLERANCE, Predictions, batch_sizes, compare, onnx_runner
 from galaxy_train.evaluation.metrics import expected_calibration_error
 
 #: What an int8 model may lose against the float one.
@@ -48,13 +48,13 @@ class QuantizationLoss:
 
 
 def check_quantization(
-    reference: Answers, proto: onnx.ModelProto, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+    reference: Predictions, proto: onnx.ModelProto, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> QuantizationLoss:
     """Compare an int8 graph with the float one that it was made from.
 
     Parameters
     ----------
-    reference : Answers
+    reference : Predictions
         What the float model says about `pixels`.
     proto : onnx.ModelProto
         The int8 graph.
@@ -77,10 +77,10 @@ def check_quantization(
     answers = run(pixels, 1)
     for size in batch_sizes(len(pixels))[1:]:
         effect = compare(answers, run(pixels, size), size).probabilities.absolute
-        if effect > PROBABILITY_TOLERANCE:
+        if effect > PARITY_TOLERANCE:
             raise QuantizationError(
                 f"int8: an image's answer depends on the others in its batch: at batch size {size} a probability "
-                f"differs by {effect:.3g} from that of the image alone, the limit is {PROBABILITY_TOLERANCE:.3g}"
+                f"differs by {effect:.3g} from that of the image alone, the limit is {PARITY_TOLERANCE:.3g}"
             )
     loss_against_float = compare(reference, answers, 1)
     loss = QuantizationLoss(

@@ -15,7 +15,7 @@ import pytest
 from galaxy_classify.errors import ContractError, DataError
 from galaxy_export.int8.convolutions import (
     CALIBRATION_IMAGES,
-    MIN_AGREEMENT,
+    MIN_TRAINING_AGREEMENT,
     StaticQuantization,
     calibrate,
     choose_images,
@@ -75,7 +75,7 @@ def test_convolutions_are_integer_and_answers_stay(
         if tensor.data_type == onnx.TensorProto.INT8:
             assert np.abs(onnx.numpy_helper.to_array(tensor).astype(int)).max() <= WEIGHT_LEVELS
     before, after = run(graph, pixels), run(quantized, pixels)
-    assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= MIN_AGREEMENT
+    assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= MIN_TRAINING_AGREEMENT
     for batch in (1, 3):  # to the last bit: a resumed run must give the same bytes in other batches
         assert np.array_equal(run(quantized, pixels, batch), after)
         assert np.array_equal(run(graph, pixels, batch), before)
@@ -108,9 +108,9 @@ def test_as_many_convolutions_stay_float_as_it_takes(
     """A looser demand quantizes more; one that nothing meets is refused."""
     from galaxy_export.int8 import convolutions as quantization_static
 
-    monkeypatch.setattr(quantization_static, "MIN_AGREEMENT", 0.0)
+    monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 0.0)
     assert calibrate(graph, pixels).float_convolutions == 1 <= recipe.float_convolutions
-    monkeypatch.setattr(quantization_static, "MIN_AGREEMENT", 1.1)
+    monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 1.1)
     with pytest.raises(DataError, match="loses too much however few"):
         calibrate(graph, pixels)
 

@@ -47,7 +47,7 @@ class LabelledFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableFile:
     """An image file that could not be decoded.
 
     Parameters
@@ -142,7 +142,7 @@ def class_names(files: Iterable[LabelledFile]) -> tuple[str, ...]:
 
 def read_files(
     files: Sequence[LabelledFile], classes: tuple[str, ...], size: int, name: str
-) -> tuple[GalaxyDataset, list[Unreadable]]:
+) -> tuple[GalaxyDataset, list[UnreadableFile]]:
     """Decode images as the runtime does it, and leave out what cannot be read.
 
     Parameters
@@ -160,7 +160,7 @@ def read_files(
     -------
     dataset : GalaxyDataset
         The images, in the order of the files.
-    unreadable : list of Unreadable
+    unreadable : list of UnreadableFile
         The files that were left out.
 
     Raises
@@ -170,19 +170,19 @@ def read_files(
     """
     pixels: list[NDArray[np.uint8]] = []
     kept: list[LabelledFile] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableFile] = []
 
     resizer = Resizer((size, size), Preprocessing())
 
-    def read(file: LabelledFile) -> NDArray[np.uint8] | Unreadable:
+    def read(file: LabelledFile) -> NDArray[np.uint8] | UnreadableFile:
         try:
             return read_model_input(str(file.path), resizer).pixels
         except ImageError as error:
-            return Unreadable(file.path, str(error))
+            return UnreadableFile(file.path, str(error))
 
     with progress(enabled=True, inputs=files) as advance:
         for file, result in zip(files, ordered_map(read, files, available_threads()), strict=True):
-            if isinstance(result, Unreadable):
+            if isinstance(result, UnreadableFile):
                 unreadable.append(result)
             else:
                 pixels.append(result)

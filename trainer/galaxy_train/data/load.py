@@ -17,7 +17,7 @@ from galaxy_train.data.galaxy_mnist import FOLDERS, SPLITS, cache_folder
 from galaxy_train.data.hdf5 import find_split, holds_hdf5, load_file, read_hdf5
 from galaxy_train.data.image_files import (
     LabelledFile,
-    Unreadable,
+    UnreadableFile,
     class_names,
     has_class_folders,
     list_class_folders,
@@ -46,7 +46,7 @@ class TrainingData:
         How they were told apart, as a run records it.
     split_seed : int
         Seed of that, where it was at random.
-    unreadable : tuple of Unreadable
+    unreadable : tuple of UnreadableFile
         Image files that were left out.
     """
 
@@ -54,7 +54,7 @@ class TrainingData:
     test: GalaxyDataset
     split: str
     split_seed: int = 0
-    unreadable: tuple[Unreadable, ...] = ()
+    unreadable: tuple[UnreadableFile, ...] = ()
 
     def record(self) -> DataRecord:
         """Return what a run records of its data."""
@@ -113,7 +113,7 @@ def load_data(
 
 def load_test(
     source: Path | None, classes: tuple[str, ...], size: int, *, split_seed: int = 0, whole: bool = False
-) -> tuple[GalaxyDataset, tuple[Unreadable, ...]]:
+) -> tuple[GalaxyDataset, tuple[UnreadableFile, ...]]:
     """Load the images that a network is tested on.
 
     Parameters
@@ -133,7 +133,7 @@ def load_test(
     -------
     dataset : GalaxyDataset
         In memory.
-    unreadable : tuple of Unreadable
+    unreadable : tuple of UnreadableFile
         Image files that were left out.
 
     Raises
