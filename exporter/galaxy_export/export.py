@@ -1,4 +1,4 @@
-"""The export of a run, step by step: convert, prove, quantize, prove, write."""
+"""Export a run: convert, compare with Keras, quantize, compare again, write the model file."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def export_run(
     golden: Path | None = None,
     notes: str = "",
 ) -> OnnxModel:
-    """Export a run to an ONNX file that keeps the model contract, or leave no file.
+    """Export a run to an ONNX file that keeps the model contract; write no file if a check fails.
 
     Parameters
     ----------
     run : RunFolder
         A finished run.
     output : pathlib.Path
-        The file to make.
+        The file to write.
     images : pathlib.Path
         HDF5 file or folder of galaxy images for the parity gate.
     report : GateReport
-        Where the findings are noted as they come.
+        Filled with the findings, also if a check fails.
     name, version : str
-        What the model shall call itself.
+        Name and version that the model file states.
     tolerance : float
         Largest difference of a probability between Keras and ONNX Runtime.
     int8 : bool
@@ -59,7 +59,7 @@ def export_run(
     calibration : pathlib.Path, optional
         Data set that the run was trained on, for int8 of a convolutional network; by default `images`.
     golden : pathlib.Path, optional
-        Folder of a few images that the model file takes along for its self-test.
+        Folder of a few images to record beside the model file for its self-test.
     notes : str, optional
         Markdown for the model card, about the data and the limits of use.
 
@@ -73,7 +73,7 @@ def export_run(
     DataError
         If the run or the images cannot be used.
     ParityError
-        If the exported model does not answer as the trained one does; one of its children, by the step that failed.
+        If the exported model predicts other values than the trained one; the subclass names the failed step.
     """
     if not output.absolute().parent.is_dir():
         raise DataError(f"{output}: cannot be written: there is no folder {output.parent}")
@@ -82,7 +82,7 @@ def export_run(
     classes = metrics.classes
     gate = load_gate_images(images, tuple(trained.network.input_shape[1:3]), classes)
     if int8:
-        gate.require_labels()  # said before the conversion, not after it
+        gate.require_labels()  # fail before the conversion, which takes a while
     resizer = Resizer(gate.pixels.shape[1:3], trained.preprocessing)
     candidates = read_golden_candidates(golden, resizer) if golden else []
     report.images_from = gate.origin

@@ -1,4 +1,4 @@
-"""Make the golden images that a model file takes along for its self-test."""
+"""Record golden images: a few images with a model's output, beside the model file, for its self-test."""
 
 from __future__ import annotations
 
@@ -22,35 +22,27 @@ from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_export.parity import keras_predictions
 
-#: They travel with every installation, a third larger in base64: below 300 kB in all.
+#: Golden images are part of every installation; base64 adds a third, so they stay below 300 kB.
 MAX_BYTES: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenCandidate:
-    """An image that is to become a golden one.
-
-    Parameters
-    ----------
-    name : str
-        Its file's name.
-    content : bytes
-        The encoded image.
-    """
+    """An image file to record as a golden image: its name, and its encoded content."""
 
     name: str
     content: bytes
 
 
 def read_golden_candidates(folder: Path, resizer: Resizer) -> list[GoldenCandidate]:
-    """Read the images that are to become golden ones, before the export that they are for.
+    """Read and decode the images to record, so that a bad one shows before the export.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Image files, best in several formats and sizes.
+        Image files, preferably in several formats and sizes.
     resizer : Resizer
-        Resizes to the size that the network wants.
+        Resizes to the network's input size.
 
     Raises
     ------
@@ -76,20 +68,19 @@ def read_golden_candidates(folder: Path, resizer: Resizer) -> list[GoldenCandida
 
 
 def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> float:
-    """Return what difference of a probability another machine may make.
+    """Return the tolerance for differences of a probability between machines.
 
-    The graph is run with ONNX Runtime's optimisations and without. Those are other kernels, which add in another
-    order, as another processor would; three times the difference that this makes is tolerated, or at least what is
-    tolerated of every model.
+    The graph is run with ONNX Runtime's optimisations and without. These use different kernels, which add in different
+    orders, as different processors do. The tolerance is three times the difference, and at least that of every model.
 
     Parameters
     ----------
     proto : onnx.ModelProto
-        The graph of the model file.
+        Graph of the model file.
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Real or realistic galaxies.
     """
-    answers = []
+    outputs = []
     for level in (
         onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
         onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -99,23 +90,23 @@ def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> floa
         session = onnxruntime.InferenceSession(
             proto.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
         )
-        answers.append(session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0])
-    return max(PROBABILITY_TOLERANCE, 3 * float(np.abs(answers[0] - answers[1]).max()))
+        outputs.append(session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0])
+    return max(PROBABILITY_TOLERANCE, 3 * float(np.abs(outputs[0] - outputs[1]).max()))
 
 
 def write_golden(model: OnnxModel, network: Any, candidates: list[GoldenCandidate], tolerance: float) -> None:
-    """Record beside a model file what it, and the network that it came from, say of a few images.
+    """Record a few images beside a model file, with its own output and that of the trained network.
 
     Parameters
     ----------
     model : OnnxModel
-        The file.
+        The model file.
     network : keras.Model
-        The network.
+        The trained network.
     candidates : list of GoldenCandidate
         The images.
     tolerance : float
-        As `machine_tolerance` gives it.
+        Tolerance from `machine_tolerance`.
     """
     resizer = Resizer(model.input_size, model.description.preprocessing)
     pixels = np.stack([decode_model_input(io.BytesIO(candidate.content), resizer).pixels for candidate in candidates])

@@ -1,4 +1,4 @@
-"""What a training, or a cross-validation of one, leaves behind, file by file."""
+"""The files of a training run and of a cross-validation: names, reading, writing."""
 
 from __future__ import annotations
 
@@ -16,29 +16,23 @@ from galaxy_train.run_metrics import CrossValidationMetrics, EvaluationRecord, R
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Names and formats of the files of a run.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder.
-    """
+    """The folder of a training run."""
 
     path: Path
 
     @property
     def model(self) -> Path:
-        """The trained network, in Keras' own format."""
+        """The trained network, in Keras' format."""
         return self.path / "model.keras"
 
     @property
     def history(self) -> Path:
-        """A row an epoch, written as the training goes on."""
+        """One row per epoch, written during the training."""
         return self.path / "history.csv"
 
     @property
     def metrics(self) -> Path:
-        """Figures, parameters, checksums and versions."""
+        """Metrics, parameters, checksums and versions."""
         return self.path / "metrics.json"
 
     @property
@@ -53,25 +47,20 @@ class RunFolder:
 
     @property
     def reliability_plot(self) -> Path:
-        """How often the network is right against how sure it is."""
+        """Accuracy against confidence on the test set."""
         return self.path / "reliability.png"
 
     def create(self, *, force: bool) -> None:
-        """Make the folder.
-
-        Parameters
-        ----------
-        force : bool
-            Whether a run that is there may be replaced.
+        """Create an empty folder; with `force`, delete the run that is there.
 
         Raises
         ------
         DataError
-            If the folder holds something that must not be overwritten.
+            If the folder holds a run and `force` is not given, or holds files that no run has.
         """
         _refuse_file(self.path)
-        pictures = {self.accuracy_plot, self.confusion_plot, self.reliability_plot}
-        ours = {self.model, self.history, self.metrics} | pictures
+        plots = {self.accuracy_plot, self.confusion_plot, self.reliability_plot}
+        ours = {self.model, self.history, self.metrics} | plots
         present = set(self.path.iterdir()) if self.path.exists() else set()
         if present and not force:
             raise DataError(f"{self.path}: exists already; choose another --out, or overwrite it with --force")
@@ -87,12 +76,12 @@ class RunFolder:
             raise DataError(f"{self.path}: cannot be made: {error.strerror}") from None
 
     def check_complete(self) -> None:
-        """Check that a trained network and its figures are there.
+        """Check that the network and its metrics are there.
 
         Raises
         ------
         DataError
-            If something is missing.
+            If one is missing.
         """
         if not self.path.is_dir():
             raise DataError(f"{self.path}: no such run folder; make one with galaxy-train fit --out {self.path}")
@@ -133,7 +122,7 @@ class RunFolder:
             raise DataError(f"{self.metrics}: {error}; train again with --force") from None
 
     def read_history(self) -> list[dict[str, float]]:
-        """Return ``history.csv``, a dictionary an epoch; nothing if no epoch was done."""
+        """Read ``history.csv``, one dictionary per epoch; empty if no epoch was completed."""
         if not self.history.exists():
             return []
         with self.history.open(newline="", encoding="utf-8") as file:
@@ -146,13 +135,7 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class CrossValidationFolder:
-    """Names of the files of a cross-validation.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder.
-    """
+    """The folder of a cross-validation."""
 
     path: Path
 
@@ -173,7 +156,7 @@ class CrossValidationFolder:
 
     @property
     def suspects(self) -> Path:
-        """The images whose labels look most wrong."""
+        """Contact sheet of the images whose labels look most wrong."""
         return self.path / "suspects.png"
 
     def fold(self, number: int) -> RunFolder:
@@ -181,7 +164,7 @@ class CrossValidationFolder:
         return RunFolder(self.path / f"fold{number}")
 
     def folds(self) -> list[RunFolder]:
-        """Return the run folders of a cross-validation that is done, or none where it is not, or is no such folder."""
+        """Return the run folders of the folds; empty if the folder holds no complete cross-validation."""
         if not self.metrics.is_file():
             return []
         try:
@@ -195,12 +178,12 @@ class CrossValidationFolder:
         _write_json(self.metrics, metrics.to_json())
 
     def check_free(self) -> None:
-        """Check that nothing is there but a cross-validation.
+        """Check that the folder holds no other files, among which results would be lost.
 
         Raises
         ------
         DataError
-            If results would be written among other files.
+            If it does.
         """
         _refuse_file(self.path)
         ours = {self.metrics, self.predictions, self.confusion_plot, self.suspects}

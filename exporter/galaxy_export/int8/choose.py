@@ -1,4 +1,4 @@
-"""int8 for either kind of network: which way to quantize it, and how to do it again when a file is verified."""
+"""Choose how to quantize a network, dense or convolutional, and repeat it when a model file is verified."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from galaxy_train.run_metrics import DataRecord
 
 
 def quantize(proto: onnx.ModelProto, data: DataRecord, training_data: Path) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """Quantize a converted network: dense ones image by image, convolutional ones on a fixed scale.
+    """Quantize a converted network: dense layers with a scale per image, convolutions with fixed scales.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ def quantize(proto: onnx.ModelProto, data: DataRecord, training_data: Path) -> t
     data : DataRecord
         The run's record of its data, with the checksum of its training set.
     training_data : pathlib.Path
-        The data set that the run was trained on; only read for a convolutional network.
+        Data set that the run was trained on; only read for a convolutional network.
 
     Returns
     -------
     quantized : onnx.ModelProto
         The int8 graph.
     recipe : dict
-        What `quantize_again` needs besides the network.
+        What `quantize_again` needs besides the network, for the metadata.
 
     Raises
     ------
@@ -57,19 +57,19 @@ def quantize(proto: onnx.ModelProto, data: DataRecord, training_data: Path) -> t
 
 
 def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.ModelProto:
-    """Quantize a converted network as a model file says that it was quantized.
+    """Quantize a converted network again, with the settings in the metadata of a model file.
 
     Parameters
     ----------
     proto : onnx.ModelProto
         Float32 graph.
     recipe : dict
-        What the file's metadata say of int8.
+        Metadata of int8 in the model file.
 
     Raises
     ------
     ContractError
-        If they do not say enough.
+        If the metadata are incomplete.
     """
     if not has_convolutions(proto):
         return quantize_dense(proto)
@@ -82,12 +82,12 @@ def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.Model
 
 
 def load_training_images(source: Path, recorded: DataRecord) -> NDArray[np.uint8]:
-    """Load the training images of a run, and no others: test images would flatter the quantized model.
+    """Load the training images of a run; on any others, test images for one, int8 would look better than it is.
 
     Raises
     ------
     DataError
-        If the data set is another one, or cannot be read.
+        If the data set is not that of the run, or cannot be read.
     """
     try:
         train = load_data(source, size=recorded.train.shape[1], split_seed=recorded.split_seed).train

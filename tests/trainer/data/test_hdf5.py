@@ -92,7 +92,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, write_dataset: Write, name: str
     write_dataset(plain, IMAGES, LABELS)
     whole = gzip.compress(plain.read_bytes()) if name.endswith(".gz") else plain.read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2] if damage == "cut short" else b"<html>not found</html>")
-    with pytest.raises(DataError, match=f"{name}: cannot be read as HDF5: .*; fetch it again"):
+    with pytest.raises(DataError, match=f"{name}: cannot be read as HDF5: .*; download it again"):
         load_file(find_split(tmp_path, "train"))
 
 

@@ -1,4 +1,4 @@
-"""From what ``--data`` names to a training set and a test set."""
+"""Load the training and test set that ``--data`` names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from galaxy_train.data.image_files import (
 from galaxy_train.data.splitting import hold_out
 from galaxy_train.run_metrics import DataRecord
 
-#: GalaxyMNIST's own resolution, and its test part of all images.
+#: Default image size in pixels, and test fraction of images without a split; both are GalaxyMNIST's.
 SIZE: Final = 64
 
 
@@ -41,11 +41,11 @@ class TrainingData:
     Parameters
     ----------
     train, test : GalaxyDataset
-        With the same classes and image size.
+        The two sets, with the same classes and image size.
     split : str
-        How they were told apart, as a run records it.
+        How they were split, in words.
     split_seed : int
-        Seed of that, where it was at random.
+        Seed of a random split.
     unreadable : tuple of UnreadableFile
         Image files that were left out.
     """
@@ -57,7 +57,7 @@ class TrainingData:
     unreadable: tuple[UnreadableFile, ...] = ()
 
     def record(self) -> DataRecord:
-        """Return what a run records of its data."""
+        """Return the record of these data for a run's metrics."""
         return DataRecord(
             train=self.train.record(),
             test=self.test.record(),
@@ -76,14 +76,14 @@ def load_data(
     ----------
     source : pathlib.Path or None
         A folder with HDF5 files in GalaxyMNIST's layout, a folder of class folders, or a CSV file; None for the
-        cache folder, where ``galaxy-train download`` puts GalaxyMNIST.
+        cache folder of ``galaxy-train download``.
     size : int, optional
-        Height and width of the images in pixels: which resolution of GalaxyMNIST, or what image files are brought to.
-        By default that of GalaxyMNIST that is there, 64 rather than 224, and for image files 64.
+        Height and width in pixels: selects a resolution of GalaxyMNIST, or resizes image files. By default 64, or the
+        resolution of GalaxyMNIST that is present.
     split_seed : int, optional
-        Seed of the split, where image files come without one.
+        Seed of the random split, for image files that come without one.
     strict : bool, optional
-        Whether an image file that cannot be read is an error.
+        Raise an error for image files that cannot be read, instead of leaving them out.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def load_data(
     Raises
     ------
     DataError
-        If there is no data, or it is damaged or of another form; the message names the file and the remedy.
+        If the data are missing, damaged or in another layout; the message names the file and the remedy.
     """
     source = _given_or_cached(source)
     files = _labelled_files(source)
@@ -114,32 +114,32 @@ def load_data(
 def load_test(
     source: Path | None, classes: tuple[str, ...], size: int, *, split_seed: int = 0, whole: bool = False
 ) -> tuple[GalaxyDataset, tuple[UnreadableFile, ...]]:
-    """Load the images that a network is tested on.
+    """Load the images to test a network on.
 
     Parameters
     ----------
     source : pathlib.Path or None
-        As for `load_data`; besides, one HDF5 file. A training set need not be there.
+        As for `load_data`, or a single HDF5 file. A training set is not needed.
     classes : tuple of str
-        The network's classes; the labels become indices into them.
+        The network's classes, which labels are converted to indices of.
     size : int
-        Height and width that the network wants, in pixels.
+        The network's input height and width, in pixels.
     split_seed : int, optional
-        Seed of the split that the training made, where image files come without one.
+        Seed of the random split that the training used.
     whole : bool, optional
-        Whether all of the image files are taken, not the test part only.
+        Take all image files, not only the test part.
 
     Returns
     -------
     dataset : GalaxyDataset
-        In memory.
+        The images.
     unreadable : tuple of UnreadableFile
         Image files that were left out.
 
     Raises
     ------
     DataError
-        If there is no data, it is damaged, or it has other classes.
+        If the data are missing or damaged, or have other classes.
     """
     source = _given_or_cached(source)
     files = _labelled_files(source)
@@ -161,24 +161,24 @@ def load_test(
 
 
 def read_weights(table: Path, data: TrainingData) -> TrainingData:
-    """Give the images of a training set their weights from a CSV file.
+    """Read the weights of a training set's images from a CSV file.
 
     Parameters
     ----------
     table : pathlib.Path
-        A column ``weight``, a row for each image of the training set, in its order; 0 leaves an image out.
+        Column ``weight``, one row for each image of the training set, in its order; 0 leaves an image out.
     data : TrainingData
-        Training set and test set.
+        Training and test set.
 
     Returns
     -------
     TrainingData
-        The same sets, the training set with these weights.
+        The same sets, with these weights on the training set.
 
     Raises
     ------
     DataError
-        If the table cannot be read or does not fit the set.
+        If the table cannot be read, or does not fit the training set.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
@@ -198,14 +198,14 @@ def read_weights(table: Path, data: TrainingData) -> TrainingData:
 
 
 def read_unlabelled(path: Path, data: TrainingData) -> NDArray[np.uint8]:
-    """Read further images, without labels, for the training set's teachers to label.
+    """Read further images, without labels, for a distillation.
 
     Parameters
     ----------
     path : pathlib.Path
-        HDF5 file with a data set ``images``; labels are not looked at.
+        HDF5 file with a data set ``images``; labels are ignored.
     data : TrainingData
-        Training set and test set.
+        Training and test set, whose image size must match.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def _given_or_cached(source: Path | None) -> Path:
 
 
 def _labelled_files(source: Path) -> list[LabelledFile] | None:
-    """List labelled image files, or return None where the images are in HDF5 files."""
+    """List labelled image files; return None if the images are in HDF5 files."""
     if source.is_file():
         return list_csv(source) if source.suffix.lower() == ".csv" else None
     return list_class_folders(source) if not holds_hdf5(source) and has_class_folders(source) else None
@@ -270,7 +270,7 @@ def _split_files(
     else:
         train, test = hold_out(dataset.labels, TEST_FRACTION, split_seed)
         split = f"{TEST_FRACTION:.0%} of each class at random, seed {split_seed}"
-    # Files come sorted by class, and a recipe may hold out the last part.
+    # Files are sorted by class, but the recipe mlp holds out the last part: shuffle, so that it has all classes.
     np.random.default_rng(split_seed).shuffle(train)
     parts = TrainingData(
         replace(dataset.subset(train), file=f"{source.name}:train"),

@@ -1,4 +1,4 @@
-"""Tell how much of what a network gets wrong may be the labels' fault."""
+"""Find labels that look wrong, and how much of the error several networks share."""
 
 from __future__ import annotations
 
@@ -12,28 +12,23 @@ from galaxy_train.run_metrics import EnsembleMetrics
 
 
 def suspects(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Tell which labels look wrong to networks that have not learnt from them.
+    """Return a mask of labels that look wrong, from out-of-fold predictions (confident learning).
 
-    Northcutt, Jiang & Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", J. Artif. Intell.
-    Res. 70, equations 1 and 2: a class is believed where its probability reaches the mean that it has among images of
-    that label; a label is suspect where the likeliest class that is believed is another one.
+    A class is credible for an image if its probability reaches the mean that it has among images of that label. A label
+    is suspect if the most probable credible class is another one (Northcutt, Jiang & Chuang 2021, "Confident Learning:
+    Estimating Uncertainty in Dataset Labels", J. Artif. Intell. Res. 70, equations 1 and 2).
 
     Parameters
     ----------
     labels : ndarray of int, shape (N,)
         Class indices.
     probabilities : ndarray of float, shape (N, classes)
-        Each from a network that has not learnt from the image.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        True for a suspect label.
+        Each from a network that was not trained on the image.
 
     Examples
     --------
-    >>> answers = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.95, 0.05]])
-    >>> suspects(np.array([0, 0, 1, 1, 1]), answers).tolist()
+    >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.95, 0.05]])
+    >>> suspects(np.array([0, 0, 1, 1, 1]), probabilities).tolist()
     [False, False, False, False, True]
     """
     classes = probabilities.shape[1]
@@ -41,8 +36,8 @@ def suspects(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floatin
     usual = np.full(classes, np.inf)
     for label in np.flatnonzero(occurs):
         usual[label] = probabilities[labels == label, label].mean()
-    believed = np.where(probabilities >= usual, probabilities, -1.0)
-    found: NDArray[np.bool_] = (believed.max(axis=1) >= 0) & (believed.argmax(axis=1) != labels)
+    credible = np.where(probabilities >= usual, probabilities, -1.0)
+    found: NDArray[np.bool_] = (credible.max(axis=1) >= 0) & (credible.argmax(axis=1) != labels)
     return found
 
 

@@ -1,4 +1,4 @@
-"""How sure a network is of images that belong to none of its classes."""
+"""Measure a network's confidence on images that belong to none of its classes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from galaxy_train.run_metrics import OutOfClassMetrics
 
 
 def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[Any]]) -> dict[str, OutOfClassMetrics]:
-    """Compare a network's confidence on images of its classes with that on others.
+    """Compare a network's confidence on images of its classes with its confidence on images of none.
 
     Parameters
     ----------
     model : keras.Model
         Takes uint8 pixels, gives probabilities.
     folder : pathlib.Path
-        A folder of image files for each kind of image that has no right answer.
+        One folder of image files for each kind of image that belongs to no class.
     inside : ndarray of float, shape (N,)
-        Confidence on test images of the classes.
+        Confidence on the test images.
 
     Returns
     -------
