@@ -1,4 +1,4 @@
-"""The model card: what a model was made from, how good it is, and what it must not be used for.
+"""Write the model card: what a model was trained on, how good it is, and what it must not be used for.
 
 After Mitchell et al. 2019, "Model Cards for Model Reporting", FAT*.
 """
@@ -37,15 +37,15 @@ def model_card(
     Parameters
     ----------
     name, version : str
-        What the model calls itself.
+        Name and version that the model file states.
     metrics : RunMetrics
         The record of the run.
     proof : dict
-        What the parity gate measured, as it stands in the model's metadata.
+        Results of the parity gate and of int8, as in the metadata of the model file.
     preprocessing : Preprocessing
-        What an image goes through before the model.
+        Crop and resize before the model.
     notes : str, optional
-        Markdown about the data and the limits of use, of which the metrics know nothing.
+        Markdown about the origin of the data and the limits of use, which the metrics do not contain.
 
     Returns
     -------
@@ -71,10 +71,10 @@ def _use(metrics: RunMetrics, preprocessing: Preprocessing) -> str:
     size = metrics.data.test.shape[1]
     return (
         f"Classifies galaxy images as one of: {', '.join(f'`{name}`' for name in metrics.classes)}.\n\n"
-        f"It expects the framing that it was trained with: of a cutout, the central square, of that the central "
+        f"Images must be framed as in its training: it takes the central square of a cutout, and of that the central "
         f"{preprocessing.crop_fraction:.0%}, resized to {size} px ({preprocessing.resample}). Every image gets one of "
-        "these classes, also one that shows something else; a low confidence is the only hint. Cutouts of another "
-        "framing, survey or stretch than those below have not been measured: label some of your own and run "
+        "these classes, even if it shows something else; only a low confidence hints at that. It was not tested on "
+        "cutouts of another framing, survey or stretch than those below: label some of your own and run "
         "`galaxy-train evaluate` on them before you trust it there.\n"
     )
 
@@ -122,7 +122,7 @@ def _training(metrics: RunMetrics) -> str:
 
 
 def _parameter(value: Any) -> str:
-    """Write checksums short; a list of them is that of the teachers."""
+    """Return a parameter as text; checksums are shortened, and a list is that of the teachers' checksums."""
     if isinstance(value, list):
         return " ".join(map(_parameter, value))
     return f"`{value[:12]}`" if isinstance(value, str) and len(value) == 64 else str(value)
@@ -134,13 +134,18 @@ def _test(test: ClassificationMetrics) -> str:
         [name, _share(test.recall[name]), _share(test.precision[name]), *counts]
         for name, counts in zip(classes, test.confusion_matrix, strict=True)
     ]
-    symmetry = f"{test.symmetry_agreement:.2%}" if test.symmetry_agreement is not None else "an unknown share"
+    symmetry = []
+    if test.symmetry_agreement is not None:
+        symmetry = [
+            f"In all eight orientations (right angles, mirrored or not), {test.symmetry_agreement:.2%} of the",
+            "images keep their class.",
+        ]
     return "\n".join(
         [
-            f"## Figures on the test set ({test.images:,} images)\n",
+            f"## Metrics on the test set ({test.images:,} images)\n",
             f"Accuracy {test.accuracy:.4f}, macro recall {test.macro_recall:.4f}.",
-            f"In all eight orientations (right angles, mirrored or not), {symmetry} of the",
-            "images keep their class.\n",
+            *symmetry,
+            "",
             *_table(["true class", "recall", "precision", *(f"as {name}" for name in classes)], rows),
             "",
         ]
@@ -178,8 +183,8 @@ def _out_of_class(metrics: RunMetrics) -> str:
     return "\n".join(
         [
             "## Images of none of the classes\n",
-            "How well confidence tells them from the test set (AUROC, 0.5 is not at all), and the share that a",
-            "threshold keeps all the same:\n",
+            "How well confidence tells them from the test set (AUROC: 1 is perfectly, 0.5 not at all), and the share",
+            "that reaches a threshold nevertheless:\n",
             *_table(["kind", "images", "AUROC", *(f"at {threshold}" for threshold in thresholds)], rows),
             "",
         ]

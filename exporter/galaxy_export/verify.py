@@ -113,7 +113,7 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     reference = keras_predictions(trained.network, gate.pixels)
     if is_int8:
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
-        report.against = "the trained network, quantized anew,"
+        report.against = "the trained network, quantized again,"
         again = quantize_again(to_onnx(trained.network), loaded.description.parity["int8"])
         reference = onnx_runner(again)(gate.pixels, BATCH_SIZES[-1])
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)

@@ -143,7 +143,7 @@ def integer_kernel_changed(proto: onnx.ModelProto) -> None:
 def test_a_changed_int8_file_is_refused(
     files: dict[str, Path], verify: Callable[[Path], None], tmp_path: Path, change: Change
 ) -> None:
-    """It is compared with the network quantized anew, so it cannot hide within what rounding may cost."""
+    """It is compared with the network quantized again, so it cannot hide within what rounding may cost."""
     verify(files["int8"])
     proto = onnx.load(files["int8"])
     change(proto)

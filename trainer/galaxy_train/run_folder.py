@@ -146,7 +146,7 @@ class CrossValidationFolder:
 
     @property
     def predictions(self) -> Path:
-        """Out-of-fold predictions, one row per image; the file has this name since its first version."""
+        """Out-of-fold predictions, one row per image. Users read this file, so its name stays ``answers.csv``."""
         return self.path / "answers.csv"
 
     @property

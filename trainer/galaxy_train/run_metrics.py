@@ -1,8 +1,8 @@
 """The record of a training run, as stored in ``metrics.json``: parameters, data sets, metrics, checksums, versions.
 
-Each record is written with ``to_json`` and read with ``from_json``. Keys that an earlier version did not write take the
-field's default. Keys that this version does not know are ignored, except among the training parameters: an unknown one
-means that the run cannot be compared with another.
+Each record is written with ``to_json`` and read with ``from_json``. A key that earlier versions did not write takes the
+field's default. A key that this version does not know is ignored, except among the training parameters: two trainings
+that differ in an unknown parameter would look alike.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class DataRecord:
     train, test : SetRecord
         The two sets.
     split : str
-        How they were told apart, in words.
+        How they were split, in words.
     split_seed : int
         Seed of a random split.
     unreadable : list of dict
@@ -277,7 +277,7 @@ class EvaluationRecord:
     data : SetRecord
         What it was evaluated on.
     figures : ClassificationMetrics
-        The metrics on that set.
+        The metrics on that set; the name is that of the JSON key.
     out_of_class : dict or None
         `OutOfClassMetrics` by kind of image; None if not measured.
     """
@@ -445,7 +445,7 @@ class CrossValidationMetrics:
     accuracy_of_folds : list of float
         Accuracy of each fold.
     images, suspect : int
-        Number of labels that were judged, and of those that look wrong.
+        Number of labels examined, and of those that look wrong.
     held_out : EnsembleMetrics or None
         The networks on the images that are held out of all folds; None if there are none.
     """
@@ -480,7 +480,7 @@ class CrossValidationMetrics:
 
 
 def _values(record: type, content: Any) -> dict[str, Any]:
-    """Return what JSON says of a record's fields; fields with a default may be missing."""
+    """Return the values of a record's fields from a JSON object; fields with a default may be missing."""
     if not isinstance(content, Mapping):
         raise DataError(f"has no JSON object where a {record.__name__} belongs")
     values = {}
