@@ -55,7 +55,7 @@ class GateImages:
         """
         if self.labels is None:
             raise DataError(
-                f"{self.origin}: has no labels, and int8 must be measured for what accuracy it costs; give an HDF5 "
+                f"{self.origin}: has no labels, which are needed to measure the accuracy of int8; give an HDF5 "
                 "file with labels, or a folder with a labels.csv (file,label)"
             )
         return self.labels

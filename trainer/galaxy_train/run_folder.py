@@ -65,7 +65,7 @@ class RunFolder:
         if present and not force:
             raise DataError(f"{self.path}: exists already; choose another --out, or overwrite it with --force")
         if present - ours:
-            raise DataError(f"{self.path}: holds files that are no run's, --force will not overwrite it")
+            raise DataError(f"{self.path}: holds files that do not belong to a run; --force will not delete them")
         if present:
             shutil.rmtree(self.path)
         try:
@@ -189,7 +189,7 @@ class CrossValidationFolder:
         ours = {self.metrics, self.predictions, self.confusion_plot, self.suspects}
         others = set(self.path.glob("*")) - ours - set(self.path.glob("fold[0-9]*"))
         if others:
-            raise DataError(f"{self.path}: holds files that are no cross-validation's; choose another --out")
+            raise DataError(f"{self.path}: holds files that do not belong to a cross-validation; choose another --out")
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.Model
 
 
 def load_training_images(source: Path, recorded: DataRecord) -> NDArray[np.uint8]:
-    """Load the training images of a run; on any others, test images for one, int8 would look better than it is.
+    """Load the training images of a run. Calibration on test images would make int8 look better than it is.
 
     Raises
     ------

@@ -114,7 +114,7 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
         found = onnx_runner(quantize_convolutions(proto, recipe))(compared, CALIBRATION_BATCH).predicted
         if (found == expected).mean() >= MIN_TRAINING_AGREEMENT:
             return recipe
-    raise DataError("--int8: the network loses too much however few of its convolutions are quantized")
+    raise DataError("--int8: the network changes too many classes, however few of its convolutions are quantized")
 
 
 def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) -> onnx.ModelProto:

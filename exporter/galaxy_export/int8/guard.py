@@ -95,7 +95,7 @@ def check_quantization(
     )
     if loss.agreement < MIN_AGREEMENT:
         raise QuantizationError(
-            f"int8: {loss.agreement:.4%} of the classes agree with the float model, {MIN_AGREEMENT:.0%} must"
+            f"int8: {loss.agreement:.4%} of the classes agree with the float model, {MIN_AGREEMENT:.0%} must agree"
         )
     if loss.float_accuracy - loss.accuracy > MAX_ACCURACY_LOSS:
         raise QuantizationError(

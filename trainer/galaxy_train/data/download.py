@@ -73,7 +73,7 @@ def download(root: Path, resolution: int, announce: Callable[[str], None], *, se
         target = raw_folder(root, resolution) / split_file(split)
         files.append(target)
         if target.is_file():
-            if _is_whole(target):
+            if _is_readable(target):
                 announce(f"{target}: is there already")
                 continue
             announce(f"{target}: is damaged, and is downloaded again")
@@ -89,7 +89,7 @@ def download(root: Path, resolution: int, announce: Callable[[str], None], *, se
     return files
 
 
-def _is_whole(file: Path) -> bool:
+def _is_readable(file: Path) -> bool:
     """Tell whether HDF5 can open a file and finds its data sets; no checksum of unpacked files is published."""
     try:
         with h5py.File(file, "r") as content:

@@ -98,7 +98,7 @@ def _sole_downloader(target: Path) -> Iterator[None]:
         raise DataError(f"{target}: another process is downloading it; wait until it is done") from None
 
 
-class _PassingError(Exception):
+class _TemporaryError(Exception):
     """A failure that may be temporary, so that a retry makes sense."""
 
 
@@ -107,11 +107,9 @@ def _fetch_with_retries(url: str, partial: Path, progress: Progress) -> None:
         try:
             _fetch_rest(url, partial, progress)
             break
-        except _PassingError as error:
+        except _TemporaryError as error:
             if attempt > len(PAUSES):
-                raise DataError(
-                    f"{url}: {error}, {attempt} times; run the same command again to go on where it stopped"
-                ) from None
+                raise DataError(f"{url}: {error}, {attempt} times; run the same command again to continue") from None
             time.sleep(pause)
 
 
@@ -130,15 +128,15 @@ def _fetch_rest(url: str, partial: Path, progress: Progress) -> None:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # the file is complete or too long; the checksum decides
         if error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS:
-            raise _PassingError(f"the server answers {error.code} {error.reason}") from None
+            raise _TemporaryError(f"the server answers {error.code} {error.reason}") from None
         raise DataError(f"{url}: the server answers {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         reason = error.reason.strerror if isinstance(error.reason, OSError) else None
         if isinstance(error.reason, TimeoutError):
-            raise _PassingError("cannot be reached (no answer)") from None
+            raise _TemporaryError("cannot be reached (no answer)") from None
         raise DataError(f"{url}: cannot be reached ({reason or error.reason}); is there a network?") from None
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise _PassingError(f"the connection broke off ({error or type(error).__name__})") from None
+        raise _TemporaryError(f"the connection broke off ({error or type(error).__name__})") from None
 
 
 def _store(response: http.client.HTTPResponse, partial: Path, have: int, progress: Progress) -> None:
@@ -151,11 +149,11 @@ def _store(response: http.client.HTTPResponse, partial: Path, have: int, progres
             have += len(chunk)
             progress(have, total)
     if total is not None and have < total:
-        raise _PassingError(f"the connection broke off after {have:,} of {total:,} bytes")
+        raise _TemporaryError(f"the connection broke off after {have:,} of {total:,} bytes")
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
         return response.read(CHUNK)
     except OSError as error:  # of the network, not of the disk
-        raise _PassingError(f"the connection broke off ({error})") from None
+        raise _TemporaryError(f"the connection broke off ({error})") from None
