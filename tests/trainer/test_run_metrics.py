@@ -98,7 +98,7 @@ def test_recording_an_evaluation_leaves_everything_else(metrics: RunMetrics, tmp
     ("change", "message"),
     [
         ({"parameters": {"recipe": "cnn"}}, "has no epochs"),
-        ({"data": None}, "has no JSON object where a DataRecord belongs"),
+        ({"data": None}, "is damaged: a part of it is no JSON object"),
         ({"mixup": 1}, "has parameters that this version does not know: mixup"),
     ],
 )

@@ -482,7 +482,7 @@ class CrossValidationMetrics:
 def _values(record: type, content: Any) -> dict[str, Any]:
     """Return the values of a record's fields from a JSON object; fields with a default may be missing."""
     if not isinstance(content, Mapping):
-        raise DataError(f"has no JSON object where a {record.__name__} belongs")
+        raise DataError("is damaged: a part of it is no JSON object")
     values = {}
     for field in fields(record):
         if field.name in content:

@@ -77,7 +77,7 @@ def check_teachers(
     untaught = ~np.any([teachable_images(teacher, data.train) for teacher in teachers], axis=0)
     if untaught.any():
         raise DataError(
-            f"{teachers[0].path}: is of a cross-validation of which other folds are missing: "
+            f"{teachers[0].path}: is one fold of a cross-validation, and the other folds are missing: "
             f"{untaught.sum():,} images have no teacher that was not trained on them"
         )
 
