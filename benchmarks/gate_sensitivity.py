@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from galaxy_classify.errors import ParityError
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.graph.convert import to_onnx
-from galaxy_export.parity import keras_answers, measure_parity
+from galaxy_export.parity import keras_predictions, measure_parity
 from galaxy_export.verify import load_trained
 
 CHANGES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
@@ -31,7 +31,7 @@ def main() -> None:
     trained = load_trained(arguments.run)
     size, classes = tuple(trained.network.input_shape[1:3]), trained.classes or ()
     pixels = load_gate_images(arguments.images, size, classes).pixels
-    reference = keras_answers(trained.network, pixels)
+    reference = keras_predictions(trained.network, pixels)
     proto = to_onnx(trained.network)
     print(f"{len(pixels)} images of {arguments.images.name}")
     for number, tensor in enumerate(proto.graph.initializer):

@@ -62,7 +62,7 @@ def main() -> None:
     folder = RunFolder(arguments.run)
     network = load_model(folder.model)
     metrics = folder.read_metrics()
-    gate = load_gate_images(arguments.images, tuple(network.input_shape[1:3]), tuple(metrics["classes"]))
+    gate = load_gate_images(arguments.images, tuple(network.input_shape[1:3]), metrics.classes)
     pixels, labels = gate.pixels, gate.require_labels()
     proto = to_onnx(network)
     with tempfile.TemporaryDirectory() as scratch:
@@ -73,7 +73,7 @@ def main() -> None:
             "float32": float_path.read_bytes(),
             "float16": convert_float_to_float16(onnx.load(float_path), keep_io_types=True).SerializeToString(),
             "int8, dynamic (ONNX Runtime)": dynamic_path.read_bytes(),
-            "int8, ours": quantize(proto, metrics, arguments.images)[0].SerializeToString(),
+            "int8, ours": quantize(proto, metrics.data, arguments.images)[0].SerializeToString(),
         }
     reference = run(session(contents["float32"]), pixels, 1)
     print(f"{len(pixels)} images of {arguments.images.name}, one thread")

@@ -1,1 +1,1 @@
-"""Export trained networks to ONNX, with proof that nothing changed."""
+"""Export trained networks to ONNX, and verify that their predictions do not change."""

@@ -17,7 +17,7 @@ from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
 from galaxy_train.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from galaxy_export.report import Report
+    from galaxy_export.report import GateReport
 
 
 app = typer.Typer(
@@ -158,12 +158,12 @@ def read_notes(path: Path) -> str:
 
 
 @contextmanager
-def reported(model: Path, paths: list[Path]) -> Iterator[Report]:
+def reported(model: Path, paths: list[Path]) -> Iterator[GateReport]:
     """Yield a report; afterwards print it and write it to files, whether the check has passed or failed."""
-    from galaxy_export.report import Report, check_paths
+    from galaxy_export.report import GateReport, check_paths
 
     check_paths(paths)
-    report = Report(model.name)
+    report = GateReport(model.name)
     try:
         yield report
     except GalaxyClassifyError as error:

@@ -1,4 +1,4 @@
-"""Put a model file among those that come with the package."""
+"""Add a model file to the models that are shipped with the package."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from galaxy_classify.inference.model import OnnxModel
 
 
 def card_file(model: Path) -> Path:
-    """Return where the model card of an embedded model lies, for those who read the source tree."""
+    """Return the path of an embedded model's card beside it, for readers of the source tree."""
     return model.with_name(f"{model.stem}.MODEL_CARD.md")
 
 
 def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
-    """Copy a model, with its golden images and its card, into a models folder, and list it in the manifest.
+    """Copy a model, its golden images and its card into a models folder, and add it to the manifest.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
     folder : pathlib.Path
         Folder of embedded models, ``runtime/galaxy_classify/models`` in the source tree.
     default : bool
-        Whether it becomes the default model; the first one does in any case.
+        Whether it becomes the default model; the first one always does.
 
     Returns
     -------
     OnnxModel
-        The copy.
+        The copy, as the runtime loads it.
 
     Raises
     ------

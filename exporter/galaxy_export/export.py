@@ -1,4 +1,4 @@
-"""The export of a run, step by step: convert, prove, quantize, prove, write."""
+"""Export a run: convert, compare with Keras, quantize, compare again, write the model file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.gate_images import load_gate_images
-from galaxy_export.golden import machine_tolerance, read_pictures, write_golden
+from galaxy_export.golden import machine_tolerance, read_golden_candidates, write_golden
 from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.int8.choose import quantize
 from galaxy_export.int8.guard import check_quantization
 from galaxy_export.model_card import model_card
 from galaxy_export.model_file import set_metadata, tool_versions, training_summary, write_model
-from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.report import Report
+from galaxy_export.parity import BATCH_SIZES, check_graph, keras_predictions, measure_parity, onnx_runner
+from galaxy_export.report import GateReport
 from galaxy_export.verify import load_trained
 from galaxy_train.run_folder import RunFolder
 
@@ -28,7 +28,7 @@ def export_run(
     run: RunFolder,
     output: Path,
     images: Path,
-    report: Report,
+    report: GateReport,
     *,
     name: str,
     version: str,
@@ -38,20 +38,20 @@ def export_run(
     golden: Path | None = None,
     notes: str = "",
 ) -> OnnxModel:
-    """Export a run to an ONNX file that keeps the model contract, or leave no file.
+    """Export a run to an ONNX file that keeps the model contract; write no file if a check fails.
 
     Parameters
     ----------
     run : RunFolder
         A finished run.
     output : pathlib.Path
-        The file to make.
+        The file to write.
     images : pathlib.Path
         HDF5 file or folder of galaxy images for the parity gate.
-    report : Report
-        Where the findings are noted as they come.
+    report : GateReport
+        Filled with the findings, also if a check fails.
     name, version : str
-        What the model shall call itself.
+        Name and version that the model file states.
     tolerance : float
         Largest difference of a probability between Keras and ONNX Runtime.
     int8 : bool
@@ -59,7 +59,7 @@ def export_run(
     calibration : pathlib.Path, optional
         Data set that the run was trained on, for int8 of a convolutional network; by default `images`.
     golden : pathlib.Path, optional
-        Folder of a few images that the model file takes along for its self-test.
+        Folder of a few images to record beside the model file for its self-test.
     notes : str, optional
         Markdown for the model card, about the data and the limits of use.
 
@@ -73,32 +73,32 @@ def export_run(
     DataError
         If the run or the images cannot be used.
     ParityError
-        If the exported model does not answer as the trained one does; one of its children, by the step that failed.
+        If the exported model predicts other values than the trained one; the subclass names the failed step.
     """
     if not output.absolute().parent.is_dir():
         raise DataError(f"{output}: cannot be written: there is no folder {output.parent}")
     trained = load_trained(run.path)
     metrics = run.read_metrics()
-    classes = tuple(metrics["classes"])
+    classes = metrics.classes
     gate = load_gate_images(images, tuple(trained.network.input_shape[1:3]), classes)
     if int8:
-        gate.require_labels()  # said before the conversion, not after it
+        gate.require_labels()  # fail before the conversion, which takes a while
     resizer = Resizer(gate.pixels.shape[1:3], trained.preprocessing)
-    pictures = read_pictures(golden, resizer) if golden else []
+    candidates = read_golden_candidates(golden, resizer) if golden else []
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
 
     proto = to_onnx(trained.network)
     check_graph(proto)
     preprocessing = replace(trained.preprocessing, margin=unseen_margin(proto))
-    reference = keras_answers(trained.network, gate.pixels)
+    reference = keras_predictions(trained.network, gate.pixels)
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)
     report.parity.check()
     proof: dict[str, Any] = {"images_from": gate.origin, **report.parity.to_metadata()}
     expected = reference.probabilities
 
     if int8:
-        proto, recipe = quantize(proto, metrics, calibration or images)
+        proto, recipe = quantize(proto, metrics.data, calibration or images)
         check_graph(proto)
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
         proof["int8"] = asdict(report.quantization) | recipe
@@ -117,6 +117,6 @@ def export_run(
     )
     set_metadata(proto, description)
     model = write_model(proto, output, gate.pixels, expected, tolerance)
-    if pictures:
-        write_golden(model, trained.network, pictures, machine_tolerance(proto, gate.pixels))
+    if candidates:
+        write_golden(model, trained.network, candidates, machine_tolerance(proto, gate.pixels))
     return model

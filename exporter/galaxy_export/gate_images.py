@@ -1,4 +1,4 @@
-"""The images on which an export is checked."""
+"""Load the images that an export is checked on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from galaxy_train.data.hdf5 import find_split, read_hdf5
 from galaxy_train.data.image_files import list_csv
 from galaxy_train.data.load import load_test
 
-#: Fewer prove little: rounding shows itself in the largest difference over many images.
+#: With fewer images the largest difference says little about rounding errors.
 MIN_IMAGES = 32
 
 
@@ -26,7 +26,7 @@ LABELS_FILE = "labels.csv"
 
 @dataclass(frozen=True, slots=True)
 class GateImages:
-    """Galaxy images in the model's size.
+    """Galaxy images in the model's input size.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class GateImages:
     labels : ndarray of int64, shape (N,), or None
         Class indices, if known.
     origin : str
-        Name of the file or folder that they came from.
+        Name of their file or folder.
     unreadable : int
-        Files that were left out because they could not be decoded.
+        Number of files that could not be decoded and were left out.
     """
 
     pixels: NDArray[np.uint8]
@@ -46,7 +46,7 @@ class GateImages:
     unreadable: int = 0
 
     def require_labels(self) -> NDArray[np.int64]:
-        """Return the labels, which the guard on int8 needs to measure accuracy and calibration.
+        """Return the labels, which the int8 guard needs to measure accuracy and calibration.
 
         Raises
         ------
@@ -55,23 +55,23 @@ class GateImages:
         """
         if self.labels is None:
             raise DataError(
-                f"{self.origin}: has no labels, and int8 must be measured for what accuracy it costs; give an HDF5 "
+                f"{self.origin}: has no labels, which are needed to measure the accuracy of int8; give an HDF5 "
                 "file with labels, or a folder with a labels.csv (file,label)"
             )
         return self.labels
 
 
 def load_gate_images(path: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
-    """Load the images for a check.
+    """Load the images for the parity gate.
 
     Parameters
     ----------
     path : pathlib.Path
-        An HDF5 file in GalaxyMNIST's layout, a folder with a test set in that layout, a CSV file that names images and
-        classes (``file,label``), or a folder of image files, which are preprocessed as the runtime does it; a
-        ``labels.csv`` in it, or class folders, give their classes.
+        An HDF5 file in GalaxyMNIST's layout, a folder with a test set in that layout, a CSV file of images and classes
+        (``file,label``), or a folder of image files, which are preprocessed as in the runtime; their classes are read
+        from a ``labels.csv`` in it, or from class folders.
     size : tuple of (int, int)
-        Height and width that the model wants, in pixels.
+        The model's input height and width, in pixels.
     classes : tuple of str
         The model's class names.
 
@@ -83,7 +83,7 @@ def load_gate_images(path: Path, size: tuple[int, int], classes: tuple[str, ...]
     Raises
     ------
     DataError
-        If there are too few, or they cannot be used.
+        If there are too few images, or they cannot be used.
     """
     if path.is_dir():
         found = _from_folder(path, size, classes)
@@ -126,7 +126,7 @@ def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) 
 
 
 def _find_labels(folder: Path, paths: list[Path], classes: tuple[str, ...]) -> NDArray[np.int64] | None:
-    """Take the labels from the folder's table, or else from the names of class folders."""
+    """Read the labels from the folder's ``labels.csv``, or from the names of class folders."""
     file = folder / LABELS_FILE
     if not file.is_file():
         names = [path.parent.name for path in paths]

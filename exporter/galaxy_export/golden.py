@@ -1,4 +1,4 @@
-"""Make the golden images that a model file takes along for its self-test."""
+"""Record golden images: a few images with a model's output, beside the model file, for its self-test."""
 
 from __future__ import annotations
 
@@ -19,76 +19,67 @@ from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
 from galaxy_classify.inference.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.discovery import Discovery
-from galaxy_export.parity import keras_answers
+from galaxy_export.parity import keras_predictions
 
-#: They travel with every installation, a third larger in base64: below 300 kB in all.
+#: Golden images are part of every installation; base64 adds a third, so they stay below 300 kB.
 MAX_BYTES: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """An image that is to become a golden one.
-
-    Parameters
-    ----------
-    name : str
-        Its file's name.
-    content : bytes
-        The encoded image.
-    """
+class GoldenCandidate:
+    """An image file to record as a golden image: its name, and its encoded content."""
 
     name: str
     content: bytes
 
 
-def read_pictures(folder: Path, resizer: Resizer) -> list[Picture]:
-    """Read the images that are to become golden ones, before the export that they are for.
+def read_golden_candidates(folder: Path, resizer: Resizer) -> list[GoldenCandidate]:
+    """Read and decode the images to record, so that a bad one shows before the export.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Image files, best in several formats and sizes.
+        Image files, preferably in several formats and sizes.
     resizer : Resizer
-        Resizes to the size that the network wants.
+        Resizes to the network's input size.
 
     Raises
     ------
     DataError
         If there are no images, one cannot be decoded, or together they are too large.
     """
-    pictures = []
+    candidates = []
     for path in Discovery().paths([str(folder)], ()):
         try:
-            picture = Picture(Path(path).name, Path(path).read_bytes())
-            Decoder(resizer).decode(picture.content)
+            candidate = GoldenCandidate(Path(path).name, Path(path).read_bytes())
+            Decoder(resizer).decode(candidate.content)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         except ImageError as error:
             raise DataError(f"{path}: cannot be a golden image: {error}") from None
-        pictures.append(picture)
-    if not pictures:
+        candidates.append(candidate)
+    if not candidates:
         raise DataError(f"{folder}: has no image files to make golden images of")
-    total = sum(len(picture.content) for picture in pictures)
+    total = sum(len(candidate.content) for candidate in candidates)
     if total > MAX_BYTES:
         raise DataError(f"{folder}: its images have {total:,} bytes, the limit for golden images is {MAX_BYTES:,}")
-    return pictures
+    return candidates
 
 
 def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> float:
-    """Return what difference of a probability another machine may make.
+    """Return the tolerance for differences of a probability between machines.
 
-    The graph is run with ONNX Runtime's optimisations and without. Those are other kernels, which add in another
-    order, as another processor would; three times the difference that this makes is tolerated, or at least what is
-    tolerated of every model.
+    The graph is run with ONNX Runtime's optimisations and without. These use different kernels, which add in different
+    orders, as different processors do. The tolerance is three times the difference, and at least that of every model.
 
     Parameters
     ----------
     proto : onnx.ModelProto
-        The graph of the model file.
+        Graph of the model file.
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Real or realistic galaxies.
     """
-    answers = []
+    outputs = []
     for level in (
         onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
         onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -98,38 +89,38 @@ def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> floa
         session = onnxruntime.InferenceSession(
             proto.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
         )
-        answers.append(session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0])
-    return max(PROBABILITY_TOLERANCE, 3 * float(np.abs(answers[0] - answers[1]).max()))
+        outputs.append(session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0])
+    return max(PROBABILITY_TOLERANCE, 3 * float(np.abs(outputs[0] - outputs[1]).max()))
 
 
-def write_golden(model: OnnxModel, network: Any, pictures: list[Picture], tolerance: float) -> None:
-    """Record beside a model file what it, and the network that it came from, say of a few images.
+def write_golden(model: OnnxModel, network: Any, candidates: list[GoldenCandidate], tolerance: float) -> None:
+    """Record a few images beside a model file, with its own output and that of the trained network.
 
     Parameters
     ----------
     model : OnnxModel
-        The file.
+        The model file.
     network : keras.Model
-        The network.
-    pictures : list of Picture
+        The trained network.
+    candidates : list of GoldenCandidate
         The images.
     tolerance : float
-        As `machine_tolerance` gives it.
+        Tolerance from `machine_tolerance`.
     """
     decoder = Decoder(Resizer(model.input_size, model.description.preprocessing))
-    pixels = np.stack([decoder.decode(picture.content).pixels for picture in pictures])
-    trained = keras_answers(network, pixels)
+    pixels = np.stack([decoder.decode(candidate.content).pixels for candidate in candidates])
+    trained = keras_predictions(network, pixels)
     golden = [
         GoldenImage(
-            picture.name,
-            picture.content,
+            candidate.name,
+            candidate.content,
             pixels_sha256(seen),
             tuple(model.run(seen[np.newaxis])[0].tolist()),
             tuple(logits.tolist()),
             tuple(probabilities.tolist()),
         )
-        for picture, seen, logits, probabilities in zip(
-            pictures, pixels, trained.logits, trained.probabilities, strict=True
+        for candidate, seen, logits, probabilities in zip(
+            candidates, pixels, trained.logits, trained.probabilities, strict=True
         )
     ]
     entries = {

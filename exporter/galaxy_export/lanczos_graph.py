@@ -1,6 +1,6 @@
-"""Build the graph with which the runtime resizes images, ``galaxy_classify/lanczos.onnx``.
+"""Build ``lanczos.onnx``, the graph with which the runtime resizes images.
 
-``python -m galaxy_export.lanczos_graph`` writes it anew; `galaxy_classify.images.resize` explains it.
+``python -m galaxy_export.lanczos_graph`` rewrites the file; `galaxy_classify.images.resize` explains the method.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OPSET: Final = 17
 
 
 def lanczos_graph() -> onnx.ModelProto:
-    """Return the graph: planes and weights of both axes in, resized RGB pixels out.
+    """Return a graph that takes planes and the weights of both axes, and returns resized RGB pixels.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def lanczos_graph() -> onnx.ModelProto:
         (height, 3 · columns). Output ``pixels``, uint8 (rows, columns, 3).
     """
     graph = _Graph()
-    # In Pillow's order: first along the lines, then, with whole levels again, along the columns.
+    # In Pillow's order: resize along the lines, round to integer levels, resize along the columns.
     lines = graph.add("Flatten", "planes", axis=2)
     sums = graph.add("Concat", *_products(graph, "column", lines, axis=1), axis=2)
     lines = graph.add("Reshape", _levels(graph, sums), "lines")
@@ -58,7 +58,7 @@ def lanczos_graph() -> onnx.ModelProto:
 
 
 class _Graph:
-    """Nodes and constants so far."""
+    """A graph under construction: its nodes and constants."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -85,7 +85,7 @@ class _Graph:
 
 
 def _products(graph: _Graph, name: str, pixels: str, axis: int) -> list[str]:
-    """Multiply the pixels that each block needs with its weights; `axis` is the one that is summed over."""
+    """Multiply the pixels of each block by its weights; `axis` is the axis to sum over."""
     parts = [graph.split(f"{name}_{what}", BLOCKS, 0) for what in ("starts", "ends", "weights")]
     axes = graph.constant([axis])
     products = []
@@ -97,10 +97,10 @@ def _products(graph: _Graph, name: str, pixels: str, axis: int) -> list[str]:
 
 
 def _levels(graph: _Graph, sums: str) -> str:
-    """Round sums to levels from 0 to 255, halves upwards as Pillow does."""
+    """Round sums to levels from 0 to 255, halves up, as Pillow does."""
     nearest = graph.add("Add", sums, graph.constant(0.5))
     clipped = graph.add("Clip", nearest, graph.constant(0.0), graph.constant(255.0))
-    return graph.add("Cast", clipped, to=TensorProto.UINT8)  # cuts off what is behind the point
+    return graph.add("Cast", clipped, to=TensorProto.UINT8)  # truncates
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The model card: what a model was made from, how good it is, and what it must not be used for.
+"""Write the model card: what a model was trained on, how good it is, and what it must not be used for.
 
 After Mitchell et al. 2019, "Model Cards for Model Reporting", FAT*.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 from galaxy_classify.defaults import THRESHOLD
 from galaxy_classify.inference.contract import Preprocessing
-from galaxy_train.networks.recipes import RECIPES
+from galaxy_train.run_metrics import ClassificationMetrics, RunMetrics
+from galaxy_train.training.parameters import FitParameters
 
 #: Options of ``galaxy-train fit`` by the parameter that they set.
 OPTIONS = {
@@ -26,7 +27,7 @@ OPTIONS = {
 def model_card(
     name: str,
     version: str,
-    metrics: dict[str, Any],
+    metrics: RunMetrics,
     proof: dict[str, Any],
     preprocessing: Preprocessing,
     notes: str = "",
@@ -36,15 +37,15 @@ def model_card(
     Parameters
     ----------
     name, version : str
-        What the model calls itself.
-    metrics : dict
-        The run's ``metrics.json``.
+        Name and version that the model file states.
+    metrics : RunMetrics
+        The record of the run.
     proof : dict
-        What the parity gate measured, as it stands in the model's metadata.
+        Results of the parity gate and of int8, as in the metadata of the model file.
     preprocessing : Preprocessing
-        What an image goes through before the model.
+        Crop and resize before the model.
     notes : str, optional
-        Markdown about the data and the limits of use, of which the metrics know nothing.
+        Markdown about the origin of the data and the limits of use, which the metrics do not contain.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def model_card(
         *([notes.strip() + "\n"] if notes.strip() else []),
         _data(metrics),
         _training(metrics),
-        _figures(metrics["test"]),
+        _test(metrics.test),
         _calibration(metrics),
         _out_of_class(metrics),
         _export(proof),
@@ -66,128 +67,124 @@ def model_card(
     return "\n".join(section for section in sections if section)
 
 
-def _use(metrics: dict[str, Any], preprocessing: Preprocessing) -> str:
-    size = metrics["data"]["test"]["shape"][1]
+def _use(metrics: RunMetrics, preprocessing: Preprocessing) -> str:
+    size = metrics.data.test.shape[1]
     return (
-        f"Classifies galaxy images as one of: {', '.join(f'`{name}`' for name in metrics['classes'])}.\n\n"
-        f"It expects the framing that it was trained with: of a cutout, the central square, of that the central "
+        f"Classifies galaxy images as one of: {', '.join(f'`{name}`' for name in metrics.classes)}.\n\n"
+        f"Images must be framed as in its training: it takes the central square of a cutout, and of that the central "
         f"{preprocessing.crop_fraction:.0%}, resized to {size} px ({preprocessing.resample}). Every image gets one of "
-        "these classes, also one that shows something else; a low confidence is the only hint. Cutouts of another "
-        "framing, survey or stretch than those below have not been measured: label some of your own and run "
+        "these classes, even if it shows something else; only a low confidence hints at that. It was not tested on "
+        "cutouts of another framing, survey or stretch than those below: label some of your own and run "
         "`galaxy-train evaluate` on them before you trust it there.\n"
     )
 
 
-def _data(metrics: dict[str, Any]) -> str:
-    data = metrics["data"]
-    rows = []
-    for part in ("train", "test"):
-        found = data[part]
-        rows.append(
-            [part, f"`{found['file']}`", *found["images_per_class"].values(), f"`{found['sha256'][:12]}`"],
-        )
-    lines = ["## Data\n", *_table(["set", "file", *metrics["classes"], "SHA-256"], rows)]
-    lines.append(f"\nTrain and test set: {data['split']}.")
-    if "weights" in data["train"]:
-        weights = ", ".join(f"{count:,} of weight {weight}" for weight, count in data["train"]["weights"].items())
+def _data(metrics: RunMetrics) -> str:
+    data = metrics.data
+    rows = [
+        [part, f"`{found.file}`", *found.images_per_class.values(), f"`{found.sha256[:12]}`"]
+        for part, found in (("train", data.train), ("test", data.test))
+    ]
+    lines = ["## Data\n", *_table(["set", "file", *metrics.classes, "SHA-256"], rows)]
+    lines.append(f"\nTrain and test set: {data.split}.")
+    if data.train.weights is not None:
+        weights = ", ".join(f"{count:,} of weight {weight}" for weight, count in data.train.weights.items())
         lines.append(f"Training images: {weights}.")
-    if data["unreadable"]:
-        lines.append(f"{len(data['unreadable']):,} images could not be read and were left out.")
+    if data.unreadable:
+        lines.append(f"{len(data.unreadable):,} images could not be read and were left out.")
     return "\n".join(lines) + "\n"
 
 
-def _training(metrics: dict[str, Any]) -> str:
-    parameters = metrics["parameters"]
+def _training(metrics: RunMetrics) -> str:
     chosen = ", ".join(
-        f"{key.replace('_', ' ')} {_parameter(value)}" for key, value in parameters.items() if value not in (None, [])
+        f"{name.replace('_', ' ')} {_parameter(value)}"
+        for name, value in metrics.parameters.to_json().items()
+        if value not in (None, [])
     )
     lines = [
         "## Training\n",
-        f"{chosen}; {metrics['parameter_count']:,} parameters; {metrics['epochs_completed']} epochs done"
-        f"{' (interrupted)' if metrics['interrupted'] else ''}.",
+        f"{chosen}; {metrics.parameter_count:,} parameters; {metrics.epochs_completed} epochs done"
+        f"{' (interrupted)' if metrics.interrupted else ''}.",
     ]
-    held_out = _held_out(metrics)
-    if held_out is not None and metrics["temperature"] is not None:
+    held_out = metrics.held_out
+    if held_out is not None and metrics.temperature is not None:
         lines.append(
-            f"Temperature {metrics['temperature']:.4f}, fitted on {held_out['images']:,} held-out training images; "
-            f"accuracy there {held_out['accuracy']:.4f}."
+            f"Temperature {metrics.temperature:.4f}, fitted on {held_out.images:,} held-out training images; "
+            f"accuracy there {held_out.accuracy:.4f}."
         )
-    if refit_of := metrics.get("refit_of"):
+    if metrics.refit_of is not None:
         lines.append(
             "Temperature and accuracy are those of the same training without these images "
-            f"(`{refit_of['model_sha256'][:12]}`), which was then repeated with them."
+            f"(`{metrics.refit_of.model_sha256[:12]}`), which was then repeated with them."
         )
-    lines.append("With " + ", ".join(f"{tool} {version}" for tool, version in metrics["versions"].items()) + ".")
+    lines.append("With " + ", ".join(f"{tool} {version}" for tool, version in metrics.versions.items()) + ".")
     return "\n".join(lines) + "\n"
 
 
-def _held_out(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the figures on held-out images: of the run, or of the one that it repeats on all of them."""
-    figures: dict[str, Any] | None = (metrics.get("refit_of") or metrics)["validation"]
-    return figures
-
-
 def _parameter(value: Any) -> str:
-    """Write checksums short; a list of them is that of the teachers."""
+    """Return a parameter as text; checksums are shortened, and a list is that of the teachers' checksums."""
     if isinstance(value, list):
         return " ".join(map(_parameter, value))
     return f"`{value[:12]}`" if isinstance(value, str) and len(value) == 64 else str(value)
 
 
-def _figures(test: dict[str, Any]) -> str:
-    classes = list(test["recall"])
+def _test(test: ClassificationMetrics) -> str:
+    classes = list(test.recall)
     rows = [
-        [name, _share(test["recall"][name]), _share(test["precision"][name]), *counts]
-        for name, counts in zip(classes, test["confusion_matrix"], strict=True)
+        [name, _share(test.recall[name]), _share(test.precision[name]), *counts]
+        for name, counts in zip(classes, test.confusion_matrix, strict=True)
     ]
+    symmetry = []
+    if test.symmetry_agreement is not None:
+        symmetry = [
+            f"In all eight orientations (right angles, mirrored or not), {test.symmetry_agreement:.2%} of the",
+            "images keep their class.",
+        ]
     return "\n".join(
         [
-            f"## Figures on the test set ({test['images']:,} images)\n",
-            f"Accuracy {test['accuracy']:.4f}, macro recall {test['macro_recall']:.4f}.",
-            f"In all eight orientations (right angles, mirrored or not), {test['symmetry_agreement']:.2%} of the",
-            "images keep their class.\n",
+            f"## Metrics on the test set ({test.images:,} images)\n",
+            f"Accuracy {test.accuracy:.4f}, macro recall {test.macro_recall:.4f}.",
+            *symmetry,
+            "",
             *_table(["true class", "recall", "precision", *(f"as {name}" for name in classes)], rows),
             "",
         ]
     )
 
 
-def _calibration(metrics: dict[str, Any]) -> str:
-    test = metrics["test"]
-    parts = [("test set", test)]
-    if (held_out := _held_out(metrics)) is not None:
-        parts.insert(0, ("held-out training images", held_out))
-    rows = [
-        [f"{what}: {of}", *(_share(row[key]) for row in figures["kept"].values())]
-        for what, figures in parts
-        for of, key in (("kept", "coverage"), ("accuracy of those", "accuracy"))
-    ]
+def _calibration(metrics: RunMetrics) -> str:
+    test = metrics.test
+    rows: list[list[str]] = []
+    for name, part in (("held-out training images", metrics.held_out), ("test set", test)):
+        if part is not None:
+            kept = part.kept.values()
+            rows.append([f"{name}: kept", *(_share(row.coverage) for row in kept)])
+            rows.append([f"{name}: accuracy of those", *(_share(row.accuracy) for row in kept)])
     return "\n".join(
         [
             "## Calibration\n",
-            f"Expected calibration error (15 bins) {test['calibration_error']:.4f}, negative log-likelihood",
-            f"{test['negative_log_likelihood']:.4f}, Brier score {test['brier_score']:.4f}. What a threshold on the",
+            f"Expected calibration error (15 bins) {test.calibration_error:.4f}, negative log-likelihood",
+            f"{test.negative_log_likelihood:.4f}, Brier score {test.brier_score:.4f}. What a threshold on the",
             f"confidence keeps (the default is {THRESHOLD}):\n",
-            *_table(["threshold", *test["kept"]], rows),
+            *_table(["threshold", *test.kept], rows),
             "",
         ]
     )
 
 
-def _out_of_class(metrics: dict[str, Any]) -> str:
-    kinds = metrics.get("evaluation", {}).get("out_of_class")
+def _out_of_class(metrics: RunMetrics) -> str:
+    kinds = metrics.evaluation.out_of_class if metrics.evaluation is not None else None
     if not kinds:
         return ""
-    thresholds = next(iter(kinds.values()))["kept"]
+    thresholds = next(iter(kinds.values())).kept
     rows = [
-        [kind, found["images"], f"{found['auroc']:.3f}", *map(_share, found["kept"].values())]
-        for kind, found in kinds.items()
+        [kind, found.images, f"{found.auroc:.3f}", *map(_share, found.kept.values())] for kind, found in kinds.items()
     ]
     return "\n".join(
         [
             "## Images of none of the classes\n",
-            "How well confidence tells them from the test set (AUROC, 0.5 is not at all), and the share that a",
-            "threshold keeps all the same:\n",
+            "How well confidence tells them from the test set (AUROC: 1 is perfectly, 0.5 not at all), and the share",
+            "that reaches a threshold nevertheless:\n",
             *_table(["kind", "images", "AUROC", *(f"at {threshold}" for threshold in thresholds)], rows),
             "",
         ]
@@ -214,36 +211,30 @@ def _export(proof: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _reproduction(name: str, metrics: dict[str, Any], proof: dict[str, Any]) -> str:
-    fit = ["galaxy-train", "fit", "--data", "DIR", "--recipe", metrics["recipe"]]
-    parameters, recipe = metrics["parameters"], RECIPES[metrics["recipe"]]
-    usual = {
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-        "validation_split": 0.2,
-        "balance": 0.0,
-    }
+def _reproduction(name: str, metrics: RunMetrics, proof: dict[str, Any]) -> str:
+    fit = ["galaxy-train", "fit", "--data", "DIR", "--recipe", metrics.recipe]
+    parameters, usual = metrics.parameters, FitParameters.of_recipe(metrics.recipe)
     for parameter, option in OPTIONS.items():
-        if parameters[parameter] != usual[parameter]:
-            fit += [option, str(parameters[parameter])]
-    if "weights" in metrics["data"]["train"]:
+        value = getattr(parameters, parameter)
+        if value != getattr(usual, parameter):
+            fit += [option, str(value)]
+    if metrics.data.train.weights is not None:
         fit += ["--weights", "WEIGHTS.csv"]
-    if parameters["init"] is not None:
+    if parameters.init is not None:
         fit += ["--init", "EARLIER_RUN"]
-    teachers = parameters.get("teachers", ())
-    if parameters.get("unlabelled") is not None:
+    teachers = parameters.teachers
+    if parameters.unlabelled is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]
-    fit += ["--seed", str(parameters["seed"])]
+    fit += ["--seed", str(parameters.seed)]
     taught = [*fit, *_teacher_options(teachers, "TEACHER")]
     run, fits = "RUN", [[*taught, "--out", "RUN"]]
-    if parameters.get("fold") is not None:
-        number, _, count = parameters["fold"].partition("/")
+    if parameters.fold is not None:
+        number, _, count = parameters.fold.partition("/")
         fits = [["galaxy-train", "cross-validate", "--folds", count, *fit[2:], "--out", "FOLDS"]]
         run = f"FOLDS/fold{number}"
-    if refit_of := metrics.get("refit_of"):
+    if metrics.refit_of is not None:
         # Teachers may have been repeated on all images, too.
-        again = "TEACHER" if refit_of.get("teachers", teachers) == teachers else "REPEATED_TEACHER"
+        again = "TEACHER" if metrics.refit_of.teachers in (None, teachers) else "REPEATED_TEACHER"
         repeated = [*fit, *_teacher_options(teachers, again), "--refit", "HELD_OUT_RUN"]
         fits = [[*taught, "--out", "HELD_OUT_RUN"], [*repeated, "--out", "RUN"]]
     convert = ["galaxy-export", "convert", run, "-o", f"{name}.onnx", "--images", "DIR"]

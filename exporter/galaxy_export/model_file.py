@@ -1,4 +1,4 @@
-"""From a checked graph to a model file: metadata in, proof by the runtime itself, and only then the final name."""
+"""Write a model file: add metadata, check it with the runtime, then give it its final name."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from galaxy_classify.errors import ContractError, DataError, ModelError, Probabi
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_train.run_metrics import RunMetrics
 
 
-def training_summary(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return what a model file says of its training, from a run's metrics."""
+def training_summary(metrics: RunMetrics) -> dict[str, Any]:
+    """Return the part of a run's metrics that goes into the metadata of the model file."""
     kept = (
-        "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "test",
-        "versions",
+        "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "refit_of",
+        "test", "versions",
     )  # fmt: skip
-    refit_of = {"refit_of": metrics["refit_of"]} if metrics.get("refit_of") else {}
-    return {key: metrics[key] for key in kept} | refit_of
+    content = metrics.to_json()
+    return {key: content[key] for key in kept if key != "refit_of" or content[key] is not None}
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions of the tools that an export goes through."""
+    """Return the versions of the tools that take part in an export."""
     packages = ("galaxy-classify", "tf2onnx", "onnx", "onnxruntime", "tensorflow", "keras")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
 def set_metadata(proto: onnx.ModelProto, description: ModelDescription) -> None:
-    """Write a description into a graph's metadata, in place of what was there."""
+    """Replace a graph's metadata by a model description."""
     del proto.metadata_props[:]
     onnx.helper.set_model_props(proto, description.to_metadata())
     proto.producer_name = "galaxy-export"
@@ -45,18 +46,18 @@ def set_metadata(proto: onnx.ModelProto, description: ModelDescription) -> None:
 def write_model(
     proto: onnx.ModelProto, output: Path, pixels: NDArray[np.uint8], expected: NDArray[np.float32], tolerance: float
 ) -> OnnxModel:
-    """Write a model file that the runtime has accepted and run.
+    """Write a model file, after the runtime has loaded it and reproduced its predictions.
 
     Parameters
     ----------
     proto : onnx.ModelProto
         The graph with its metadata.
     output : pathlib.Path
-        The file; it is replaced if it is there.
+        The file; an existing one is replaced.
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Images to run.
     expected : ndarray of float32, shape (N, classes)
-        Probabilities that the file must give for them.
+        Expected probabilities for them.
     tolerance : float
         Largest difference of a probability.
 

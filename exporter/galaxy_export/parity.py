@@ -1,4 +1,4 @@
-"""The parity gate: an exported graph must answer as the network that it came from."""
+"""The parity gate: compare an exported graph's predictions with those of the trained network."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
 from galaxy_export.graph.convert import expose_logits, with_logits
 from galaxy_train.networks.recipes import LOGITS
 
-#: An honest export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
-PROBABILITY_TOLERANCE: Final = 1e-5
+#: A correct export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
+PARITY_TOLERANCE: Final = 1e-5
 
 
-#: Logits are compared relative to their size, and may differ by this much more than probabilities.
+#: Tolerance of logits, which are compared relative to their size, as a multiple of that of probabilities.
 LOGIT_FACTOR: Final = 10
 
 
-#: An image may change its class only where the trained model's two best probabilities are closer than this.
+#: An image may change its class only if the trained model's two largest probabilities differ by less than this.
 MARGIN: Final = 1e-4
 
 
@@ -32,35 +32,29 @@ BATCH_SIZES: Final = (1, 3, 17, 64, 256)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What a model says about a set of images.
-
-    Parameters
-    ----------
-    logits, probabilities : ndarray of float32, shape (N, classes)
-        Before temperature and softmax, and after.
-    """
+class Predictions:
+    """A model's predictions: logits (before temperature and softmax) and probabilities, shape (N, classes)."""
 
     logits: NDArray[np.float32]
     probabilities: NDArray[np.float32]
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """The class index of each image."""
+        """The predicted class index of each image."""
         best: NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return best
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The largest difference between two sets of numbers, an image a row.
+    """The largest difference between two arrays with one row per image.
 
     Parameters
     ----------
     absolute : float
-        Largest absolute difference; infinite where there is no number.
+        Largest absolute difference; infinite if there is a NaN.
     relative : float
-        Largest difference relative to the largest number of its image (for logits: at least 1).
+        Largest difference relative to the largest value of the same image (for logits: at least 1).
     image : int
         Position of the image with the largest absolute difference.
     """
@@ -72,18 +66,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How far a model's answers are from the reference, at one batch size.
+    """Differences between a model's predictions and the reference, at one batch size.
 
     Parameters
     ----------
     batch_size : int
-        Images in a batch; the last one may hold fewer.
+        Images per batch; the last batch may have fewer.
     logits, probabilities : Difference
-        Before temperature and softmax, and after.
+        The largest differences.
     agreement : float
         Share of the images that get the same class.
     widest_margin : float or None
-        Of the images with another class, the largest distance between the reference's two best probabilities;
+        Among images that get another class, the largest distance between the reference's two largest probabilities;
         None if there are none.
     """
 
@@ -96,16 +90,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The outcome of the comparison.
+    """The result of comparing a graph with the trained network.
 
     Parameters
     ----------
     images : int
-        How many were compared.
+        Number of images compared.
     comparisons : tuple of Comparison
-        One for each batch size.
+        One per batch size.
     tolerance : float
-        For probabilities, absolute; that for logits, relative, is `LOGIT_FACTOR` times as large.
+        Absolute tolerance of probabilities; the relative tolerance of logits is `LOGIT_FACTOR` times as large.
     """
 
     images: int
@@ -118,12 +112,12 @@ class Parity:
         return self.tolerance * LOGIT_FACTOR
 
     def check(self) -> None:
-        """Refuse what is beyond the limits: first logits, then probabilities, then classes.
+        """Raise an error if a limit is exceeded; logits are checked first, then probabilities, then classes.
 
         Raises
         ------
         LogitError, ProbabilityError, ClassError
-            With the difference, the image, the batch size and the limit.
+            The message states the difference, the image, the batch size and the limit.
         """
         for row in self.comparisons:
             if row.logits.relative > self.logit_tolerance:
@@ -140,7 +134,7 @@ class Parity:
                 )
 
     def to_metadata(self) -> dict[str, Any]:
-        """Return what the model file says of its proof."""
+        """Return the result for the metadata of the model file."""
         return {
             "images": self.images,
             "batch_sizes": [row.batch_size for row in self.comparisons],
@@ -153,7 +147,7 @@ class Parity:
 
 
 def batch_sizes(images: int) -> list[int]:
-    """Return the batch sizes to check; at least one leaves a ragged last batch.
+    """Return the batch sizes to compare at; at least one leaves a smaller last batch.
 
     Examples
     --------
@@ -168,22 +162,14 @@ def batch_sizes(images: int) -> list[int]:
     return sizes
 
 
-def keras_answers(model: Any, pixels: NDArray[np.uint8]) -> Answers:
-    """Return what a Keras network says.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Built by a recipe.
-    pixels : ndarray of uint8, shape (N, height, width, 3)
-        RGB pixels.
-    """
+def keras_predictions(model: Any, pixels: NDArray[np.uint8]) -> Predictions:
+    """Predict uint8 pixels (N, height, width, 3) with a Keras network."""
     logits, probabilities = with_logits(model).predict(pixels, batch_size=256, verbose=0)
-    return Answers(logits, probabilities)
+    return Predictions(logits, probabilities)
 
 
-def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Answers]:
-    """Return a function that gives a graph's answers on pixels, at a batch size.
+def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Predictions]:
+    """Return a function that predicts pixels with a graph, at a given batch size.
 
     Raises
     ------
@@ -194,24 +180,24 @@ def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], An
         raise LogitError(f"parity: the graph has no tensor {LOGITS!r} that could be compared; export it again")
     session = onnxruntime.InferenceSession(expose_logits(proto).SerializeToString(), providers=["CPUExecutionProvider"])
 
-    def answer(pixels: NDArray[np.uint8], batch_size: int) -> Answers:
+    def predict(pixels: NDArray[np.uint8], batch_size: int) -> Predictions:
         batches = [
             session.run([LOGITS, OUTPUT_NAME], {INPUT_NAME: pixels[start : start + batch_size]})
             for start in range(0, len(pixels), batch_size)
         ]
         logits, probabilities = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        return Answers(logits, probabilities)
+        return Predictions(logits, probabilities)
 
-    return answer
+    return predict
 
 
 def check_graph(proto: onnx.ModelProto) -> None:
-    """Let the ONNX checker look at a graph, shapes and types included.
+    """Check a graph with the ONNX checker, shapes and types included.
 
     Raises
     ------
     GraphError
-        With the checker's reason.
+        If the checker refuses it; the message has its reason.
     """
     try:
         onnx.checker.check_model(proto, full_check=True)
@@ -220,28 +206,28 @@ def check_graph(proto: onnx.ModelProto) -> None:
 
 
 def measure_parity(
-    reference: Answers,
+    reference: Predictions,
     proto: onnx.ModelProto,
     pixels: NDArray[np.uint8],
-    tolerance: float = PROBABILITY_TOLERANCE,
+    tolerance: float = PARITY_TOLERANCE,
 ) -> Parity:
-    """Compare a graph with the network that it came from, on every image and at several batch sizes.
+    """Compare a graph with the trained network, on every image and at several batch sizes.
 
     Parameters
     ----------
-    reference : Answers
-        What the network says about `pixels`.
+    reference : Predictions
+        The network's predictions for `pixels`.
     proto : onnx.ModelProto
         The graph, with a tensor ``logits``.
     pixels : ndarray of uint8, shape (N, height, width, 3)
-        Real or realistic galaxies: on noise the softmax saturates and hides errors.
+        Real or realistic galaxies; on noise the softmax saturates, which hides errors.
     tolerance : float, optional
-        Largest difference of a probability that `Parity.check` will let pass.
+        Largest difference of a probability that `Parity.check` accepts.
 
     Returns
     -------
     Parity
-        The differences, whatever they are.
+        The differences, not yet checked against the limits.
 
     Raises
     ------
@@ -253,14 +239,14 @@ def measure_parity(
     return Parity(len(pixels), comparisons, tolerance)
 
 
-def compare(reference: Answers, answers: Answers, batch_size: int) -> Comparison:
-    """Measure how far answers are from the reference."""
+def compare(reference: Predictions, predictions: Predictions, batch_size: int) -> Comparison:
+    """Measure the differences between predictions and the reference."""
     second, best = np.sort(reference.probabilities, axis=1)[:, -2:].T
-    changed = answers.predicted != reference.predicted
+    changed = predictions.predicted != reference.predicted
     return Comparison(
         batch_size,
-        _difference(reference.logits, answers.logits, at_least=1),
-        _difference(reference.probabilities, answers.probabilities, at_least=0),
+        _difference(reference.logits, predictions.logits, at_least=1),
+        _difference(reference.probabilities, predictions.probabilities, at_least=0),
         float((~changed).mean()),
         float((best - second)[changed].max()) if changed.any() else None,
     )

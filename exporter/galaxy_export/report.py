@@ -1,4 +1,4 @@
-"""The proof on paper: a table for people, Markdown for a CI summary, JSON for programs."""
+"""Report what a check found: as a table for the terminal, Markdown for a CI summary, JSON for programs."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ SUFFIXES = (".json", ".md")
 
 
 @dataclass(slots=True)
-class Report:
-    """What a check of a model has found, passed or not.
+class GateReport:
+    """The findings of an export or a verification, passed or failed.
 
     Parameters
     ----------
     model : str
-        The file that was, or was to be, made or verified.
+        Name of the model file.
     images_from : str
-        What it was checked on.
+        Name of the file or folder of the images it was checked on.
     against : str
-        What it was compared with.
+        What it was compared with, in words.
     parity : Parity or None
-        The comparison, if it came to that.
+        The comparison; None if an earlier step failed.
     quantization : QuantizationLoss or None
-        What int8 costs, if it came to that.
+        The cost of int8; None if an earlier step failed, or without int8.
     unreadable : int
-        Image files that were left out because they cannot be decoded.
+        Number of image files that could not be decoded and were left out.
     failure : str or None
-        Why the check failed; None if it passed.
+        Message of the error; None if all checks passed.
     step : str or None
-        The error's name: the step that failed.
+        Class name of the error, which tells the failed step.
     """
 
     model: str
@@ -48,19 +48,19 @@ class Report:
     step: str | None = None
 
     def fail(self, error: Exception) -> None:
-        """Note why the check failed."""
+        """Record the error that ended the check."""
         self.failure = str(error)
         self.step = type(error).__name__
 
     def to_json(self) -> str:
-        """Return everything as JSON."""
+        """Return the findings as JSON."""
         content = asdict(self) | {"passed": self.failure is None}
         if self.parity is not None:
             content["parity"] |= {"logit_tolerance": self.parity.logit_tolerance, "tolerated_margin": MARGIN}
         return json.dumps(content, indent=2) + "\n"
 
     def to_markdown(self) -> str:
-        """Return a summary for a CI job's page."""
+        """Return the findings as Markdown, for the page of a CI job."""
         verdict = "passed" if self.failure is None else f"**failed** ({self.step}): {self.failure}"
         lines = [f"### Parity of `{self.model}`", "", f"{verdict}", ""]
         if self.parity is not None:
@@ -73,7 +73,7 @@ class Report:
         return "\n".join(lines)
 
     def to_table(self) -> str:
-        """Return the proof as a table for a terminal."""
+        """Return the findings as a table for a terminal."""
         lines = []
         if self.parity is not None:
             lines.append(f"parity with {self.against} on {self.parity.images:,} images ({self.images_from})")
@@ -85,7 +85,7 @@ class Report:
         return "\n".join(lines)
 
     def write(self, paths: list[Path]) -> None:
-        """Write the report to files, by suffix as JSON or Markdown."""
+        """Write the findings to files, as JSON or Markdown by suffix."""
         for path in paths:
             path.write_text(self.to_json() if path.suffix == ".json" else self.to_markdown(), encoding="utf-8")
 
@@ -108,12 +108,12 @@ class Report:
 
 
 def check_paths(paths: list[Path]) -> None:
-    """Check that every report can be written, and that its suffix names its format.
+    """Check that every report file has a known suffix and an existing folder.
 
     Raises
     ------
     UsageError
-        If one cannot, or names none.
+        If one has not.
     """
     for path in paths:
         if path.suffix not in SUFFIXES:

@@ -1,4 +1,4 @@
-"""Verify that a model file is the trained network that it claims to be."""
+"""Verify that a model file is the trained network that its metadata name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.int8.choose import quantize_again
 from galaxy_export.int8.guard import check_quantization
-from galaxy_export.parity import BATCH_SIZES, check_graph, keras_answers, measure_parity, onnx_runner
-from galaxy_export.report import Report
+from galaxy_export.parity import BATCH_SIZES, check_graph, keras_predictions, measure_parity, onnx_runner
+from galaxy_export.report import GateReport
 from galaxy_train.checksum import file_sha256
 from galaxy_train.networks.keras_model import load_model
 from galaxy_train.run_folder import RunFolder
@@ -27,18 +27,18 @@ from galaxy_train.run_folder import RunFolder
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained network, and what is known about it.
+    """A trained network and its description.
 
     Parameters
     ----------
     network : keras.Model
-        Built by a recipe.
+        The network.
     sha256 : str
         Checksum of its file.
     classes : tuple of str or None
-        Class names in the order of its outputs, if a run folder says.
+        Class names in the order of its outputs; None without a run folder.
     preprocessing : Preprocessing
-        What its images went through.
+        Preprocessing of its training images.
     """
 
     network: Any
@@ -50,50 +50,45 @@ class Trained:
 def load_trained(path: Path) -> Trained:
     """Load a trained network from a run folder or a ``.keras`` file.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Run folder, whose metrics must describe its network, or ``.keras`` file.
-
     Raises
     ------
     DataError
-        If it is neither, or damaged.
+        If the path is neither, a file is damaged, or the run's metrics describe another network.
     """
     if path.is_file():
         return Trained(load_model(path), file_sha256(path), None, Preprocessing())
     run = RunFolder(path)
     run.check_complete()
     metrics, sha256 = run.read_metrics(), run.model_sha256()
-    if metrics.get("model_sha256") != sha256:
+    if metrics.model_sha256 != sha256:
         raise DataError(f"{run.model}: is not the network that {run.metrics.name} describes; train again with --force")
-    return Trained(load_model(run.model), sha256, tuple(metrics["classes"]), Preprocessing())
+    return Trained(load_model(run.model), sha256, metrics.classes, Preprocessing())
 
 
-def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: Report) -> None:
-    """Check a model file against the network that it came from, step by step.
+def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: GateReport) -> None:
+    """Check a model file against a trained network, step by step.
 
     The steps are those of the export: the ONNX checker, the contract with the metadata, logits, probabilities,
-    classes. An int8 file must keep within the guard on int8, and answer as the network does when it is converted
-    and quantized anew.
+    classes. An int8 file must pass the int8 guard, and predict the same as the network when that is converted and
+    quantized again.
 
     Parameters
     ----------
     model : pathlib.Path
         ONNX file.
     trained : Trained
-        The network.
+        The trained network.
     images : pathlib.Path
         HDF5 file or folder of galaxy images.
     tolerance : float
         Largest difference of a probability.
-    report : Report
-        Where the findings are noted as they come.
+    report : GateReport
+        Filled with the findings, also if a check fails.
 
     Raises
     ------
     ParityError
-        One of its children, by the step that failed.
+        If a check fails; the subclass names the step.
     DataError
         If the file cannot be read, or the images cannot be used.
     """
@@ -114,11 +109,11 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     report.unreadable = gate.unreadable
     is_int8 = "int8" in loaded.description.parity
     if is_int8:
-        gate.require_labels()  # said before Keras has done its work, not after it
-    reference = keras_answers(trained.network, gate.pixels)
+        gate.require_labels()  # fail before Keras predicts, which takes a while
+    reference = keras_predictions(trained.network, gate.pixels)
     if is_int8:
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
-        report.against = "the trained network, quantized anew,"
+        report.against = "the trained network, quantized again,"
         again = quantize_again(to_onnx(trained.network), loaded.description.parity["int8"])
         reference = onnx_runner(again)(gate.pixels, BATCH_SIZES[-1])
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from galaxy_classify.cli.main import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_export.model_card import model_card
+from galaxy_train.run_metrics import RunMetrics
 
 PROOF = {
     "images": 200,
@@ -32,7 +33,8 @@ def metrics(trained_cnn: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_card_says_what_was_measured(metrics: dict[str, Any]) -> None:
     """Data with checksums, recipe, figures, confusion matrix, calibration and proof, as the metrics have them."""
-    card = model_card("mine", "2.0.0", metrics, PROOF, Preprocessing(), "## Where the data come from\n\nPainted.")
+    notes = "## Where the data come from\n\nPainted."
+    card = model_card("mine", "2.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing(), notes)
     test = metrics["test"]
     assert card.startswith("# Model card: mine 2.0.0\n")
     for text in (
@@ -61,12 +63,16 @@ def test_a_card_tells_of_everything_that_was_special(metrics: dict[str, Any]) ->
     metrics["parameters"] |= {"init": "0" * 64, "balance": 0.5}
     metrics["temperature"] = metrics["validation"] = None
     kept = {"0.50": 0.75, "0.90": 0.25}
-    metrics["evaluation"] = {"out_of_class": {"merger|s": {"images": 55, "auroc": 0.7654, "kept": kept}}}
+    metrics["evaluation"] = {
+        "data": metrics["data"]["test"],
+        "figures": metrics["test"],
+        "out_of_class": {"merger|s": {"images": 55, "auroc": 0.7654, "kept": kept}},
+    }
     int8 = {
         "agreement": 0.995, "accuracy": 0.98, "float_accuracy": 0.985, "calibration_error": 0.02,
         "float_calibration_error": 0.015, "probability": 0.05,
     }  # fmt: skip
-    card = model_card("mine", "1.0.0", metrics, PROOF | {"int8": int8}, Preprocessing(0.5, "box"))
+    card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF | {"int8": int8}, Preprocessing(0.5, "box"))
     for text in (
         "Training images: 100 of weight 0.5, 700 of weight 1.0.",
         "1 images could not be read and were left out.",
@@ -86,7 +92,7 @@ def test_a_card_of_a_training_that_was_repeated_on_all_images(metrics: dict[str,
     """What is known from held-out images is another network's, and the card says so; both commands are given."""
     metrics["refit_of"] = {"model_sha256": "0123456789abcdef", "validation": metrics["validation"]}
     metrics["validation"] = None
-    card = model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
+    card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing())
     for text in (
         f"Temperature {metrics['temperature']:.4f}, fitted on 160 held-out training images",
         "are those of the same training without these images (`0123456789ab`), which was then repeated with them.",
@@ -103,7 +109,7 @@ def test_a_card_says_whose_pupil_the_network_is(metrics: dict[str, Any], before:
     """Teachers may have been repeated on all images before the pupil was: then it had others the second time."""
     metrics["refit_of"] = {"model_sha256": "0", "validation": metrics["validation"], "teachers": [before]}
     metrics["parameters"]["teachers"] = ["a"]
-    card = model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
+    card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing())
     assert "--seed 0 --teacher TEACHER_1 --out HELD_OUT_RUN\n" in card
     assert f"--seed 0 --teacher {again}_1 --refit HELD_OUT_RUN --out RUN\n" in card
 
@@ -112,7 +118,7 @@ def test_a_card_says_whose_pupil_the_network_is(metrics: dict[str, Any], before:
 def test_a_card_of_a_fold(metrics: dict[str, Any]) -> None:
     """The command that makes it again is that of the cross-validation."""
     metrics["parameters"]["fold"] = "2/5"
-    card = model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
+    card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing())
     assert "galaxy-train cross-validate --folds 5 --data DIR --recipe cnn --epochs 5 --seed 0 --out FOLDS\n" in card
     assert "galaxy-export convert FOLDS/fold2 -o mine.onnx" in card
 

@@ -24,7 +24,7 @@ FLOORS = {
         cli
         __main__""",
     "trainer/galaxy_train": """
-        quiet_tensorflow checksum
+        quiet_tensorflow checksum run_metrics
         run_folder
         networks data
         evaluation

@@ -50,11 +50,11 @@ def files(trained_cnn: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def verify(trained_cnn: Path, drawn_dataset: Path) -> Callable[[Path], None]:
     """Verify a file against the trained network."""
-    from galaxy_export.report import Report
+    from galaxy_export.report import GateReport
     from galaxy_export.verify import load_trained, verify_model
 
     trained = load_trained(trained_cnn)
-    return lambda path: verify_model(path, trained, drawn_dataset, 1e-5, Report(path.name))
+    return lambda path: verify_model(path, trained, drawn_dataset, 1e-5, GateReport(path.name))
 
 
 def tensor(proto: onnx.ModelProto, suits: Callable[[onnx.TensorProto], bool]) -> onnx.TensorProto:
@@ -143,7 +143,7 @@ def integer_kernel_changed(proto: onnx.ModelProto) -> None:
 def test_a_changed_int8_file_is_refused(
     files: dict[str, Path], verify: Callable[[Path], None], tmp_path: Path, change: Change
 ) -> None:
-    """It is compared with the network quantized anew, so it cannot hide within what rounding may cost."""
+    """It is compared with the network quantized again, so it cannot hide within what rounding may cost."""
     verify(files["int8"])
     proto = onnx.load(files["int8"])
     change(proto)

@@ -113,7 +113,7 @@ def convert_changed(
     """Export a run while `change` is done to the converted graph, as a broken converter would."""
     from galaxy_export import export
     from galaxy_export.graph.convert import to_onnx
-    from galaxy_export.report import Report
+    from galaxy_export.report import GateReport
     from galaxy_train.run_folder import RunFolder
 
     def broken(model: Any) -> onnx.ModelProto:
@@ -123,7 +123,7 @@ def convert_changed(
 
     monkeypatch.setattr(export, "to_onnx", broken)
     settings: dict[str, Any] = {"name": "x", "version": "1", "tolerance": 1e-5, "int8": False} | options
-    export.export_run(RunFolder(trained_run), output, images, Report("x"), **settings)
+    export.export_run(RunFolder(trained_run), output, images, GateReport("x"), **settings)
 
 
 def scale(factor: float, number: int) -> Any:
@@ -197,13 +197,13 @@ def test_a_quantization_that_costs_too_much_is_refused(
 def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
     """Where the few changed classes were all right ones, agreement does not show it."""
     from galaxy_export.int8.guard import check_quantization
-    from galaxy_export.parity import Answers
+    from galaxy_export.parity import Predictions
 
     path, _ = exported["int8"]
     images, _ = paint_set(per_class=75, seed=3)
     answers = GalaxyClassifier(path).predict_proba(images)
     truth = answers.argmax(axis=1)
-    reference = Answers(np.zeros_like(answers), np.eye(4, dtype=np.float32)[truth])
+    reference = Predictions(np.zeros_like(answers), np.eye(4, dtype=np.float32)[truth])
     labels = truth.copy()
     for index in (0, 1):  # two of 300 change for the worse
         reference.probabilities[index] = np.roll(reference.probabilities[index], 1)
@@ -215,13 +215,13 @@ def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
 def test_worse_calibration_alone_is_refused(exported: dict[str, Any]) -> None:
     """Where every class stays but confidence no longer means what it did."""
     from galaxy_export.int8.guard import check_quantization
-    from galaxy_export.parity import Answers
+    from galaxy_export.parity import Predictions
 
     path, _ = exported["int8"]
     images, _ = paint_set(per_class=75, seed=3)
     answers = GalaxyClassifier(path).predict_proba(images)
     labels = answers.argmax(axis=1)
-    reference = Answers(np.zeros_like(answers), answers)
+    reference = Predictions(np.zeros_like(answers), answers)
     model = onnx.load(path)
     check_quantization(reference, model, images, labels)
     (kernel,) = [tensor for tensor in model.graph.initializer if list(tensor.dims) == [512, 4]]

@@ -32,7 +32,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def files(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Export the drawn galaxies' MLP as float32 and as int8."""
     from galaxy_export.export import export_run
-    from galaxy_export.report import Report
+    from galaxy_export.report import GateReport
     from galaxy_train.run_folder import RunFolder
 
     folder = tmp_path_factory.mktemp("verified")
@@ -40,7 +40,7 @@ def files(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempP
     for name, int8 in (("float", False), ("int8", True)):
         paths[name] = folder / f"{name}.onnx"
         export_run(
-            RunFolder(trained_run), paths[name], drawn_dataset, Report(name),
+            RunFolder(trained_run), paths[name], drawn_dataset, GateReport(name),
             name="drawn", version="1", tolerance=1e-5, int8=int8,
         )  # fmt: skip
     return paths
@@ -49,13 +49,13 @@ def files(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def verify(trained_run: Path, drawn_dataset: Path) -> Callable[[Path], Any]:
     """Verify a file against the trained network, and return the report."""
-    from galaxy_export.report import Report
+    from galaxy_export.report import GateReport
     from galaxy_export.verify import load_trained, verify_model
 
     trained = load_trained(trained_run)
 
-    def check(path: Path) -> Report:
-        report = Report(path.name)
+    def check(path: Path) -> GateReport:
+        report = GateReport(path.name)
         verify_model(path, trained, drawn_dataset, 1e-5, report)
         return report
 

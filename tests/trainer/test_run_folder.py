@@ -25,7 +25,7 @@ def test_a_run_is_not_overwritten_without_force(tmp_path: Path) -> None:
 def test_force_does_not_delete_what_is_no_run(tmp_path: Path) -> None:
     """A mistyped --out is not a reason to empty a home folder."""
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(DataError, match="holds files that are no run's"):
+    with pytest.raises(DataError, match="holds files that do not belong to a run"):
         RunFolder(tmp_path).create(force=True)
     assert (tmp_path / "thesis.tex").exists()
 

@@ -1,1 +1,1 @@
-"""Train galaxy classifiers with Keras: data set, recipe, fit, figures, run folder."""
+"""Train galaxy classifiers with Keras: data sets, networks, training, evaluation."""

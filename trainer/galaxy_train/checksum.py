@@ -1,4 +1,4 @@
-"""Checksums of files that a run or an export refers to."""
+"""Compute file checksums."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal, without reading it into memory at once."""
+    """Return the SHA-256 of a file, in hexadecimal, reading it piece by piece."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

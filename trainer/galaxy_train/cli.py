@@ -27,12 +27,13 @@ from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
+from galaxy_train.run_metrics import EvaluationRecord
 from galaxy_train.training.parameters import FitParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from galaxy_train.data.image_files import Unreadable
+    from galaxy_train.data.image_files import UnreadableFile
     from galaxy_train.data.load import TrainingData
 
 
@@ -247,7 +248,7 @@ def fit(options: FitOptions) -> None:
     if start is not None:
         start.check_complete()
     import_tensorflow_quietly()
-    from galaxy_train.printing import show_figures
+    from galaxy_train.printing import show_metrics
     from galaxy_train.training.fit import fit as fit_run
 
     out = options.out or Path("runs") / options.recipe
@@ -267,10 +268,10 @@ def fit(options: FitOptions) -> None:
         refit=RunFolder(options.refit) if options.refit is not None else None,
         force=options.force,
     )
-    show_figures(result.metrics["test"], found.test.file)
+    show_metrics(result.test, found.test.file)
     typer.echo(f"run folder: {out}", err=True)
     if result.interrupted:
-        done = result.metrics["epochs_completed"]
+        done = result.epochs_completed
         typer.echo(
             f"interrupted: the run folder holds the network after {done} of {parameters.epochs} epochs", err=True
         )
@@ -303,7 +304,7 @@ def cross_validate(options: CrossValidationOptions) -> None:
         force=options.force,
     )
     show_cross_validation(result)
-    typer.echo(f"every answer: {folder.answers}; the labels that look most wrong: {folder.suspects}", err=True)
+    typer.echo(f"predictions: {folder.predictions}; the labels that look most wrong: {folder.suspects}", err=True)
 
 
 @subcommand
@@ -330,12 +331,12 @@ def evaluate(
     folder = RunFolder(run_path)
     folder.check_complete()
     metrics = folder.read_metrics()
-    recorded = metrics["data"]
+    recorded = metrics.data
     test, unreadable = load_test(
         data,
-        tuple(metrics["classes"]),
-        recorded["test"]["shape"][1],
-        split_seed=recorded["split_seed"],
+        metrics.classes,
+        recorded.test.shape[1],
+        split_seed=recorded.split_seed,
         whole=whole,
     )
     show_unreadable(unreadable)
@@ -343,17 +344,17 @@ def evaluate(
     from galaxy_train.evaluation.evaluate import evaluate_model
     from galaxy_train.evaluation.out_of_class import evaluate_out_of_class
     from galaxy_train.networks.keras_model import load_model
-    from galaxy_train.printing import show_figures, show_out_of_class
+    from galaxy_train.printing import show_metrics, show_out_of_class
 
     model = load_model(folder.model)
-    figures, probabilities = evaluate_model(model, test)
-    show_figures(figures, test.file)
-    found = {"data": test.summary(), "figures": figures}
+    measured, probabilities = evaluate_model(model, test)
+    show_metrics(measured, test.file)
+    kinds = None
     if out_of_class is not None:
-        found["out_of_class"] = evaluate_out_of_class(model, out_of_class, probabilities.max(axis=1))
-        show_out_of_class(found["out_of_class"], out_of_class)
+        kinds = evaluate_out_of_class(model, out_of_class, probabilities.max(axis=1))
+        show_out_of_class(kinds, out_of_class)
     if record:
-        folder.write_metrics(metrics | {"evaluation": found})
+        folder.record_evaluation(EvaluationRecord(test.record(), measured, kinds))
         typer.echo(f"recorded in {folder.metrics}", err=True)
 
 
@@ -379,7 +380,7 @@ def download(
     fetch_all(root, resolution, lambda line: typer.echo(line, err=True), server=server or SERVER)
 
 
-def show_unreadable(files: Iterable[Unreadable], remedy: str = "") -> None:
+def show_unreadable(files: Iterable[UnreadableFile], remedy: str = "") -> None:
     """List the image files that are left out, and count them."""
     count = 0
     for count, file in enumerate(files, start=1):  # noqa: B007 - the last one is the count

@@ -1,4 +1,4 @@
-"""Import TensorFlow without its messages about builds and missing GPUs."""
+"""Import TensorFlow without its start-up messages about builds and missing GPUs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from importlib import import_module
 
 
 def import_tensorflow_quietly() -> None:
-    """Import TensorFlow; what it writes to stderr meanwhile is shown only if the import fails, later its errors only.
-
-    TensorFlow's C++ side greets with several lines, before it reads any log level, on the file descriptor
-    that belongs to the user's error messages.
-    """
+    """Import TensorFlow; show what it writes to stderr only if the import fails, and later only its errors."""
+    # The C++ side writes to file descriptor 2 before it reads any log level, so the descriptor itself is redirected.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -29,5 +26,5 @@ def import_tensorflow_quietly() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-    # Its Python side would warn of each further network that is asked, as of a mistake in its user's program.
+    # The Python side warns of retracing when several networks predict in turn; that is not the user's mistake.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

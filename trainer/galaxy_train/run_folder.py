@@ -1,4 +1,4 @@
-"""What a training, or a cross-validation of one, leaves behind, file by file."""
+"""The files of a training run and of a cross-validation: names, reading, writing."""
 
 from __future__ import annotations
 
@@ -11,33 +11,28 @@ from typing import Any
 
 from galaxy_classify.errors import DataError
 from galaxy_train.checksum import file_sha256
+from galaxy_train.run_metrics import CrossValidationMetrics, EvaluationRecord, RunMetrics
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Names and formats of the files of a run.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder.
-    """
+    """The folder of a training run."""
 
     path: Path
 
     @property
     def model(self) -> Path:
-        """The trained network, in Keras' own format."""
+        """The trained network, in Keras' format."""
         return self.path / "model.keras"
 
     @property
     def history(self) -> Path:
-        """A row an epoch, written as the training goes on."""
+        """One row per epoch, written during the training."""
         return self.path / "history.csv"
 
     @property
     def metrics(self) -> Path:
-        """Figures, parameters, checksums and versions."""
+        """Metrics, parameters, checksums and versions."""
         return self.path / "metrics.json"
 
     @property
@@ -52,30 +47,25 @@ class RunFolder:
 
     @property
     def reliability_plot(self) -> Path:
-        """How often the network is right against how sure it is."""
+        """Accuracy against confidence on the test set."""
         return self.path / "reliability.png"
 
     def create(self, *, force: bool) -> None:
-        """Make the folder.
-
-        Parameters
-        ----------
-        force : bool
-            Whether a run that is there may be replaced.
+        """Create an empty folder; with `force`, delete the run that is there.
 
         Raises
         ------
         DataError
-            If the folder holds something that must not be overwritten.
+            If the folder holds a run and `force` is not given, or holds files that no run has.
         """
         _refuse_file(self.path)
-        pictures = {self.accuracy_plot, self.confusion_plot, self.reliability_plot}
-        ours = {self.model, self.history, self.metrics} | pictures
+        plots = {self.accuracy_plot, self.confusion_plot, self.reliability_plot}
+        ours = {self.model, self.history, self.metrics} | plots
         present = set(self.path.iterdir()) if self.path.exists() else set()
         if present and not force:
             raise DataError(f"{self.path}: exists already; choose another --out, or overwrite it with --force")
         if present - ours:
-            raise DataError(f"{self.path}: holds files that are no run's, --force will not overwrite it")
+            raise DataError(f"{self.path}: holds files that do not belong to a run; --force will not delete them")
         if present:
             shutil.rmtree(self.path)
         try:
@@ -86,12 +76,12 @@ class RunFolder:
             raise DataError(f"{self.path}: cannot be made: {error.strerror}") from None
 
     def check_complete(self) -> None:
-        """Check that a trained network and its figures are there.
+        """Check that the network and its metrics are there.
 
         Raises
         ------
         DataError
-            If something is missing.
+            If one is missing.
         """
         if not self.path.is_dir():
             raise DataError(f"{self.path}: no such run folder; make one with galaxy-train fit --out {self.path}")
@@ -99,28 +89,40 @@ class RunFolder:
             if not file.is_file():
                 raise DataError(f"{self.path}: has no {file.name}, the run did not finish; train again with --force")
 
-    def read_metrics(self) -> dict[str, Any]:
-        """Return the contents of ``metrics.json``.
+    def read_metrics(self) -> RunMetrics:
+        """Read ``metrics.json``, whichever version has written it.
 
         Raises
         ------
         DataError
-            If the file is damaged.
+            If the file is damaged or incomplete.
         """
+        return self._parse_metrics()[0]
+
+    def write_metrics(self, metrics: RunMetrics) -> None:
+        """Write ``metrics.json``."""
+        _write_json(self.metrics, metrics.to_json())
+
+    def record_evaluation(self, evaluation: EvaluationRecord) -> None:
+        """Add an evaluation to ``metrics.json``, or replace the one that is there.
+
+        Everything else stays as it was written, including what only other versions know.
+        """
+        _, content = self._parse_metrics()
+        _write_json(self.metrics, content | {"evaluation": evaluation.to_json()})
+
+    def _parse_metrics(self) -> tuple[RunMetrics, dict[str, Any]]:
         try:
-            metrics = json.loads(self.metrics.read_text(encoding="utf-8"))
+            content = json.loads(self.metrics.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(f"{self.metrics}: cannot be read: {error}; train again with --force") from None
-        if not isinstance(metrics, dict):
-            raise DataError(f"{self.metrics}: is not a JSON object; train again with --force")
-        return metrics
-
-    def write_metrics(self, metrics: dict[str, Any]) -> None:
-        """Write ``metrics.json``."""
-        self.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        try:
+            return RunMetrics.from_json(content), content
+        except DataError as error:
+            raise DataError(f"{self.metrics}: {error}; train again with --force") from None
 
     def read_history(self) -> list[dict[str, float]]:
-        """Return ``history.csv``, a dictionary an epoch; nothing if no epoch was done."""
+        """Read ``history.csv``, one dictionary per epoch; empty if no epoch was completed."""
         if not self.history.exists():
             return []
         with self.history.open(newline="", encoding="utf-8") as file:
@@ -133,34 +135,28 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class CrossValidationFolder:
-    """Names of the files of a cross-validation.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder.
-    """
+    """The folder of a cross-validation."""
 
     path: Path
 
     @property
-    def summary(self) -> Path:
-        """Figures, parameters and checksums, as JSON."""
+    def metrics(self) -> Path:
+        """Metrics, parameters and checksums, as JSON."""
         return self.path / "cross_validation.json"
 
     @property
-    def answers(self) -> Path:
-        """A row an image: label, answer, probabilities, and whether the label looks wrong."""
+    def predictions(self) -> Path:
+        """Out-of-fold predictions, one row per image. Users read this file, so its name stays ``answers.csv``."""
         return self.path / "answers.csv"
 
     @property
     def confusion_plot(self) -> Path:
-        """Confusion matrix of all answers."""
+        """Confusion matrix of the out-of-fold predictions."""
         return self.path / "confusion_matrix.png"
 
     @property
     def suspects(self) -> Path:
-        """The images whose labels look most wrong."""
+        """Contact sheet of the images whose labels look most wrong."""
         return self.path / "suspects.png"
 
     def fold(self, number: int) -> RunFolder:
@@ -168,28 +164,36 @@ class CrossValidationFolder:
         return RunFolder(self.path / f"fold{number}")
 
     def folds(self) -> list[RunFolder]:
-        """Return the run folders of a cross-validation that is done, or none where it is not, or is no such folder."""
-        if not self.summary.is_file():
+        """Return the run folders of the folds; empty if the folder holds no complete cross-validation."""
+        if not self.metrics.is_file():
             return []
         try:
-            count = int(json.loads(self.summary.read_text(encoding="utf-8"))["folds"])
+            count = int(json.loads(self.metrics.read_text(encoding="utf-8"))["folds"])
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise DataError(f"{self.summary}: cannot be read: {error}; cross-validate again") from None
+            raise DataError(f"{self.metrics}: cannot be read: {error}; cross-validate again") from None
         return [self.fold(number) for number in range(1, count + 1)]
 
+    def write_metrics(self, metrics: CrossValidationMetrics) -> None:
+        """Write ``cross_validation.json``."""
+        _write_json(self.metrics, metrics.to_json())
+
     def check_free(self) -> None:
-        """Check that nothing is there but a cross-validation.
+        """Check that the folder holds no other files, among which results would be lost.
 
         Raises
         ------
         DataError
-            If results would be written among other files.
+            If it does.
         """
         _refuse_file(self.path)
-        ours = {self.summary, self.answers, self.confusion_plot, self.suspects}
+        ours = {self.metrics, self.predictions, self.confusion_plot, self.suspects}
         others = set(self.path.glob("*")) - ours - set(self.path.glob("fold[0-9]*"))
         if others:
-            raise DataError(f"{self.path}: holds files that are no cross-validation's; choose another --out")
+            raise DataError(f"{self.path}: holds files that do not belong to a cross-validation; choose another --out")
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _refuse_file(path: Path) -> None:

@@ -1,1 +1,1 @@
-"""ONNX graphs: converted from Keras, in canonical form."""
+"""Convert Keras networks to ONNX graphs in canonical form."""

@@ -1,7 +1,7 @@
-"""Bring a graph into one form, so that the same network gives the same bytes.
+"""Bring a graph into canonical form, so that the same network always gives the same bytes.
 
-tf2onnx numbers its tensors anew in every process. Here nodes are put in the order in which a walk from the outputs
-meets them, which depends on the graph alone, and tensors are named after their place in that order.
+tf2onnx names its tensors differently in every process. Here nodes are sorted in the order of a traversal from the
+outputs, which depends on the graph alone, and tensors are named after their place in that order.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import onnx
 
 
 def make_canonical(proto: onnx.ModelProto, keep: Iterable[str]) -> None:
-    """Order the nodes and name the tensors of a graph, in place.
+    """Sort the nodes and rename the tensors of a graph, in place.
 
-    Nodes and tensors that no output needs are dropped, and operator sets that no node is of.
+    Nodes and tensors that no output needs are removed, and operator sets that no node uses.
 
     Parameters
     ----------
     proto : onnx.ModelProto
-        The graph; it must have no graphs inside attributes.
+        The graph; attributes must not contain graphs.
     keep : iterable of str
-        Tensors that keep their names, besides inputs and outputs.
+        Names of tensors to keep, besides inputs and outputs.
     """
     graph = proto.graph
     nodes = _ordered_nodes(graph)
@@ -38,7 +38,7 @@ def make_canonical(proto: onnx.ModelProto, keep: Iterable[str]) -> None:
     for position, node in enumerate(nodes):
         node.name = f"{position}/{node.op_type}"
         node.doc_string = ""
-        # An optional input that is left out has an empty name.
+        # An omitted optional input has an empty name.
         node.input[:] = [names[name] if name else "" for name in node.input]
         node.output[:] = [names[name] for name in node.output]
         attributes = sorted(node.attribute, key=lambda attribute: attribute.name)
@@ -58,7 +58,7 @@ def make_canonical(proto: onnx.ModelProto, keep: Iterable[str]) -> None:
 
 
 def _ordered_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """Return copies of the nodes that the outputs need, each behind those that it needs itself."""
+    """Return copies of the nodes that the outputs need, in topological order."""
     producers = {name: node for node in graph.node for name in node.output}
     ordered: list[onnx.NodeProto] = []
     done: set[str] = set()

@@ -1,4 +1,4 @@
-"""From a Keras network to an ONNX graph that keeps the model contract."""
+"""Convert a Keras network to an ONNX graph that keeps the model contract."""
 
 from __future__ import annotations
 
@@ -15,22 +15,12 @@ from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
 from galaxy_export.graph.canonical import make_canonical
 from galaxy_train.networks.recipes import LOGITS
 
-#: At 18 global pooling becomes Transpose and ReduceMean; 19 and above are refused by tf2onnx.
+#: At opset 18 global pooling becomes Transpose and ReduceMean; tf2onnx refuses 19 and above.
 OPSET: Final = 17
 
 
 def with_logits(model: Any) -> Any:
-    """Return a network that gives both the logits and the probabilities of `model`.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Built by a recipe: uint8 pixels in, layers ``logits`` and ``probabilities`` at the end.
-
-    Returns
-    -------
-    keras.Model
-        With two outputs, sharing all weights.
+    """Return a network with two outputs, the logits and the probabilities of `model`, sharing its weights.
 
     Raises
     ------
@@ -47,9 +37,7 @@ def with_logits(model: Any) -> Any:
 
 
 def to_onnx(model: Any) -> onnx.ModelProto:
-    """Convert a Keras network.
-
-    ``tf2onnx.convert.from_keras`` breaks on Keras 3, hence the way through a traced function.
+    """Convert a Keras network; the same network always gives the same bytes.
 
     Parameters
     ----------
@@ -59,20 +47,21 @@ def to_onnx(model: Any) -> onnx.ModelProto:
     Returns
     -------
     onnx.ModelProto
-        One input ``images``, one output ``probabilities``, dynamic batch; the tensor before temperature and softmax
-        is called ``logits``. It has no metadata yet. The same network always gives the same bytes.
+        One input ``images``, one output ``probabilities``, dynamic batch, no metadata yet; the tensor before
+        temperature and softmax is called ``logits``.
     """
     both = with_logits(model)
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name=INPUT_NAME)]
 
+    # tf2onnx.convert.from_keras does not work with Keras 3, so a traced function is converted instead.
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def answer(images: Any) -> dict[str, Any]:
+    def predict(images: Any) -> dict[str, Any]:
         logits, probabilities = both(images, training=False)
         return {LOGITS: logits, OUTPUT_NAME: probabilities}
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     proto: onnx.ModelProto
-    proto, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
+    proto, _ = tf2onnx.convert.from_function(predict, input_signature=signature, opset=OPSET)
     _tidy(proto)
     return proto
 
@@ -86,7 +75,7 @@ def expose_logits(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _tidy(proto: onnx.ModelProto) -> None:
-    """Leave only what the contract names."""
+    """Remove everything that the contract does not name, and bring the graph into canonical form."""
     graph = proto.graph
     for output in [output for output in graph.output if output.name != OUTPUT_NAME]:
         graph.output.remove(output)

@@ -1,4 +1,4 @@
-"""Find out how much of its input a network does not look at, so that the runtime need not compute it."""
+"""Measure the margin of the input that a network crops away, so that the runtime need not compute it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,15 @@ from onnx import numpy_helper
 
 from galaxy_classify.inference.contract import INPUT_NAME
 
-#: Of the input's axes (batch, height, width, channels), those that a margin concerns.
+#: Height and width, among the input's axes (batch, height, width, channels).
 SPATIAL_AXES = (1, 2)
 
 
 def unseen_margin(proto: onnx.ModelProto) -> int:
-    """Return how many pixels along each edge of the input nothing in a graph depends on.
+    """Return how many pixels along each edge of the input have no influence on the output.
 
-    This is read off the graph, not tried out: the margin is what the first step cuts off, if the input goes nowhere
-    else.
-
-    Parameters
-    ----------
-    proto : onnx.ModelProto
-        A graph that keeps the contract.
-
-    Returns
-    -------
-    int
-        Pixels; 0 if there is no such step, or one that cuts off nothing at some edge.
+    The margin is read from the graph: it is what a Slice at the start crops, if no other node uses the input. It is 0
+    if there is no such node, or if the node crops nothing at one of the edges.
     """
     users = [node for node in proto.graph.node if INPUT_NAME in node.input]
     if len(users) != 1 or users[0].op_type != "Slice":

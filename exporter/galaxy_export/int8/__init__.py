@@ -1,1 +1,1 @@
-"""int8: quantize a graph, and guard what it costs."""
+"""Quantize graphs to int8, and limit what it costs."""

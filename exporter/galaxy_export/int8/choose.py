@@ -1,4 +1,4 @@
-"""int8 for either kind of network: which way to quantize it, and how to do it again when a file is verified."""
+"""Choose how to quantize a network, dense or convolutional, and repeat it when a model file is verified."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ from galaxy_export.int8.convolutions import (
 )
 from galaxy_export.int8.dense import quantize_dense
 from galaxy_train.data.load import load_data
+from galaxy_train.run_metrics import DataRecord
 
 
-def quantize(
-    proto: onnx.ModelProto, metrics: dict[str, Any], training_data: Path
-) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """Quantize a converted network: dense ones image by image, convolutional ones on a fixed scale.
+def quantize(proto: onnx.ModelProto, data: DataRecord, training_data: Path) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """Quantize a converted network: dense layers with a scale per image, convolutions with fixed scales.
 
     Parameters
     ----------
     proto : onnx.ModelProto
         Float32 graph.
-    metrics : dict
-        The run's ``metrics.json``, which names its training set by checksum.
+    data : DataRecord
+        The run's record of its data, with the checksum of its training set.
     training_data : pathlib.Path
-        The data set that the run was trained on; only read for a convolutional network.
+        Data set that the run was trained on; only read for a convolutional network.
 
     Returns
     -------
     quantized : onnx.ModelProto
         The int8 graph.
     recipe : dict
-        What `quantize_again` needs besides the network.
+        What `quantize_again` needs besides the network, for the metadata.
 
     Raises
     ------
@@ -51,26 +50,26 @@ def quantize(
     """
     if not has_convolutions(proto):
         return quantize_dense(proto), {}
-    pixels = load_training_images(training_data, metrics)
+    pixels = load_training_images(training_data, data)
     recipe = calibrate(proto, pixels)
     noted = asdict(recipe) | {"calibration_images": min(len(pixels), CALIBRATION_IMAGES), "percentile": PERCENTILE}
     return quantize_convolutions(proto, recipe), noted
 
 
 def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.ModelProto:
-    """Quantize a converted network as a model file says that it was quantized.
+    """Quantize a converted network again, with the settings in the metadata of a model file.
 
     Parameters
     ----------
     proto : onnx.ModelProto
         Float32 graph.
     recipe : dict
-        What the file's metadata say of int8.
+        Metadata of int8 in the model file.
 
     Raises
     ------
     ContractError
-        If they do not say enough.
+        If the metadata are incomplete.
     """
     if not has_convolutions(proto):
         return quantize_dense(proto)
@@ -82,22 +81,21 @@ def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.Model
     return quantize_convolutions(proto, noted)
 
 
-def load_training_images(source: Path, metrics: dict[str, Any]) -> NDArray[np.uint8]:
-    """Load the training images of a run, and no others: test images would flatter the quantized model.
+def load_training_images(source: Path, recorded: DataRecord) -> NDArray[np.uint8]:
+    """Load the training images of a run. Calibration on test images would make int8 look better than it is.
 
     Raises
     ------
     DataError
-        If the data set is another one, or cannot be read.
+        If the data set is not that of the run, or cannot be read.
     """
-    recorded = metrics["data"]
     try:
-        train = load_data(source, size=recorded["train"]["shape"][1], split_seed=recorded["split_seed"]).train
+        train = load_data(source, size=recorded.train.shape[1], split_seed=recorded.split_seed).train
     except DataError as error:
         raise DataError(f"int8 is calibrated on the run's training set, see --calibration: {error}") from None
-    if train.sha256 != recorded["train"]["sha256"]:
+    if train.sha256 != recorded.train.sha256:
         raise DataError(
             f"{source}: {train.file} is not the training set of this run (SHA-256 {train.sha256[:12]}, the run says "
-            f"{recorded['train']['sha256'][:12]}); int8 is calibrated on that, see --calibration"
+            f"{recorded.train.sha256[:12]}); int8 is calibrated on that, see --calibration"
         )
     return train.images

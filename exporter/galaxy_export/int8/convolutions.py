@@ -1,15 +1,15 @@
 """Static int8 quantization of convolutional networks.
 
-Convolutions take uint8 activations, on a scale that calibration images have set once and for all, and int8 weights,
-with a scale for each output channel. The graph stays standard ONNX: pairs of QuantizeLinear and DequantizeLinear (QDQ),
-which ONNX Runtime turns into integer convolutions. ONNX Runtime's own quantizer places the pairs; what is decided here
-is the range of each activation, and what stays float32:
+Convolutions take uint8 activations with a fixed scale, measured on calibration images, and int8 weights with a scale
+per output channel. The graph stays standard ONNX: pairs of QuantizeLinear and DequantizeLinear (QDQ), which ONNX
+Runtime fuses into integer convolutions. ONNX Runtime's own quantizer inserts the pairs. This module chooses the range
+of each activation, and what stays float32:
 
-- The first convolutions, as many as it takes. The very first one sees raw pixels, and most galaxies are dark: their
-  faint arms would fall between levels. What is lost early is lost to all that follows.
-- The dense layer at the end, which is too small to gain from it.
+- The first convolutions, as many as necessary. The first one reads raw pixels, and most galaxies are dark: their faint
+  arms would be lost between two levels, for all layers that follow.
+- The dense layer at the end, which is too small to gain from int8.
 
-Weights have 7 bits, for the reason that `galaxy_export.int8.dense` gives.
+Weights have 7 bits, for the reason given in `galaxy_export.int8.dense`.
 """
 
 from __future__ import annotations
@@ -31,53 +31,53 @@ from galaxy_export.graph.canonical import make_canonical
 from galaxy_export.parity import onnx_runner
 from galaxy_train.networks.recipes import LOGITS
 
-#: Least and largest value of each activation that is quantized, by the tensor's name.
+#: Smallest and largest value of each quantized activation, by name of the tensor.
 Ranges = dict[str, tuple[float, float]]
 
 
-#: Values beyond this percentile are clipped: the brightest pixel of one star would cost everyone else their levels.
+#: Values beyond this percentile are clipped, or the brightest pixel of one star would coarsen the levels for all.
 PERCENTILE: Final = 99.997
 
 
-#: Training images to measure ranges on.
+#: Number of training images to measure ranges on.
 CALIBRATION_IMAGES: Final = 512
 
 
-#: Training images, at most, to compare classes on: a few hundred could not tell 99.8 % from 99.5 %.
+#: Largest number of training images to compare classes on; a few hundred could not tell 99.8 % from 99.5 %.
 COMPARED_IMAGES: Final = 4096
 
 
 CALIBRATION_BATCH: Final = 64
 
 
-#: Share of these whose class must stay. The guard asks for 99 % of others; of these the network is surer, because it
-#: was trained on them.
-MIN_AGREEMENT: Final = 0.998
+#: Share of these images that must keep their class. It is stricter than the guard's 99 % on other images, because the
+#: network is more confident on images that it was trained on.
+MIN_TRAINING_AGREEMENT: Final = 0.998
 
 
 QUANTIZED: Final = ("Conv", "Relu")
 
 
 def has_convolutions(proto: onnx.ModelProto) -> bool:
-    """Tell whether a graph is to be quantized here, or as a dense one."""
+    """Tell whether a graph has convolutions, and is therefore quantized by this module."""
     return any(node.op_type == "Conv" for node in proto.graph.node)
 
 
 def choose_images(pixels: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Return at most so many of the training images, drawn at random, always the same ones."""
+    """Return at most `count` training images, drawn at random, always the same ones."""
     return pixels[np.sort(np.random.default_rng(0).permutation(len(pixels))[:count])]
 
 
 @dataclass(frozen=True, slots=True)
 class StaticQuantization:
-    """What it takes, besides a network, to quantize it.
+    """Settings that determine the quantization of a network.
 
     Parameters
     ----------
     float_convolutions : int
-        How many of the first convolutions stay float32.
+        Number of convolutions at the start that stay float32.
     ranges : dict
-        Least and largest value of each activation that is quantized, by the tensor's name; zero is always between.
+        Smallest and largest value of each quantized activation, by name of the tensor; the range includes zero.
     """
 
     float_convolutions: int
@@ -85,7 +85,7 @@ class StaticQuantization:
 
 
 def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuantization:
-    """Measure the ranges of activations, and find out how many convolutions must stay float32.
+    """Measure the ranges of activations, and choose how many convolutions stay float32.
 
     Parameters
     ----------
@@ -97,13 +97,13 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
     Returns
     -------
     StaticQuantization
-        With ranges measured on `CALIBRATION_IMAGES` of the images, and as few convolutions in float32 as leave
-        `MIN_AGREEMENT` of `COMPARED_IMAGES` in their class.
+        Ranges measured on `CALIBRATION_IMAGES` of the images, and the smallest number of float32 convolutions with
+        which `MIN_TRAINING_AGREEMENT` of `COMPARED_IMAGES` keep their class.
 
     Raises
     ------
     DataError
-        If not even the last convolution can be quantized at that price, or there is only one.
+        If even quantizing only the last convolution changes too many classes, or there is only one.
     """
     measured = _measure(proto, _activations(proto, 1), choose_images(pixels, CALIBRATION_IMAGES))
     compared = choose_images(pixels, COMPARED_IMAGES)
@@ -112,9 +112,9 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
     for count in range(1, convolutions):
         recipe = StaticQuantization(count, {name: measured[name] for name in _activations(proto, count)})
         found = onnx_runner(quantize_convolutions(proto, recipe))(compared, CALIBRATION_BATCH).predicted
-        if (found == expected).mean() >= MIN_AGREEMENT:
+        if (found == expected).mean() >= MIN_TRAINING_AGREEMENT:
             return recipe
-    raise DataError("--int8: the network loses too much however few of its convolutions are quantized")
+    raise DataError("--int8: the network changes too many classes, however few of its convolutions are quantized")
 
 
 def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) -> onnx.ModelProto:
@@ -125,17 +125,17 @@ def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) ->
     proto : onnx.ModelProto
         Float32 graph.
     recipe : StaticQuantization
-        As `calibrate` gives it.
+        Settings from `calibrate`.
 
     Returns
     -------
     onnx.ModelProto
-        A copy with integer convolutions. The same graph and recipe always give the same bytes.
+        A copy with integer convolutions; the same graph and settings always give the same bytes.
 
     Raises
     ------
     DataError
-        If the recipe is that of another network.
+        If the settings are those of another network.
     """
     if sorted(recipe.ranges) != sorted(_activations(proto, recipe.float_convolutions)):
         raise DataError("int8: the ranges of activations are those of another network")
@@ -169,7 +169,7 @@ def _measure(proto: onnx.ModelProto, names: list[str], pixels: NDArray[np.uint8]
     )
     session = onnxruntime.InferenceSession(exposed.SerializeToString(), providers=["CPUExecutionProvider"])
     ranges = {}
-    for name in names:  # one at a time, because all of them together need gigabytes
+    for name in names:  # one at a time, because all together need gigabytes
         (values,) = session.run([name], {INPUT_NAME: pixels})
         low, high = np.percentile(values, [100 - PERCENTILE, PERCENTILE])
         ranges[name] = (min(float(low), 0.0), max(float(high), 0.0))
@@ -177,7 +177,7 @@ def _measure(proto: onnx.ModelProto, names: list[str], pixels: NDArray[np.uint8]
 
 
 def _body(proto: onnx.ModelProto, float_convolutions: int) -> list[onnx.NodeProto]:
-    """Return what is quantized, from the first convolution on that does not stay float32."""
+    """Return the nodes to quantize, from the first convolution that does not stay float32."""
     places = [place for place, node in enumerate(proto.graph.node) if node.op_type == "Conv"]
     if not 0 < float_convolutions < len(places):
         raise DataError("--int8: the network has too few convolutions to gain from it")
@@ -185,7 +185,7 @@ def _body(proto: onnx.ModelProto, float_convolutions: int) -> list[onnx.NodeProt
 
 
 def _activations(proto: onnx.ModelProto, float_convolutions: int) -> list[str]:
-    """Return the tensors that go into and come out of what is quantized."""
+    """Return the names of the input and output tensors of the nodes to quantize."""
     constants = {tensor.name for tensor in proto.graph.initializer}
     names = [
         name

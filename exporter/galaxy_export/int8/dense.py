@@ -1,12 +1,12 @@
 """Dynamic int8 quantization of dense layers, image by image.
 
-ONNX Runtime's own ``quantize_dynamic`` scales the activations of a whole batch together, so that an image's
-probabilities depend on its neighbours, and classes change with the batch size (``benchmarks/quantization.py`` measures
-it). Here each image, each row of the batch, has its own scale, and what comes out for it is the same in any company.
+ONNX Runtime's own ``quantize_dynamic`` uses one scale for the activations of a whole batch, so that an image's
+probabilities depend on the other images in it, and classes change with the batch size (``benchmarks/quantization.py``
+measures this). Here each image, a row of the batch, has its own scale, and its probabilities are the same in any batch.
 
-Weights keep 129 of int8's 256 levels, -64 to 64: on x86 processors without VNNI, ONNX Runtime adds pairs of products in
-16 bit, and 2 * 255 * 64 = 32,640 is the most that fits below 32,767. With wider weights those processors would
-saturate without a word and classify differently.
+Weights use 129 of int8's 256 levels, -64 to 64. On x86 processors without VNNI, ONNX Runtime adds pairs of products in
+16 bits, and 2 * 255 * 64 = 32,640 still fits below 32,767. With wider weights those processors would saturate silently
+and predict other classes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ WEIGHT_LEVELS: Final = 64
 ACTIVATION_LEVELS: Final = 255
 
 
-#: Smaller weight tensors stay float32: there is nothing to gain.
+#: Smaller weight tensors stay float32, because int8 gains nothing there.
 MIN_WEIGHTS: Final = 4096
 
 
-#: Keeps the scale of an all-zero row from being zero.
+#: Smallest range of a row, so that a row of zeros does not lead to a division by zero.
 TINY: Final = 1e-12
 
 
@@ -41,17 +41,17 @@ def quantize_dense(proto: onnx.ModelProto) -> onnx.ModelProto:
     Parameters
     ----------
     proto : onnx.ModelProto
-        Float32 graph whose dense layers take non-negative activations (pixels, or what a ReLU gives).
+        Float32 graph whose dense layers take non-negative activations (pixels, or the output of a ReLU).
 
     Returns
     -------
     onnx.ModelProto
-        A copy: weights int8 with a scale for each column, activations uint8 with a scale for each row of the batch.
+        A copy: int8 weights with a scale per column, uint8 activations with a scale per row of the batch.
 
     Raises
     ------
     DataError
-        If the graph has no dense layer to gain from, or a dense layer takes negative activations.
+        If no dense layer is large enough to gain from int8, or one takes activations that may be negative.
     """
     quantized = onnx.ModelProto()
     quantized.CopyFrom(proto)
@@ -84,7 +84,7 @@ def quantize_dense(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _dense_nodes(matmul: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """Return the nodes that take the place of one MatMul: scale the rows, multiply integers, scale back."""
+    """Return the nodes that replace one MatMul: scale the rows, multiply integers, scale back."""
     activations, output = matmul.input[0], matmul.output[0]
 
     def name(part: str) -> str:
@@ -116,7 +116,7 @@ def _weight_constants(output: str, weights: NDArray[np.float32]) -> list[onnx.Te
 
 @dataclass(slots=True)
 class _Signs:
-    """Tells which tensors of a graph cannot be negative."""
+    """Determine which tensors of a graph cannot be negative."""
 
     proto: onnx.ModelProto
     _producers: dict[str, onnx.NodeProto] = field(init=False)
@@ -130,7 +130,7 @@ class _Signs:
         if tensor in self._constants:
             return bool((numpy_helper.to_array(self._constants[tensor]) >= 0).all())
         if tensor not in self._producers:
-            return True  # the graph's input, unsigned pixels
+            return True  # the graph's input: unsigned pixels
         node = self._producers[tensor]
         if node.op_type in ("Relu", "Sigmoid", "Softmax"):
             return True

@@ -1,4 +1,4 @@
-"""The guard on int8: what quantization may cost, and that it does not make images depend on each other."""
+"""The int8 guard: limit what quantization costs, and ensure that images do not depend on their batch."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ import onnx
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import QuantizationError
-from galaxy_export.parity import PROBABILITY_TOLERANCE, Answers, batch_sizes, compare, onnx_runner
+from galaxy_export.parity import PARITY_TOLERANCE, Predictions, batch_sizes, compare, onnx_runner
 from galaxy_train.evaluation.metrics import expected_calibration_error
 
-#: What an int8 model may lose against the float one.
+#: Smallest share of images whose class stays that of the float model.
 MIN_AGREEMENT: Final = 0.99
 
 
+#: Largest fall of the accuracy.
 MAX_ACCURACY_LOSS: Final = 0.005
 
 
+#: Largest rise of the expected calibration error.
 MAX_CALIBRATION_LOSS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizationLoss:
-    """What int8 costs, on labelled images.
+    """The cost of int8, measured on labelled images.
 
     Parameters
     ----------
     agreement : float
         Share of the images whose class is that of the float model.
     accuracy, float_accuracy : float
-        Of the int8 and of the float model.
+        Accuracy of the int8 and of the float model.
     calibration_error, float_calibration_error : float
         Expected calibration error (15 bins) of the int8 and of the float model.
     probability : float
@@ -48,14 +50,14 @@ class QuantizationLoss:
 
 
 def check_quantization(
-    reference: Answers, proto: onnx.ModelProto, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+    reference: Predictions, proto: onnx.ModelProto, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> QuantizationLoss:
-    """Compare an int8 graph with the float one that it was made from.
+    """Compare an int8 graph with the float model, and refuse one that costs too much.
 
     Parameters
     ----------
-    reference : Answers
-        What the float model says about `pixels`.
+    reference : Predictions
+        The float model's predictions for `pixels`.
     proto : onnx.ModelProto
         The int8 graph.
     pixels : ndarray of uint8, shape (N, height, width, 3)
@@ -66,34 +68,34 @@ def check_quantization(
     Returns
     -------
     QuantizationLoss
-        What was lost, within `MIN_AGREEMENT`, `MAX_ACCURACY_LOSS` and `MAX_CALIBRATION_LOSS`.
+        The cost, within `MIN_AGREEMENT`, `MAX_ACCURACY_LOSS` and `MAX_CALIBRATION_LOSS`.
 
     Raises
     ------
     QuantizationError
-        If too much was lost, or an image's answer depends on the others in its batch.
+        If the cost is too high, or an image's probabilities depend on the others in its batch.
     """
     run = onnx_runner(proto)
-    answers = run(pixels, 1)
+    predictions = run(pixels, 1)
     for size in batch_sizes(len(pixels))[1:]:
-        effect = compare(answers, run(pixels, size), size).probabilities.absolute
-        if effect > PROBABILITY_TOLERANCE:
+        effect = compare(predictions, run(pixels, size), size).probabilities.absolute
+        if effect > PARITY_TOLERANCE:
             raise QuantizationError(
-                f"int8: an image's answer depends on the others in its batch: at batch size {size} a probability "
-                f"differs by {effect:.3g} from that of the image alone, the limit is {PROBABILITY_TOLERANCE:.3g}"
+                f"int8: an image's prediction depends on the others in its batch: at batch size {size} a probability "
+                f"differs by {effect:.3g} from that of the image alone, the limit is {PARITY_TOLERANCE:.3g}"
             )
-    loss_against_float = compare(reference, answers, 1)
+    loss_against_float = compare(reference, predictions, 1)
     loss = QuantizationLoss(
         agreement=loss_against_float.agreement,
-        accuracy=float((answers.predicted == labels).mean()),
+        accuracy=float((predictions.predicted == labels).mean()),
         float_accuracy=float((reference.predicted == labels).mean()),
-        calibration_error=expected_calibration_error(labels, answers.probabilities),
+        calibration_error=expected_calibration_error(labels, predictions.probabilities),
         float_calibration_error=expected_calibration_error(labels, reference.probabilities),
         probability=loss_against_float.probabilities.absolute,
     )
     if loss.agreement < MIN_AGREEMENT:
         raise QuantizationError(
-            f"int8: {loss.agreement:.4%} of the classes agree with the float model, {MIN_AGREEMENT:.0%} must"
+            f"int8: {loss.agreement:.4%} of the classes agree with the float model, {MIN_AGREEMENT:.0%} must agree"
         )
     if loss.float_accuracy - loss.accuracy > MAX_ACCURACY_LOSS:
         raise QuantizationError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from galaxy_classify.errors import ContractError, DataError
 from galaxy_export.int8.convolutions import (
     CALIBRATION_IMAGES,
-    MIN_AGREEMENT,
+    MIN_TRAINING_AGREEMENT,
     StaticQuantization,
     calibrate,
     choose_images,
@@ -76,7 +75,7 @@ def test_convolutions_are_integer_and_answers_stay(
         if tensor.data_type == onnx.TensorProto.INT8:
             assert np.abs(onnx.numpy_helper.to_array(tensor).astype(int)).max() <= WEIGHT_LEVELS
     before, after = run(graph, pixels), run(quantized, pixels)
-    assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= MIN_AGREEMENT
+    assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= MIN_TRAINING_AGREEMENT
     for batch in (1, 3):  # to the last bit: a resumed run must give the same bytes in other batches
         assert np.array_equal(run(quantized, pixels, batch), after)
         assert np.array_equal(run(graph, pixels, batch), before)
@@ -109,10 +108,10 @@ def test_as_many_convolutions_stay_float_as_it_takes(
     """A looser demand quantizes more; one that nothing meets is refused."""
     from galaxy_export.int8 import convolutions as quantization_static
 
-    monkeypatch.setattr(quantization_static, "MIN_AGREEMENT", 0.0)
+    monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 0.0)
     assert calibrate(graph, pixels).float_convolutions == 1 <= recipe.float_convolutions
-    monkeypatch.setattr(quantization_static, "MIN_AGREEMENT", 1.1)
-    with pytest.raises(DataError, match="loses too much however few"):
+    monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 1.1)
+    with pytest.raises(DataError, match="changes too many classes, however few"):
         calibrate(graph, pixels)
 
 
@@ -130,15 +129,16 @@ def test_calibration_on_anything_but_the_training_set_is_refused(
 ) -> None:
     """Test images would flatter the quantized model; the checksum tells them apart."""
     from galaxy_export.int8.choose import load_training_images
+    from galaxy_train.run_folder import RunFolder
 
-    metrics = json.loads((trained_cnn / "metrics.json").read_text())
-    assert len(load_training_images(drawn_dataset, metrics)) == 800
+    recorded = RunFolder(trained_cnn).read_metrics().data
+    assert len(load_training_images(drawn_dataset, recorded)) == 800
     for split in ("train", "test"):
         shutil.copy(drawn_dataset / "test_dataset.hdf5", tmp_path / f"{split}_dataset.hdf5")
     with pytest.raises(DataError, match="is not the training set of this run"):
-        load_training_images(tmp_path, metrics)
+        load_training_images(tmp_path, recorded)
     with pytest.raises(DataError, match="calibrated on the run's training set, see --calibration"):
-        load_training_images(drawn_dataset / "test_dataset.hdf5", metrics)
+        load_training_images(drawn_dataset / "test_dataset.hdf5", recorded)
 
 
 def test_metadata_without_ranges_cannot_be_verified(graph: onnx.ModelProto, recipe: StaticQuantization) -> None:

@@ -115,7 +115,7 @@ def test_a_damaged_file_is_fetched_anew(server: FileServer, tmp_path: Path) -> N
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[: len(whole) // 2])
     lines = fetch_all(server, tmp_path)
-    assert lines[0].endswith("is damaged, and fetched anew")
+    assert lines[0].endswith("is damaged, and is downloaded again")
     assert damaged.read_bytes() == whole
 
 

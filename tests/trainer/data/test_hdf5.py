@@ -44,7 +44,7 @@ def test_a_data_set_is_found_in_both_places_and_forms(
     assert found.classes == GALAXY_MNIST_CLASSES
     assert found.file == path.name
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert found.summary()["images_per_class"] == {
+    assert found.record().images_per_class == {
         "smooth_round": 2, "smooth_cigar": 1, "edge_on_disk": 1, "unbarred_spiral": 2,
     }  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, write_dataset: Write, name: str
     write_dataset(plain, IMAGES, LABELS)
     whole = gzip.compress(plain.read_bytes()) if name.endswith(".gz") else plain.read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2] if damage == "cut short" else b"<html>not found</html>")
-    with pytest.raises(DataError, match=f"{name}: cannot be read as HDF5: .*; fetch it again"):
+    with pytest.raises(DataError, match=f"{name}: cannot be read as HDF5: .*; download it again"):
         load_file(find_split(tmp_path, "train"))
 
 
@@ -130,5 +130,5 @@ def test_the_stand_in_can_be_read(galaxy_data: Path) -> None:
     """The real galaxies are what their README says."""
     data = load_data(galaxy_data / "galaxies64")
     train, test = data.train, data.test
-    assert list(train.summary()["images_per_class"].values()) == [1279, 186, 849, 1898]
-    assert list(test.summary()["images_per_class"].values()) == [424, 61, 282, 241]
+    assert list(train.record().images_per_class.values()) == [1279, 186, 849, 1898]
+    assert list(test.record().images_per_class.values()) == [424, 61, 282, 241]

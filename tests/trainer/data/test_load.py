@@ -128,7 +128,7 @@ def test_a_csv_with_split_and_weights(gallery: Path) -> None:
     assert data.train.weights is not None
     assert np.count_nonzero(data.train.weights == 0.5) == 6
     assert data.test.weights is None
-    assert data.train.summary()["weights"] == {"0.5": 6, "1": 18}
+    assert data.train.record().weights == {"0.5": 6, "1": 18}
 
 
 def test_unreadable_images_are_listed_or_refused(gallery: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_unreadable_images_are_listed_or_refused(gallery: Path, tmp_path: Path) 
         ("empty.jpg", "empty file"), ("0.png", "damaged or incomplete image: its PNG header cannot be read"),
     ]  # fmt: skip
     assert len(data.train.images) + len(data.test.images) == 14
-    assert [entry["file"] for entry in data.summary()["unreadable"]] == [str(file.path) for file in data.unreadable]
+    assert [entry["file"] for entry in data.record().unreadable] == [str(file.path) for file in data.unreadable]
     for whole in (False, True):  # a test says so as well
         assert load_test(tmp_path / "all", data.train.classes, 64, whole=whole)[1] == data.unreadable
     with pytest.raises(DataError, match=r"empty\.jpg: empty file; 2 of 16 images cannot be read, and --strict"):

@@ -8,10 +8,11 @@ import pytest
 from galaxy_train.evaluation.metrics import (
     auroc,
     brier_score,
+    classification_metrics,
     expected_calibration_error,
-    figures,
     negative_log_likelihood,
 )
+from galaxy_train.run_metrics import ThresholdMetrics
 
 CLASSES = ("a", "b", "c")
 
@@ -20,13 +21,13 @@ def test_figures_of_a_small_case() -> None:
     """Counted by hand: rows of the matrix are the true classes."""
     labels = np.array([0, 0, 0, 1, 1, 2], np.uint8)
     predicted = np.array([0, 0, 1, 1, 2, 2])
-    result = figures(labels, np.eye(3)[predicted], CLASSES)
-    assert result["images"] == 6
-    assert result["accuracy"] == pytest.approx(4 / 6)
-    assert result["recall"] == pytest.approx({"a": 2 / 3, "b": 1 / 2, "c": 1})
-    assert result["precision"] == pytest.approx({"a": 1, "b": 1 / 2, "c": 1 / 2})
-    assert result["macro_recall"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
-    assert result["confusion_matrix"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
+    result = classification_metrics(labels, np.eye(3)[predicted], CLASSES)
+    assert result.images == 6
+    assert result.accuracy == pytest.approx(4 / 6)
+    assert result.recall == pytest.approx({"a": 2 / 3, "b": 1 / 2, "c": 1})
+    assert result.precision == pytest.approx({"a": 1, "b": 1 / 2, "c": 1 / 2})
+    assert result.macro_recall == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+    assert result.confusion_matrix == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
 
 
 def test_calibration_error_of_a_small_case() -> None:
@@ -39,21 +40,21 @@ def test_calibration_error_of_a_small_case() -> None:
 
 def test_a_class_that_does_not_occur_counts_nowhere() -> None:
     """No division by zero, and no zero in the mean."""
-    result = figures(np.array([0, 0, 1]), np.eye(3)[[0, 0, 1]], CLASSES)
-    assert result["recall"]["c"] is None
-    assert result["precision"]["c"] is None
-    assert result["macro_recall"] == 1
+    result = classification_metrics(np.array([0, 0, 1]), np.eye(3)[[0, 0, 1]], CLASSES)
+    assert result.recall["c"] is None
+    assert result.precision["c"] is None
+    assert result.macro_recall == 1
 
 
 def test_what_a_threshold_keeps() -> None:
     """Counted by hand: a confidence that is exactly the threshold is kept."""
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([[0.95, 0.05], [0.4, 0.6], [0.2, 0.8], [0.45, 0.55]])
-    result = figures(labels, probabilities, ("a", "b"))
-    assert result["kept"]["0.50"] == {"coverage": 1.0, "accuracy": 0.75}
-    assert result["kept"]["0.80"] == {"coverage": 0.5, "accuracy": 1.0}
-    nothing = figures(labels, np.full((4, 2), 0.5), ("a", "b"))
-    assert nothing["kept"]["0.95"] == {"coverage": 0.0, "accuracy": None}
+    result = classification_metrics(labels, probabilities, ("a", "b"))
+    assert result.kept["0.50"] == ThresholdMetrics(1.0, 0.75)
+    assert result.kept["0.80"] == ThresholdMetrics(0.5, 1.0)
+    nothing = classification_metrics(labels, np.full((4, 2), 0.5), ("a", "b"))
+    assert nothing.kept["0.95"] == ThresholdMetrics(0.0, None)
 
 
 def test_likelihood_and_brier_score() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
 from galaxy_train.training.distillation import TEACHERS_SHARE, check_teachers, distil
-from galaxy_train.training.splits import Fold, divide, not_seen
-from galaxy_train.training.targets import Lesson
+from galaxy_train.training.splits import Fold, split_training_set, unseen_images
+from galaxy_train.training.targets import TrainingExamples
 
 pytestmark = pytest.mark.slow
 
@@ -75,16 +76,16 @@ def validated(options: list[str | Path], tmp_path_factory: pytest.TempPathFactor
 def test_every_image_is_answered_by_a_network_that_has_not_learnt_from_it(validated: Path, mislabelled: Path) -> None:
     """Otherwise the figures, and what is said of a label, would be what the network has been told."""
     data = load_data(mislabelled).train
-    whole = divide(data, RECIPES["cnn"], 0.2)
+    whole = split_training_set(data, RECIPES["cnn"], 0.2)
     rows = read(validated / "answers.csv")
-    assert [int(row["image"]) for row in rows] == whole.learnt.tolist()
+    assert [int(row["image"]) for row in rows] == whole.training.tolist()
     for number in (1, 2):
         fold = RunFolder(validated / f"fold{number}")
-        assert fold.read_metrics()["parameters"]["fold"] == f"{number}/2"
-        unseen = not_seen(Fold(number, 2), whole, data)
+        assert fold.read_metrics().parameters.fold == f"{number}/2"
+        unseen = unseen_images(Fold(number, 2), whole, data)
         mine = [row for row in rows if row["fold"] == str(number)]
         positions = [int(row["image"]) for row in mine]
-        assert positions == np.intersect1d(np.flatnonzero(unseen), whole.learnt).tolist()
+        assert positions == np.intersect1d(np.flatnonzero(unseen), whole.training).tolist()
         expected = predict(load_model(fold.model), data.images[positions])
         found = np.array([[float(row[f"prob_{kind}"]) for kind in KINDS] for row in mine])
         assert np.allclose(found, expected, atol=1e-4)
@@ -137,14 +138,13 @@ def test_an_interrupted_one_goes_on(validated: Path, options: list[str | Path], 
 def test_an_interrupt_ends_it(mislabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupted fold is not taken for a trained one, and no later fold is begun."""
     from galaxy_train.training import cross_validation
-    from galaxy_train.training.fit import FitResult
     from galaxy_train.training.parameters import FitParameters
 
     begun = []
 
-    def interrupted(data: object, run: RunFolder, *arguments: object, **options: object) -> FitResult:
+    def interrupted(data: object, run: RunFolder, *arguments: object, **options: object) -> SimpleNamespace:
         begun.append(run.path.name)
-        return FitResult({}, interrupted=True)
+        return SimpleNamespace(interrupted=True)
 
     monkeypatch.setattr(cross_validation, "fit", interrupted)
     lines: list[str] = []
@@ -166,15 +166,15 @@ def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path
     data = load_data(mislabelled)
     folds = CrossValidationFolder(validated).folds()
     check_teachers(folds, data, "cnn", 0.2)
-    whole = divide(data.train, RECIPES["cnn"], 0.2)
+    whole = split_training_set(data.train, RECIPES["cnn"], 0.2)
     images = data.train.images
     truth = np.eye(4, dtype=np.float32)[data.train.labels]
     answers = np.stack([predict(load_model(fold.model), images) for fold in folds])
-    unseen = np.stack([not_seen(Fold(number, 2), whole, data.train) for number in (1, 2)])
+    unseen = np.stack([unseen_images(Fold(number, 2), whole, data.train) for number in (1, 2)])
     # On all images, as --refit does: both have a say on those that were held out from both.
-    for positions in (whole.learnt, np.arange(len(images))):
-        lesson = Lesson(images[positions], truth[positions], None)
-        found = distil(lesson, positions, folds, data.train, images[:3])
+    for positions in (whole.training, np.arange(len(images))):
+        examples = TrainingExamples(images[positions], truth[positions], None)
+        found = distil(examples, positions, folds, data.train, images[:3])
         who = unseen[:, positions, np.newaxis]
         word = (answers[:, positions] * who).sum(axis=0) / who.sum(axis=0)
         expected = (1 - TEACHERS_SHARE) * truth[positions] + TEACHERS_SHARE * word
@@ -184,7 +184,7 @@ def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path
 
 def test_a_fold_alone_teaches_nobody(validated: Path, mislabelled: Path) -> None:
     """Half of the images would have no teacher that has not been told their labels."""
-    with pytest.raises(DataError, match="of which other folds are missing: 160 images have no teacher"):
+    with pytest.raises(DataError, match="the other folds are missing: 160 images have no teacher"):
         check_teachers([RunFolder(validated / "fold1")], load_data(mislabelled), "cnn", 0.2)
 
 
@@ -209,8 +209,8 @@ def test_mistakes_are_one_line_each(
     cases: list[tuple[list[str | Path], int, str]] = [
         (["--folds", "2", "--seed", "3", "--out", validated], 1, "is another training: seed was 0, now it is 3"),
         (["--folds", "3", "--out", validated], 1, "fold was 1/2, now it is 1/3; choose another --out, or use --force"),
-        (["--out", tmp_path / "thesis"], 1, "holds files that are no cross-validation's"),
-        (["--data", few, "--out", tmp_path / "cv"], 1, "has 2 images of smooth_round to learn from, too few for 5"),
+        (["--out", tmp_path / "thesis"], 1, "holds files that do not belong to a cross-validation"),
+        (["--data", few, "--out", tmp_path / "cv"], 1, "has 2 images of smooth_round to train on, too few for 5"),
         (["--folds", "1", "--out", tmp_path / "cv"], 2, "--folds"),
     ]
     before = (validated / "cross_validation.json").read_bytes()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import load_data
 from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.run_folder import RunFolder
+from galaxy_train.run_metrics import RefitRecord
 from galaxy_train.training.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, check_teachers, distil
-from galaxy_train.training.targets import Lesson
+from galaxy_train.training.targets import TrainingExamples
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +38,7 @@ def test_targets_are_labels_and_the_teachers_mean(trained_cnn: Path) -> None:
     images, labels = paint_set(per_class=3, seed=31)
     further, _ = paint_set(per_class=1, seed=32)
     teacher = RunFolder(trained_cnn)
-    labelled = Lesson(images, np.eye(4, dtype=np.float32)[labels], np.linspace(1, 3, 12, dtype=np.float32))
+    labelled = TrainingExamples(images, np.eye(4, dtype=np.float32)[labels], np.linspace(1, 3, 12, dtype=np.float32))
     everything = np.arange(12)
     train = GalaxyDataset(images, labels, KINDS, "drawn", "0" * 64)
     found = distil(labelled, everything, [teacher, teacher], train, further)
@@ -81,7 +83,8 @@ def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
     data = load_data(drawn_dataset)
     check_teachers([RunFolder(trained_cnn)], data, "swift", 0.2)
     repeated = RunFolder(Path(shutil.copytree(trained_cnn, tmp_path / "repeated")))
-    repeated.write_metrics(repeated.read_metrics() | {"refit_of": {}})
+    metrics = repeated.read_metrics()
+    repeated.write_metrics(replace(metrics, refit_of=RefitRecord("0" * 64, metrics.test)))
     with pytest.raises(DataError, match="without --refit"):
         check_teachers([repeated], data, "swift", 0.2)
     with pytest.raises(DataError, match="held out others"):
@@ -90,13 +93,13 @@ def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
         check_teachers([RunFolder(trained_run)], data, "swift", 0.2)
     other = tmp_path / "other"
     shutil.copytree(trained_cnn, other)
-    metrics = json.loads((other / "metrics.json").read_text())
+    content = json.loads((other / "metrics.json").read_text())
     for change, message in (
         ({"classes": ["a", "b", "c", "d"]}, "its classes are"),
-        ({"data": metrics["data"] | {"train": metrics["data"]["train"] | {"sha256": "0" * 64}}}, "other images"),
-        ({"data": metrics["data"] | {"train": metrics["data"]["train"] | {"shape": [9, 224, 224, 3]}}}, "224 px"),
+        ({"data": content["data"] | {"train": content["data"]["train"] | {"sha256": "0" * 64}}}, "other images"),
+        ({"data": content["data"] | {"train": content["data"]["train"] | {"shape": [9, 224, 224, 3]}}}, "224 px"),
     ):
-        (other / "metrics.json").write_text(json.dumps(metrics | change))
+        (other / "metrics.json").write_text(json.dumps(content | change))
         with pytest.raises(DataError, match=message):
             check_teachers([RunFolder(other)], data, "swift", 0.2)
 

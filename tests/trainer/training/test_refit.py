@@ -85,7 +85,7 @@ def test_no_training_that_holds_images_out_begins_with_it(
 ) -> None:
     """It has learnt from them, so that the figures on them would be flattered."""
     result = fit(*options, "--init", repeated, "--out", tmp_path / "run")
-    assert (result.returncode, "has learnt from images of" in result.stderr) == (1, True), result.stderr
+    assert (result.returncode, "was trained on images of" in result.stderr) == (1, True), result.stderr
     assert not (tmp_path / "run").exists()
     for beginning, split in ((repeated, "0"), (trained_cnn, "0.2")):
         result = fit(

@@ -8,7 +8,7 @@ import pytest
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.splitting import fold_numbers
 from galaxy_train.networks.recipes import RECIPES
-from galaxy_train.training.splits import Fold, counts_in_full, divide, leave_out, not_seen
+from galaxy_train.training.splits import Fold, has_full_weight, leave_out, split_training_set, unseen_images
 
 CLASSES = ("round", "cigar", "spiral")
 
@@ -26,29 +26,29 @@ def train() -> GalaxyDataset:
 @pytest.mark.parametrize("fraction", [0.0, 0.2])
 def test_each_image_is_left_out_once(train: GalaxyDataset, recipe: str, fraction: float) -> None:
     """Every image that may be learnt from is unseen by one network of four, and what is held out by all of them."""
-    whole = divide(train, RECIPES[recipe], fraction)
+    whole = split_training_set(train, RECIPES[recipe], fraction)
     unseen = np.zeros(200, int)
     judged = []
     for number in range(1, 5):
         fold = Fold(number, 4)
         part = leave_out(fold, whole, train)
-        assert not np.intersect1d(part.learnt, part.held_out).size
-        assert not np.intersect1d(part.learnt, whole.held_out).size
-        assert counts_in_full(train)[part.held_out].all()
-        missing = not_seen(fold, whole, train)
-        assert not missing[part.learnt].any()
-        assert missing.sum() + len(part.learnt) == 200
+        assert not np.intersect1d(part.training, part.held_out).size
+        assert not np.intersect1d(part.training, whole.held_out).size
+        assert has_full_weight(train)[part.held_out].all()
+        missing = unseen_images(fold, whole, train)
+        assert not missing[part.training].any()
+        assert missing.sum() + len(part.training) == 200
         unseen += missing
         judged.append(part.held_out)
-    assert (unseen[whole.learnt] == 1).all()
-    assert (np.delete(unseen, whole.learnt) == 4).all()
+    assert (unseen[whole.training] == 1).all()
+    assert (np.delete(unseen, whole.training) == 4).all()
     together = np.concatenate(judged)
-    assert np.array_equal(np.sort(together), whole.learnt[counts_in_full(train)[whole.learnt]])
+    assert np.array_equal(np.sort(together), whole.training[has_full_weight(train)[whole.training]])
 
 
 def test_folds_are_alike(train: GalaxyDataset) -> None:
     """Each has its share of each class, of images that count in full and of the others, so that none is an odd part."""
-    full = counts_in_full(train)
+    full = has_full_weight(train)
     numbers = fold_numbers(train.labels, 5, 0, full)
     for label in range(3):
         for counted in (True, False):

@@ -1,1 +1,1 @@
-"""Labelled images: found, read, downloaded."""
+"""Find, read and download labelled images."""

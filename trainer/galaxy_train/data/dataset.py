@@ -1,4 +1,4 @@
-"""Labelled galaxy images in memory, wherever they came from."""
+"""Labelled galaxy images in memory."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_train.run_metrics import SetRecord
+
 
 @dataclass(frozen=True, slots=True)
 class GalaxyDataset:
-    """Labelled galaxy images.
+    """Labelled galaxy images in memory, from any source.
 
     Parameters
     ----------
@@ -22,13 +24,13 @@ class GalaxyDataset:
     classes : tuple of str
         Class names.
     file : str
-        Name of the file or folder that it was read from.
+        Name of the file or folder they were read from.
     sha256 : str
-        Checksum of that file; of files in a folder, that of pixels and labels.
+        Checksum of that file; for image files, of pixels and labels.
     weights : ndarray of float32, shape (N,), or None
-        How much each image counts in training; None if all count alike.
+        Weight of each image in training; None if all weigh alike.
     names : tuple of str or None
-        File of each image; None where all are in one.
+        File name of each image; None if all are in one file.
     """
 
     images: NDArray[np.uint8]
@@ -40,37 +42,24 @@ class GalaxyDataset:
     names: tuple[str, ...] | None = None
 
     def images_per_class(self) -> dict[str, int]:
-        """Return how many images each class has."""
+        """Return the number of images of each class."""
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, counts, strict=True))
 
     def each_weight(self) -> NDArray[np.float32]:
-        """Return how much each image counts, 1 where nothing is said of it."""
+        """Return the weight of each image; 1 if none are given."""
         return self.weights if self.weights is not None else np.ones(len(self.images), np.float32)
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a run records of its data: file name, checksum, shape and images per class."""
-        summary: dict[str, Any] = {
-            "file": self.file,
-            "sha256": self.sha256,
-            "shape": list(self.images.shape),
-            "images_per_class": self.images_per_class(),
-        }
+    def record(self) -> SetRecord:
+        """Return what a run records of its data: file name, checksum, shape, images per class and per weight."""
+        counts = None
         if self.weights is not None:
-            weights, counts = np.unique(self.weights, return_counts=True)
-            summary["weights"] = {
-                f"{weight:g}": count for weight, count in zip(weights.tolist(), counts.tolist(), strict=True)
-            }
-        return summary
+            values, numbers = np.unique(self.weights, return_counts=True)
+            counts = {f"{value:g}": number for value, number in zip(values.tolist(), numbers.tolist(), strict=True)}
+        return SetRecord(self.file, self.sha256, self.images.shape, self.images_per_class(), counts)
 
     def subset(self, chosen: NDArray[np.integer[Any]]) -> GalaxyDataset:
-        """Return a part of the set.
-
-        Parameters
-        ----------
-        chosen : ndarray of int
-            Positions of the images.
-        """
+        """Return the images at the chosen positions."""
         weights = None if self.weights is None else self.weights[chosen]
         names = None if self.names is None else tuple(self.names[position] for position in chosen)
         return replace(self, images=self.images[chosen], labels=self.labels[chosen], weights=weights, names=names)

@@ -1,4 +1,4 @@
-"""Fetch the official GalaxyMNIST files into the layout of the galaxy_mnist package."""
+"""Download the official GalaxyMNIST files into the folder layout of the galaxy_mnist package."""
 
 from __future__ import annotations
 
@@ -22,15 +22,7 @@ from galaxy_train.data.http_file import Progress, cannot_write, fetch, file_md5
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One official file.
-
-    Parameters
-    ----------
-    path : str
-        Below `SERVER`.
-    md5 : str
-        Checksum of the compressed file.
-    """
+    """An official file: its path below `SERVER`, and the MD5 of the compressed file."""
 
     path: str
     md5: str
@@ -49,19 +41,19 @@ RESOURCES: Final = {
 
 
 def download(root: Path, resolution: int, announce: Callable[[str], None], *, server: str = SERVER) -> list[Path]:
-    """Fetch both splits of GalaxyMNIST, or what is missing of them.
+    """Download both splits of GalaxyMNIST, or what is missing of them.
 
     Parameters
     ----------
     root : pathlib.Path
-        Folder that galaxy_mnist calls its root; the files go to ``GalaxyMNIST/raw`` (64 px) or
+        Root folder in the sense of galaxy_mnist; the files go to ``GalaxyMNIST/raw`` (64 px) or
         ``GalaxyMNISTHighrez/raw`` (224 px) below it.
     resolution : {64, 224}
         Edge of the images in pixels.
     announce : callable
-        Called with a line about each file.
+        Called with one line per file.
     server : str, optional
-        Address that the resources' paths are below; that of a mirror, for instance.
+        URL of the official server, or of a mirror with the same paths.
 
     Returns
     -------
@@ -71,7 +63,7 @@ def download(root: Path, resolution: int, announce: Callable[[str], None], *, se
     Raises
     ------
     DataError
-        If a file cannot be fetched, is not the official one, or cannot be written.
+        If a file cannot be downloaded, has another checksum than the official one, or cannot be written.
     """
     if not server.startswith(("https://", "http://")):
         raise DataError(f"{server}: is not an address that begins with https:// or http://")
@@ -81,12 +73,12 @@ def download(root: Path, resolution: int, announce: Callable[[str], None], *, se
         target = raw_folder(root, resolution) / split_file(split)
         files.append(target)
         if target.is_file():
-            if _is_whole(target):
+            if _is_readable(target):
                 announce(f"{target}: is there already")
                 continue
-            announce(f"{target}: is damaged, and fetched anew")
+            announce(f"{target}: is damaged, and is downloaded again")
         packed = target.with_name(target.name + ".gz")
-        if packed.is_file() and file_md5(packed) == resource.md5:  # the galaxy_mnist package leaves it behind
+        if packed.is_file() and file_md5(packed) == resource.md5:  # the galaxy_mnist package keeps it
             _unpack(packed, target)
         else:
             with _progress(f"{split} ({resolution} px)") as progress:
@@ -97,8 +89,8 @@ def download(root: Path, resolution: int, announce: Callable[[str], None], *, se
     return files
 
 
-def _is_whole(file: Path) -> bool:
-    """Tell whether a file that someone else may have left there is HDF5 to its end; it has no checksum of its own."""
+def _is_readable(file: Path) -> bool:
+    """Tell whether HDF5 can open a file and finds its data sets; no checksum of unpacked files is published."""
     try:
         with h5py.File(file, "r") as content:
             return {"images", "labels"} <= set(content)
@@ -122,7 +114,7 @@ def _unpack(packed: Path, target: Path) -> None:
 
 @contextmanager
 def _progress(what: str) -> Iterator[Progress]:
-    """Show a bar on a terminal, with size, speed and time left."""
+    """Show a progress bar with size, speed and time left; nothing if stderr is no terminal."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

@@ -1,4 +1,4 @@
-"""GalaxyMNIST's files: their names, and where the galaxy_mnist package and this one keep them."""
+"""Names and folders of GalaxyMNIST's files, as the galaxy_mnist package has them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ from typing import Final
 SPLITS: Final = ("train", "test")
 
 
-#: The galaxy_mnist package names the folder after the class that reads it.
+#: Folder by resolution in pixels; the galaxy_mnist package names each after the class that reads it.
 FOLDERS: Final = {64: "GalaxyMNIST", 224: "GalaxyMNISTHighrez"}
 
 
 def cache_folder() -> Path:
-    """Return the folder that downloads go to when none is named, the user's cache folder."""
-    import platformdirs  # of an extra; not needed by those who name a folder
+    """Return the default folder for downloads, in the user's cache."""
+    import platformdirs  # of an extra, and not needed with --data
 
     return platformdirs.user_cache_path("galaxy-classify", appauthor=False)
 
 
 def raw_folder(root: Path, resolution: int) -> Path:
-    """Return where the galaxy_mnist package keeps its files.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        Folder that it was given.
-    resolution : {64, 224}
-        Edge of the images in pixels.
+    """Return the folder below `root` for the files of a resolution in pixels, 64 or 224.
 
     Examples
     --------

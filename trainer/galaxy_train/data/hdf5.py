@@ -1,8 +1,8 @@
 """Read data sets in GalaxyMNIST's HDF5 layout.
 
-``images`` is uint8, (N, height, width, 3), RGB, and ``labels`` is uint8, (N,), an index into GalaxyMNIST's classes.
-The files are ``train_dataset.hdf5`` and ``test_dataset.hdf5``, as they are or compressed as ``.hdf5.gz``, in the folder
-that is given or where the galaxy_mnist package puts them below it.
+``images`` is uint8 (N, height, width, 3), RGB; ``labels`` is uint8 (N,), an index into GalaxyMNIST's classes. The files
+are ``train_dataset.hdf5`` and ``test_dataset.hdf5``, plain or compressed as ``.hdf5.gz``, in the given folder or where
+the galaxy_mnist package puts them below it.
 """
 
 from __future__ import annotations
@@ -38,22 +38,21 @@ def find_split(folder: Path, split: str, size: int | None = None) -> Path:
     Parameters
     ----------
     folder : pathlib.Path
-        Folder that holds the files, directly or where the galaxy_mnist package puts them below it.
+        Folder with the files, or root folder of the galaxy_mnist package.
     split : {"train", "test"}
-        Which one.
+        Name of the split.
     size : int, optional
-        Which resolution of GalaxyMNIST, where the galaxy_mnist package keeps it; by default 64 if that is there, or
-        else 224.
+        Resolution of GalaxyMNIST to look for below the root folder; by default 64 if present, otherwise 224.
 
     Returns
     -------
     pathlib.Path
-        The file; an uncompressed one is preferred.
+        The file; an uncompressed one comes first.
 
     Raises
     ------
     DataError
-        If there is none; the message says what else would do.
+        If there is none; the message lists the accepted names and places.
     """
     sizes = list(FOLDERS) if size is None else [size]
     found = [path for size in sizes for path in _candidates(folder, split, size)]
@@ -127,12 +126,12 @@ def read_hdf5(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
             _check_labels(path, content["labels"], len(content["images"]))
             return content["images"][()], content["labels"][()]
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read as HDF5: {' '.join(str(error).split())}; fetch it again") from None
+        raise DataError(f"{path}: cannot be read as HDF5: {' '.join(str(error).split())}; download it again") from None
 
 
 @contextmanager
 def _uncompressed(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file; a compressed one is unpacked to a temporary file, since HDF5 seeks in what it reads."""
+    """Open a file for HDF5, which must seek: a compressed file is unpacked into a temporary one."""
     if path.suffix != ".gz":
         with path.open("rb") as plain:
             yield plain

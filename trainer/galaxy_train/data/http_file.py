@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP so that nothing is fetched twice and nothing wrong gets the final name."""
+"""Download one file over HTTP: continue partial downloads, verify the checksum, then rename."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ CHUNK: Final = 1 << 20
 TIMEOUT: Final = 30.0
 
 
-#: Pauses in seconds before another try, after a failure that may pass.
+#: Seconds to wait before each retry, after a failure that may be temporary.
 PAUSES: Final = (1.0, 3.0, 10.0)
 
 
-#: Called with bytes that are there and, if the server says, bytes in all.
+#: Takes the bytes received so far, and the total if the server states it.
 Progress = Callable[[int, int | None], None]
 
 
 def fetch(url: str, target: Path, md5: str, progress: Progress) -> None:
-    """Fetch a file, or what is missing of it.
+    """Download a file, or the part of it that is missing.
 
-    Bytes go to ``TARGET.partial``, which outlives an interrupt and a broken connection; the next call asks the server
-    for the rest of it. Only a file with the right checksum is renamed.
+    Bytes go to ``TARGET.partial``, which is kept after an interrupt or a broken connection; the next call requests the
+    rest. The file gets its final name only if its checksum is right.
 
     Parameters
     ----------
     url : str
-        Where the file is.
+        Address of the file.
     target : pathlib.Path
-        Where it goes; its folder is made.
+        Local file; its folder is created.
     md5 : str
-        Checksum that it must have, in hexadecimal.
+        Expected checksum, in hexadecimal.
     progress : callable
         Called as bytes arrive.
 
@@ -57,7 +57,7 @@ def fetch(url: str, target: Path, md5: str, progress: Progress) -> None:
         resumed = partial.exists() and partial.stat().st_size > 0
         _fetch_with_retries(url, partial, progress)
         if file_md5(partial) != md5 and resumed:
-            # The beginning may be of another file, or of one that was damaged since.
+            # The partial file may have been another or a damaged one: start once more from zero.
             partial.unlink()
             _fetch_with_retries(url, partial, progress)
         found = file_md5(partial)
@@ -68,14 +68,14 @@ def fetch(url: str, target: Path, md5: str, progress: Progress) -> None:
 
 
 def file_md5(path: Path) -> str:
-    """Return the MD5 of a file, in hexadecimal: GalaxyMNIST publishes no other checksum."""
+    """Return the MD5 of a file, in hexadecimal; GalaxyMNIST publishes no other checksum."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 @contextmanager
 def _writable(target: Path) -> Iterator[None]:
-    """Turn what a disk can say into one line."""
+    """Create the target's folder, and turn errors of the disk into a DataError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -84,7 +84,7 @@ def _writable(target: Path) -> Iterator[None]:
 
 
 def cannot_write(target: Path, error: OSError) -> DataError:
-    """Say in one line why a file cannot be written, and what to do if the disk is full."""
+    """Return an error that says why a file cannot be written, with a remedy if the disk is full."""
     remedy = "; free some space, then run the same command again" if error.errno == errno.ENOSPC else ""
     return DataError(f"{target}: cannot be written: {error.strerror or error}{remedy}")
 
@@ -95,11 +95,11 @@ def _sole_downloader(target: Path) -> Iterator[None]:
         with only_writer(str(target)):
             yield
     except UsageError:
-        raise DataError(f"{target}: another process is downloading it; wait for its end") from None
+        raise DataError(f"{target}: another process is downloading it; wait until it is done") from None
 
 
-class _PassingError(Exception):
-    """A failure that another try may not meet."""
+class _TemporaryError(Exception):
+    """A failure that may be temporary, so that a retry makes sense."""
 
 
 def _fetch_with_retries(url: str, partial: Path, progress: Progress) -> None:
@@ -107,16 +107,14 @@ def _fetch_with_retries(url: str, partial: Path, progress: Progress) -> None:
         try:
             _fetch_rest(url, partial, progress)
             break
-        except _PassingError as error:
+        except _TemporaryError as error:
             if attempt > len(PAUSES):
-                raise DataError(
-                    f"{url}: {error}, {attempt} times; run the same command again to go on where it stopped"
-                ) from None
+                raise DataError(f"{url}: {error}, {attempt} times; run the same command again to continue") from None
             time.sleep(pause)
 
 
 def _fetch_rest(url: str, partial: Path, progress: Progress) -> None:
-    """Ask for what is missing and append it; begin anew where the server does not answer in parts."""
+    """Request the missing bytes and append them; start from zero if the server does not support ranges."""
     have = partial.stat().st_size if partial.exists() else 0
     headers = {"User-Agent": "galaxy-classify", "Accept-Encoding": "identity"}
     if have:
@@ -128,17 +126,17 @@ def _fetch_rest(url: str, partial: Path, progress: Progress) -> None:
             _store(response, partial, have if continues else 0, progress)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # all of it is there, or too much: the checksum will tell
+            return  # the file is complete or too long; the checksum decides
         if error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS:
-            raise _PassingError(f"the server answers {error.code} {error.reason}") from None
+            raise _TemporaryError(f"the server answers {error.code} {error.reason}") from None
         raise DataError(f"{url}: the server answers {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         reason = error.reason.strerror if isinstance(error.reason, OSError) else None
         if isinstance(error.reason, TimeoutError):
-            raise _PassingError("cannot be reached (no answer)") from None
+            raise _TemporaryError("cannot be reached (no answer)") from None
         raise DataError(f"{url}: cannot be reached ({reason or error.reason}); is there a network?") from None
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise _PassingError(f"the connection broke off ({error or type(error).__name__})") from None
+        raise _TemporaryError(f"the connection broke off ({error or type(error).__name__})") from None
 
 
 def _store(response: http.client.HTTPResponse, partial: Path, have: int, progress: Progress) -> None:
@@ -151,11 +149,11 @@ def _store(response: http.client.HTTPResponse, partial: Path, have: int, progres
             have += len(chunk)
             progress(have, total)
     if total is not None and have < total:
-        raise _PassingError(f"the connection broke off after {have:,} of {total:,} bytes")
+        raise _TemporaryError(f"the connection broke off after {have:,} of {total:,} bytes")
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
         return response.read(CHUNK)
     except OSError as error:  # of the network, not of the disk
-        raise _PassingError(f"the connection broke off ({error})") from None
+        raise _TemporaryError(f"the connection broke off ({error})") from None

@@ -1,4 +1,4 @@
-"""Labelled image files: class folders, and CSV files that name images and their classes."""
+"""Read labelled image files: class folders, or a CSV file that lists images and their classes."""
 
 from __future__ import annotations
 
@@ -26,19 +26,7 @@ from galaxy_train.data.galaxy_mnist import SPLITS
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """An image file and what is known of it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    label : str
-        Name of its class.
-    split : str
-        ``train`` or ``test``; empty if nobody has decided.
-    weight : float
-        How much it counts in training.
-    """
+    """An image file with its class name, its split (``train``, ``test``, or empty) and its weight in training."""
 
     path: Path
     label: str
@@ -47,16 +35,8 @@ class LabelledFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An image file that could not be decoded.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    reason : str
-        Why.
-    """
+class UnreadableFile:
+    """An image file that cannot be decoded, and the reason."""
 
     path: Path
     reason: str
@@ -68,22 +48,12 @@ def has_class_folders(folder: Path) -> bool:
 
 
 def list_class_folders(folder: Path) -> list[LabelledFile]:
-    """List the images in class folders.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Has ``train/<class>/`` and ``test/<class>/``, or ``<class>/`` without a split.
-
-    Returns
-    -------
-    list of LabelledFile
-        Sorted by class and path.
+    """List the images in ``train/<class>/`` and ``test/<class>/``, or in ``<class>/``, sorted by class and path.
 
     Raises
     ------
     DataError
-        If there is a ``train`` without a ``test`` or the reverse.
+        If there is a ``train`` without a ``test``, or the reverse.
     """
     present = [split for split in SPLITS if _folders(folder / split)]
     if not present:
@@ -97,23 +67,18 @@ def list_class_folders(folder: Path) -> list[LabelledFile]:
 
 
 def list_csv(table: Path) -> list[LabelledFile]:
-    """List the images that a CSV file names.
+    """List the images in a CSV file.
 
     Parameters
     ----------
     table : pathlib.Path
         Columns ``file``, relative to the table's folder, and ``label``; optionally ``split`` (train or test) and
-        ``weight`` (how much the image counts in training, 0 to leave it out).
-
-    Returns
-    -------
-    list of LabelledFile
-        In the table's order.
+        ``weight`` (0 leaves an image out of the training).
 
     Raises
     ------
     DataError
-        If the table cannot be read or a row is not as it should be; the message names it.
+        If the table cannot be read, or a row is incomplete or invalid; the message names the line.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
@@ -129,7 +94,7 @@ def list_csv(table: Path) -> list[LabelledFile]:
 
 
 def class_names(files: Iterable[LabelledFile]) -> tuple[str, ...]:
-    """Return the classes: GalaxyMNIST's in their own order, all others sorted by name.
+    """Return the class names: GalaxyMNIST's in their own order, any others sorted.
 
     Examples
     --------
@@ -142,47 +107,47 @@ def class_names(files: Iterable[LabelledFile]) -> tuple[str, ...]:
 
 def read_files(
     files: Sequence[LabelledFile], classes: tuple[str, ...], size: int, name: str
-) -> tuple[GalaxyDataset, list[Unreadable]]:
-    """Decode images as the runtime does it, and leave out what cannot be read.
+) -> tuple[GalaxyDataset, list[UnreadableFile]]:
+    """Decode and resize images as the runtime does, and leave out those that cannot be read.
 
     Parameters
     ----------
     files : sequence of LabelledFile
         At least one.
     classes : tuple of str
-        Class names; every file's label is among them.
+        Class names; they include every file's label.
     size : int
-        Height and width to bring the images to, in pixels.
+        Height and width to resize the images to, in pixels.
     name : str
-        What the data set is called.
+        Name of the data set.
 
     Returns
     -------
     dataset : GalaxyDataset
         The images, in the order of the files.
-    unreadable : list of Unreadable
-        The files that were left out.
+    unreadable : list of UnreadableFile
+        Files that were left out.
 
     Raises
     ------
     DataError
-        If no image at all can be read.
+        If no image can be read.
     """
     pixels: list[NDArray[np.uint8]] = []
     kept: list[LabelledFile] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableFile] = []
 
     decoder = Decoder(Resizer((size, size), Preprocessing()))
 
-    def read(file: LabelledFile) -> NDArray[np.uint8] | Unreadable:
+    def read(file: LabelledFile) -> NDArray[np.uint8] | UnreadableFile:
         try:
             return decoder.read(str(file.path)).pixels
         except ImageError as error:
-            return Unreadable(file.path, str(error))
+            return UnreadableFile(file.path, str(error))
 
     with progress(enabled=True, total=lambda: len(files)) as advance:
         for file, result in zip(files, ordered_map(read, files, available_threads()), strict=True):
-            if isinstance(result, Unreadable):
+            if isinstance(result, UnreadableFile):
                 unreadable.append(result)
             else:
                 pixels.append(result)
@@ -206,7 +171,7 @@ def read_files(
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return the class folders in a folder: those that hold image files, and that no program has hidden there."""
+    """Return the class folders in a folder: subfolders with image files, except hidden ones."""
     if not folder.is_dir():
         return []
     return sorted(

@@ -1,4 +1,4 @@
-"""From what ``--data`` names to a training set and a test set."""
+"""Load the training and test set that ``--data`` names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from galaxy_train.data.galaxy_mnist import FOLDERS, SPLITS, cache_folder
 from galaxy_train.data.hdf5 import find_split, holds_hdf5, load_file, read_hdf5
 from galaxy_train.data.image_files import (
     LabelledFile,
-    Unreadable,
+    UnreadableFile,
     class_names,
     has_class_folders,
     list_class_folders,
@@ -25,8 +25,9 @@ from galaxy_train.data.image_files import (
     read_files,
 )
 from galaxy_train.data.splitting import hold_out
+from galaxy_train.run_metrics import DataRecord
 
-#: GalaxyMNIST's own resolution, and its test part of all images.
+#: Default image size in pixels, and test fraction of images without a split; both are GalaxyMNIST's.
 SIZE: Final = 64
 
 
@@ -40,12 +41,12 @@ class TrainingData:
     Parameters
     ----------
     train, test : GalaxyDataset
-        With the same classes and image size.
+        The two sets, with the same classes and image size.
     split : str
-        How they were told apart, as a run records it.
+        How they were split, in words.
     split_seed : int
-        Seed of that, where it was at random.
-    unreadable : tuple of Unreadable
+        Seed of a random split.
+    unreadable : tuple of UnreadableFile
         Image files that were left out.
     """
 
@@ -53,17 +54,17 @@ class TrainingData:
     test: GalaxyDataset
     split: str
     split_seed: int = 0
-    unreadable: tuple[Unreadable, ...] = ()
+    unreadable: tuple[UnreadableFile, ...] = ()
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a run records of its data."""
-        return {
-            "train": self.train.summary(),
-            "test": self.test.summary(),
-            "split": self.split,
-            "split_seed": self.split_seed,
-            "unreadable": [{"file": str(file.path), "reason": file.reason} for file in self.unreadable],
-        }
+    def record(self) -> DataRecord:
+        """Return the record of these data for a run's metrics."""
+        return DataRecord(
+            train=self.train.record(),
+            test=self.test.record(),
+            split=self.split,
+            split_seed=self.split_seed,
+            unreadable=[{"file": str(file.path), "reason": file.reason} for file in self.unreadable],
+        )
 
 
 def load_data(
@@ -75,14 +76,14 @@ def load_data(
     ----------
     source : pathlib.Path or None
         A folder with HDF5 files in GalaxyMNIST's layout, a folder of class folders, or a CSV file; None for the
-        cache folder, where ``galaxy-train download`` puts GalaxyMNIST.
+        cache folder of ``galaxy-train download``.
     size : int, optional
-        Height and width of the images in pixels: which resolution of GalaxyMNIST, or what image files are brought to.
-        By default that of GalaxyMNIST that is there, 64 rather than 224, and for image files 64.
+        Height and width in pixels: selects a resolution of GalaxyMNIST, or resizes image files. By default 64, or the
+        resolution of GalaxyMNIST that is present.
     split_seed : int, optional
-        Seed of the split, where image files come without one.
+        Seed of the random split, for image files that come without one.
     strict : bool, optional
-        Whether an image file that cannot be read is an error.
+        Raise an error for image files that cannot be read, instead of leaving them out.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def load_data(
     Raises
     ------
     DataError
-        If there is no data, or it is damaged or of another form; the message names the file and the remedy.
+        If the data are missing, damaged or in another layout; the message names the file and the remedy.
     """
     source = _given_or_cached(source)
     files = _labelled_files(source)
@@ -112,33 +113,33 @@ def load_data(
 
 def load_test(
     source: Path | None, classes: tuple[str, ...], size: int, *, split_seed: int = 0, whole: bool = False
-) -> tuple[GalaxyDataset, tuple[Unreadable, ...]]:
-    """Load the images that a network is tested on.
+) -> tuple[GalaxyDataset, tuple[UnreadableFile, ...]]:
+    """Load the images to test a network on.
 
     Parameters
     ----------
     source : pathlib.Path or None
-        As for `load_data`; besides, one HDF5 file. A training set need not be there.
+        As for `load_data`, or a single HDF5 file. A training set is not needed.
     classes : tuple of str
-        The network's classes; the labels become indices into them.
+        The network's classes, which labels are converted to indices of.
     size : int
-        Height and width that the network wants, in pixels.
+        The network's input height and width, in pixels.
     split_seed : int, optional
-        Seed of the split that the training made, where image files come without one.
+        Seed of the random split that the training used.
     whole : bool, optional
-        Whether all of the image files are taken, not the test part only.
+        Take all image files, not only the test part.
 
     Returns
     -------
     dataset : GalaxyDataset
-        In memory.
-    unreadable : tuple of Unreadable
+        The images.
+    unreadable : tuple of UnreadableFile
         Image files that were left out.
 
     Raises
     ------
     DataError
-        If there is no data, it is damaged, or it has other classes.
+        If the data are missing or damaged, or have other classes.
     """
     source = _given_or_cached(source)
     files = _labelled_files(source)
@@ -160,24 +161,24 @@ def load_test(
 
 
 def read_weights(table: Path, data: TrainingData) -> TrainingData:
-    """Give the images of a training set their weights from a CSV file.
+    """Read the weights of a training set's images from a CSV file.
 
     Parameters
     ----------
     table : pathlib.Path
-        A column ``weight``, a row for each image of the training set, in its order; 0 leaves an image out.
+        Column ``weight``, one row for each image of the training set, in its order; 0 leaves an image out.
     data : TrainingData
-        Training set and test set.
+        Training and test set.
 
     Returns
     -------
     TrainingData
-        The same sets, the training set with these weights.
+        The same sets, with these weights on the training set.
 
     Raises
     ------
     DataError
-        If the table cannot be read or does not fit the set.
+        If the table cannot be read, or does not fit the training set.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
@@ -197,14 +198,14 @@ def read_weights(table: Path, data: TrainingData) -> TrainingData:
 
 
 def read_unlabelled(path: Path, data: TrainingData) -> NDArray[np.uint8]:
-    """Read further images, without labels, for the training set's teachers to label.
+    """Read further images, without labels, for a distillation.
 
     Parameters
     ----------
     path : pathlib.Path
-        HDF5 file with a data set ``images``; labels are not looked at.
+        HDF5 file with a data set ``images``; labels are ignored.
     data : TrainingData
-        Training set and test set.
+        Training and test set, whose image size must match.
 
     Returns
     -------
@@ -237,7 +238,7 @@ def _given_or_cached(source: Path | None) -> Path:
 
 
 def _labelled_files(source: Path) -> list[LabelledFile] | None:
-    """List labelled image files, or return None where the images are in HDF5 files."""
+    """List labelled image files; return None if the images are in HDF5 files."""
     if source.is_file():
         return list_csv(source) if source.suffix.lower() == ".csv" else None
     return list_class_folders(source) if not holds_hdf5(source) and has_class_folders(source) else None
@@ -269,7 +270,7 @@ def _split_files(
     else:
         train, test = hold_out(dataset.labels, TEST_FRACTION, split_seed)
         split = f"{TEST_FRACTION:.0%} of each class at random, seed {split_seed}"
-    # Files come sorted by class, and a recipe may hold out the last part.
+    # Files are sorted by class, but the recipe mlp holds out the last part: shuffle, so that it has all classes.
     np.random.default_rng(split_seed).shuffle(train)
     parts = TrainingData(
         replace(dataset.subset(train), file=f"{source.name}:train"),

@@ -1,4 +1,4 @@
-"""Part a labelled set, class by class."""
+"""Split labelled images at random, class by class."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 def hold_out(
     labels: NDArray[np.integer[Any]], fraction: float, seed: int, eligible: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose at random, but by the seed and of each class alike, what is held out.
+    """Hold out a random fraction of each class.
 
     Parameters
     ----------
     labels : ndarray of int, shape (N,)
         Class indices.
     fraction : float
-        Part of each class's eligible images that is held out, at least 0 and below 1; rounded to the nearest number
-        of images, and at least one image a class stays.
+        Fraction of each class's eligible images, from 0 to below 1; rounded to a number of images, and at least one
+        image of each class is kept.
     seed : int
-        The same seed gives the same parts for the same labels.
+        The same seed gives the same split for the same labels.
     eligible : ndarray of bool, shape (N,), optional
-        Which images may be held out; by default all.
+        Mask of the images that may be held out; by default all.
 
     Returns
     -------
     kept, held_out : ndarray of int64
-        Positions, ascending; together each occurs once.
+        Ascending positions; every image is in one of the two.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def hold_out(
 def fold_numbers(
     labels: NDArray[np.integer[Any]], count: int, seed: int, eligible: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Deal images out to folds, those of each class alike.
+    """Distribute images over folds, each class evenly.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ def fold_numbers(
     seed : int
         The same seed gives the same folds for the same labels.
     eligible : ndarray of bool, shape (N,)
-        Which images count in full; they are dealt out alike, and so are the others.
+        Mask of the images of full weight; these are distributed evenly, and so are the others.
 
     Returns
     -------
     ndarray of int64, shape (N,)
-        The fold of each image, from 0. Sizes differ by one image at most, and so do the numbers of each class.
+        Fold of each image, from 0. The sizes of the folds differ by one image at most, and so do the counts per class.
 
     Examples
     --------
@@ -75,7 +75,8 @@ def fold_numbers(
     """
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(labels))
-    # Card by card, one class after the other, so that a class begins where the one before has ended.
+    # Deal the images like cards, class after class. Each class starts where the previous one ended, so that the sizes
+    # of the folds stay even.
     order = shuffled[np.lexsort((~eligible[shuffled], labels[shuffled]))]
     numbers = np.empty(len(labels), np.int64)
     numbers[order] = np.arange(len(labels)) % count

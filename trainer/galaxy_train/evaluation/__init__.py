@@ -1,1 +1,1 @@
-"""Measure a trained network."""
+"""Evaluate trained networks: metrics, calibration, label noise, plots."""

@@ -1,4 +1,4 @@
-"""Fit the temperature that makes a network's probabilities mean what they say."""
+"""Calibrate a network: fit the temperature that makes its confidence match its accuracy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: Beyond these a temperature says more about a failed training than about confidence.
+#: Limits of the temperature; values beyond them come from a failed training, not from miscalibration.
 COLDEST: Final = 0.05
 
 
@@ -18,34 +18,24 @@ HALVINGS: Final = 60
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the probabilities of logits.
-
-    Parameters
-    ----------
-    logits : ndarray of float, shape (N, classes)
-        Any numbers.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, classes)
-        Rows sum to 1.
-    """
+    """Return the probabilities of logits, shape (N, classes), in double precision."""
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:
-    """Return the temperature for which the labels are likeliest.
+    """Return the temperature that maximises the likelihood of the labels.
 
-    Temperature scaling divides the logits by one number; no class changes. Guo et al. 2017, "On Calibration of Modern
-    Neural Networks", section 4.2. The negative log-likelihood is convex in the inverse temperature, so its slope
-    is bisected. Each of the N labels is trusted but for 1 / (N + 2), as Platt 1999 does in "Probabilistic Outputs for
-    Support Vector Machines": a network that happens to be right on a few images must not become infinitely sure.
+    Temperature scaling divides the logits by one number, so no predicted class changes (Guo et al. 2017, "On
+    Calibration of Modern Neural Networks", section 4.2). The negative log-likelihood is convex in the inverse
+    temperature, so its slope is bisected. Each of the N labels is given a doubt of 1 / (N + 2), after Platt 1999,
+    "Probabilistic Outputs for Support Vector Machines": otherwise a network that is right on all of a few images would
+    become infinitely confident.
 
     Parameters
     ----------
     logits : ndarray of float, shape (N, classes)
-        Of images that were not trained on.
+        Logits of held-out images.
     labels : ndarray of int, shape (N,)
         Their classes.
 

@@ -1,55 +1,29 @@
-"""Test figures of a trained network."""
+"""Evaluate a trained network on a labelled set."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_train.data.dataset import GalaxyDataset
-from galaxy_train.evaluation.metrics import figures
+from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.networks.keras_model import predict
 from galaxy_train.networks.symmetric import ORIENTATIONS, orient
+from galaxy_train.run_metrics import ClassificationMetrics
 
 
-def evaluate_model(model: Any, dataset: GalaxyDataset) -> tuple[dict[str, Any], NDArray[np.float32]]:
-    """Return the figures of a network on a data set.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Takes uint8 pixels, gives probabilities.
-    dataset : GalaxyDataset
-        Labelled images in the network's size.
-
-    Returns
-    -------
-    figures : dict
-        As `galaxy_train.evaluation.metrics.figures` gives it, and ``symmetry_agreement``.
-    probabilities : ndarray of float32, shape (N, classes)
-        Of each image.
-    """
+def evaluate_model(model: Any, dataset: GalaxyDataset) -> tuple[ClassificationMetrics, NDArray[np.float32]]:
+    """Return a network's metrics on a labelled set, symmetry agreement included, and its probabilities."""
     probabilities = predict(model, dataset.images)
-    merit = figures(dataset.labels, probabilities, dataset.classes)
-    return merit | {"symmetry_agreement": symmetry_agreement(model, dataset.images)}, probabilities
+    metrics = classification_metrics(dataset.labels, probabilities, dataset.classes)
+    return replace(metrics, symmetry_agreement=symmetry_agreement(model, dataset.images)), probabilities
 
 
 def symmetry_agreement(model: Any, images: NDArray[np.uint8]) -> float:
-    """Return the share of images whose class stays the same in all eight orientations.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Takes uint8 pixels, gives probabilities.
-    images : ndarray of uint8, shape (N, size, size, 3)
-        RGB pixels.
-
-    Returns
-    -------
-    float
-        1 if no turn by right angles and no mirror changes a class.
-    """
+    """Return the share of images that keep their class in all eight orientations: turned by right angles, mirrored."""
     classes = []
     for orientation in range(ORIENTATIONS):
         turned = orient(images.transpose(1, 2, 0, 3), orientation).transpose(2, 0, 1, 3)

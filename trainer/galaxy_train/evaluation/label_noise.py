@@ -1,4 +1,4 @@
-"""Tell how much of what a network gets wrong may be the labels' fault."""
+"""Find labels that look wrong, and how much of the error several networks share."""
 
 from __future__ import annotations
 
@@ -8,30 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_train.run_metrics import EnsembleMetrics
+
 
 def suspects(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Tell which labels look wrong to networks that have not learnt from them.
+    """Return a mask of labels that look wrong, from out-of-fold predictions (confident learning).
 
-    Northcutt, Jiang & Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", J. Artif. Intell.
-    Res. 70, equations 1 and 2: a class is believed where its probability reaches the mean that it has among images of
-    that label; a label is suspect where the likeliest class that is believed is another one.
+    A class is credible for an image if its probability reaches the mean that it has among images of that label. A label
+    is suspect if the most probable credible class is another one (Northcutt, Jiang & Chuang 2021, "Confident Learning:
+    Estimating Uncertainty in Dataset Labels", J. Artif. Intell. Res. 70, equations 1 and 2).
 
     Parameters
     ----------
     labels : ndarray of int, shape (N,)
         Class indices.
     probabilities : ndarray of float, shape (N, classes)
-        Each from a network that has not learnt from the image.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        True for a suspect label.
+        Each from a network that was not trained on the image.
 
     Examples
     --------
-    >>> answers = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.95, 0.05]])
-    >>> suspects(np.array([0, 0, 1, 1, 1]), answers).tolist()
+    >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.95, 0.05]])
+    >>> suspects(np.array([0, 0, 1, 1, 1]), probabilities).tolist()
     [False, False, False, False, True]
     """
     classes = probabilities.shape[1]
@@ -39,47 +36,42 @@ def suspects(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floatin
     usual = np.full(classes, np.inf)
     for label in np.flatnonzero(occurs):
         usual[label] = probabilities[labels == label, label].mean()
-    believed = np.where(probabilities >= usual, probabilities, -1.0)
-    found: NDArray[np.bool_] = (believed.max(axis=1) >= 0) & (believed.argmax(axis=1) != labels)
+    credible = np.where(probabilities >= usual, probabilities, -1.0)
+    found: NDArray[np.bool_] = (credible.max(axis=1) >= 0) & (credible.argmax(axis=1) != labels)
     return found
 
 
-def spread(labels: NDArray[np.integer[Any]], answers: NDArray[np.floating[Any]]) -> dict[str, Any]:
-    """Compare several networks with each other and with the labels of images that none of them has seen.
+def compare_networks(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> EnsembleMetrics:
+    """Compare several networks with each other and with the labels of images that none of them was trained on.
 
-    What networks do not agree on, a mean of them or more training images may cure. What they agree on against the label
-    is in the label, or in what the images do not show.
+    Where networks disagree, their mean or more training images may help. Where they agree against the label, the label
+    is wrong or the image does not show the difference.
 
     Parameters
     ----------
     labels : ndarray of int, shape (N,)
         Class indices.
-    answers : ndarray of float, shape (networks, N, classes)
-        Probabilities; two networks at least.
-
-    Returns
-    -------
-    dict
-        ``images``; ``accuracy_of_each``, ``accuracy_of_one`` (its mean) and ``accuracy_of_mean`` (of the mean of the
-        probabilities); ``agreement``, the share of images to which two of the networks give the same class, mean over
-        the pairs; and ``all_against_label``, the share to which all give the same class but not the label's.
+    probabilities : ndarray of float, shape (networks, N, classes)
+        Predictions of two networks at least.
 
     Examples
     --------
     >>> one, other = [[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]], [[0.7, 0.3], [0.7, 0.3], [0.9, 0.1]]
-    >>> found = spread(np.array([0, 1, 1]), np.array([one, other]))
-    >>> [round(found[key], 2) for key in ("accuracy_of_one", "accuracy_of_mean", "agreement", "all_against_label")]
-    [0.5, 0.33, 0.67, 0.33]
+    >>> found = compare_networks(np.array([0, 1, 1]), np.array([one, other]))
+    >>> round(found.accuracy_of_one, 2), round(found.accuracy_of_mean, 2)
+    (0.5, 0.33)
+    >>> round(found.agreement, 2), round(found.all_against_label, 2)
+    (0.67, 0.33)
     """
-    predicted = answers.argmax(axis=2)
+    predicted = probabilities.argmax(axis=2)
     each = [float(accuracy) for accuracy in (predicted == labels).mean(axis=1)]
     pairs = [(one == other).mean() for one, other in combinations(predicted, 2)]
     same = (predicted == predicted[0]).all(axis=0)
-    return {
-        "images": len(labels),
-        "accuracy_of_each": each,
-        "accuracy_of_one": sum(each) / len(each),
-        "accuracy_of_mean": float((answers.mean(axis=0).argmax(axis=1) == labels).mean()),
-        "agreement": float(np.mean(pairs)),
-        "all_against_label": float((same & (predicted[0] != labels)).mean()),
-    }
+    return EnsembleMetrics(
+        images=len(labels),
+        accuracy_of_each=each,
+        accuracy_of_one=sum(each) / len(each),
+        accuracy_of_mean=float((probabilities.mean(axis=0).argmax(axis=1) == labels).mean()),
+        agreement=float(np.mean(pairs)),
+        all_against_label=float((same & (predicted[0] != labels)).mean()),
+    )

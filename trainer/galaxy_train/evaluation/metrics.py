@@ -1,4 +1,4 @@
-"""Figures of merit from true classes and probabilities."""
+"""Metrics from true classes and probabilities."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: Bins of confidence in which calibration is measured, as Guo et al. 2017 do.
+from galaxy_train.run_metrics import ClassificationMetrics, ThresholdMetrics
+
+#: Bins of confidence for the calibration error, as in Guo et al. 2017.
 BINS: Final = 15
 
 
-#: Thresholds for which coverage and accuracy are noted.
+#: Thresholds on the confidence at which coverage and accuracy are measured.
 THRESHOLDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 def confusion_matrix(
     labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], classes: int
 ) -> NDArray[np.int64]:
-    """Count the images of each true class (row) that went to each predicted class (column).
+    """Count the images of each true class (row) by predicted class (column).
 
     Parameters
     ----------
@@ -43,10 +45,10 @@ def confusion_matrix(
     return matrix
 
 
-def figures(
+def classification_metrics(
     labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], classes: Sequence[str]
-) -> dict[str, Any]:
-    """Return the figures of merit as they stand in ``metrics.json``.
+) -> ClassificationMetrics:
+    """Measure how good predictions are.
 
     Parameters
     ----------
@@ -57,66 +59,46 @@ def figures(
     classes : sequence of str
         Class names.
 
-    Returns
-    -------
-    dict
-        ``images``, ``accuracy``, ``macro_recall`` (mean of the recalls of the classes that occur), ``recall`` and
-        ``precision`` by class name (None where nothing was there to count), ``confusion_matrix`` (rows: true
-        class), ``calibration_error`` (expected, 15 bins), ``negative_log_likelihood`` (mean, in nats), ``brier_score``,
-        and ``kept``: by threshold, the share of the images that reach it and the accuracy on those.
-
     Examples
     --------
-    >>> result = figures(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), ["round", "spiral"])
-    >>> result["macro_recall"], result["precision"]
+    >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+    >>> result = classification_metrics(np.array([0, 0, 1]), probabilities, ["round", "spiral"])
+    >>> result.macro_recall, result.precision
     (0.75, {'round': 1.0, 'spiral': 0.5})
-    >>> result["kept"]["0.80"]
-    {'coverage': 0.6666666666666666, 'accuracy': 1.0}
+    >>> result.kept["0.80"]
+    ThresholdMetrics(coverage=0.6666666666666666, accuracy=1.0)
     """
     predicted = probabilities.argmax(axis=1)
     matrix = confusion_matrix(labels, predicted, len(classes))
     recall = _shares(matrix.diagonal(), matrix.sum(axis=1))
     present = [value for value in recall if value is not None]
-    return {
-        "images": len(labels),
-        "accuracy": float(matrix.trace() / len(labels)),
-        "macro_recall": sum(present) / len(present),
-        "recall": dict(zip(classes, recall, strict=True)),
-        "precision": dict(zip(classes, _shares(matrix.diagonal(), matrix.sum(axis=0)), strict=True)),
-        "confusion_matrix": matrix.tolist(),
-        "calibration_error": expected_calibration_error(labels, probabilities),
-        "negative_log_likelihood": negative_log_likelihood(labels, probabilities),
-        "brier_score": brier_score(labels, probabilities),
-        "kept": {
-            f"{threshold:.2f}": kept(predicted == labels, probabilities.max(axis=1), threshold)
+    return ClassificationMetrics(
+        images=len(labels),
+        accuracy=float(matrix.trace() / len(labels)),
+        macro_recall=sum(present) / len(present),
+        recall=dict(zip(classes, recall, strict=True)),
+        precision=dict(zip(classes, _shares(matrix.diagonal(), matrix.sum(axis=0)), strict=True)),
+        confusion_matrix=matrix.tolist(),
+        calibration_error=expected_calibration_error(labels, probabilities),
+        negative_log_likelihood=negative_log_likelihood(labels, probabilities),
+        brier_score=brier_score(labels, probabilities),
+        kept={
+            f"{threshold:.2f}": threshold_metrics(predicted == labels, probabilities.max(axis=1), threshold)
             for threshold in THRESHOLDS
         },
-    }
+    )
 
 
-def kept(right: NDArray[np.bool_], confidence: NDArray[np.floating[Any]], threshold: float) -> dict[str, float | None]:
-    """Return what a threshold on the confidence does.
-
-    Parameters
-    ----------
-    right : ndarray of bool, shape (N,)
-        Whether the class is right.
-    confidence : ndarray of float, shape (N,)
-        Largest probability.
-    threshold : float
-        What a confidence must reach.
-
-    Returns
-    -------
-    dict
-        ``coverage``, the share of the images that reach it, and ``accuracy`` on those, None if there are none.
-    """
+def threshold_metrics(
+    correct: NDArray[np.bool_], confidence: NDArray[np.floating[Any]], threshold: float
+) -> ThresholdMetrics:
+    """Measure how many images reach a threshold on the confidence, and how accurate those are."""
     reached = confidence >= threshold
-    return {"coverage": float(reached.mean()), "accuracy": float(right[reached].mean()) if reached.any() else None}
+    return ThresholdMetrics(float(reached.mean()), float(correct[reached].mean()) if reached.any() else None)
 
 
 def negative_log_likelihood(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> float:
-    """Return the mean of the negative logarithm of the true class' probability, in nats.
+    """Return the mean negative logarithm of the true class' probability, in nats.
 
     Examples
     --------
@@ -128,7 +110,7 @@ def negative_log_likelihood(labels: NDArray[np.integer[Any]], probabilities: NDA
 
 
 def brier_score(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> float:
-    """Return the mean squared distance of the probabilities from the truth, summed over the classes, from 0 to 2.
+    """Return the mean squared distance of the probabilities from the one-hot labels, from 0 to 2.
 
     Brier 1950, "Verification of forecasts expressed in terms of probability".
 
@@ -142,20 +124,20 @@ def brier_score(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floa
 
 
 def auroc(inside: NDArray[np.floating[Any]], outside: NDArray[np.floating[Any]]) -> float:
-    """Return how well confidence separates images of the classes from others: the area under the ROC curve.
+    """Return the area under the ROC curve of confidence as a detector of images that belong to no class.
 
-    It is the chance that an image of the classes has a higher confidence than one of the others; equal ones count half
+    It is the chance that an image of the classes has a higher confidence than one that belongs to none; ties count half
     (Hanley & McNeil 1982).
 
     Parameters
     ----------
     inside, outside : ndarray of float
-        Confidences of images with and without a right answer among the classes.
+        Confidences of images that belong to a class, and of images that belong to none.
 
     Returns
     -------
     float
-        1 if they are apart, 0.5 if confidence says nothing.
+        1 if all confidences differ, 0.5 if confidence tells nothing.
 
     Examples
     --------
@@ -170,7 +152,7 @@ def auroc(inside: NDArray[np.floating[Any]], outside: NDArray[np.floating[Any]])
 def expected_calibration_error(
     labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], bins: int = BINS
 ) -> float:
-    """Return how far confidence and accuracy are apart, on average over the images.
+    """Return the expected calibration error: the mean distance between confidence and accuracy.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3: images are sorted into bins of equal
     width by their confidence, and the distances of each bin's accuracy from its mean confidence are averaged.
@@ -201,7 +183,7 @@ def expected_calibration_error(
 def reliability(
     labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], bins: int = BINS
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return how right the images of each bin of confidence are.
+    """Return count, mean confidence and accuracy of the images in each bin of confidence.
 
     Parameters
     ----------
@@ -215,19 +197,19 @@ def reliability(
     Returns
     -------
     counts : ndarray of int64, shape (bins,)
-        Images in each bin.
+        Images per bin.
     confidence, accuracy : ndarray of float64, shape (bins,)
-        Their mean confidence and accuracy; 0 where there is no image.
+        Mean confidence and accuracy per bin; 0 for an empty bin.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     position = np.minimum((confidence * bins).astype(int), bins - 1)
     counts = np.bincount(position, minlength=bins)
 
     def mean(values: NDArray[Any]) -> NDArray[np.float64]:
         return np.bincount(position, weights=values, minlength=bins) / np.maximum(counts, 1)
 
-    return counts, mean(confidence), mean(right)
+    return counts, mean(confidence), mean(correct)
 
 
 def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float | None]:

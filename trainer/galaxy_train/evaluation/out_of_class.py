@@ -1,4 +1,4 @@
-"""How sure a network is of images that belong to none of its classes."""
+"""Measure a network's confidence on images that belong to none of its classes."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from galaxy_classify.errors import DataError
 from galaxy_train.data.image_files import class_names, list_class_folders, read_files
 from galaxy_train.evaluation.metrics import THRESHOLDS, auroc
 from galaxy_train.networks.keras_model import predict
+from galaxy_train.run_metrics import OutOfClassMetrics
 
 
-def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[Any]]) -> dict[str, dict[str, Any]]:
-    """Compare a network's confidence on images of its classes with that on others.
+def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[Any]]) -> dict[str, OutOfClassMetrics]:
+    """Compare a network's confidence on images of its classes with its confidence on images of none.
 
     Parameters
     ----------
     model : keras.Model
         Takes uint8 pixels, gives probabilities.
     folder : pathlib.Path
-        A folder of image files for each kind of image that has no right answer.
+        One folder of image files for each kind of image that belongs to no class.
     inside : ndarray of float, shape (N,)
-        Confidence on test images of the classes.
+        Confidence on the test images.
 
     Returns
     -------
     dict
-        For each kind: ``images``; ``auroc``, the chance that an image of the classes has the higher confidence; and
-        ``kept``, by threshold, the share of the kind that reaches it.
+        Metrics by kind, which is the name of its folder.
 
     Raises
     ------
@@ -47,9 +47,9 @@ def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[
     for index, kind in enumerate(kinds):
         outside = confidence[dataset.labels == index]
         if len(outside):
-            result[kind] = {
-                "images": len(outside),
-                "auroc": auroc(inside, outside),
-                "kept": {f"{threshold:.2f}": float((outside >= threshold).mean()) for threshold in THRESHOLDS},
-            }
+            result[kind] = OutOfClassMetrics(
+                images=len(outside),
+                auroc=auroc(inside, outside),
+                kept={f"{threshold:.2f}": float((outside >= threshold).mean()) for threshold in THRESHOLDS},
+            )
     return result

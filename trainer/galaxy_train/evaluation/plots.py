@@ -1,4 +1,4 @@
-"""Pictures: accuracy against epoch, the confusion matrix, reliability, and images with what is said of them."""
+"""Draw PNG plots: accuracy per epoch, confusion matrix, reliability diagram, contact sheet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from galaxy_train.evaluation.metrics import BINS, expected_calibration_error, reliability
 
-#: Images beside each other on a contact sheet.
+#: Images per row of a contact sheet.
 COLUMNS: Final = 8
 
 
@@ -22,7 +22,7 @@ def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
     Parameters
     ----------
     history : sequence of dict
-        An entry an epoch, with ``accuracy`` and, if a validation part was held out, ``val_accuracy``.
+        One entry per epoch, with ``accuracy`` and, if images were held out, ``val_accuracy``.
     path : pathlib.Path
         PNG file.
     """
@@ -42,7 +42,7 @@ def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
 def plot_confusion_matrix(
     matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Path, of: str = "the test set"
 ) -> None:
-    """Draw a confusion matrix with counts and, of each true class, the percentage.
+    """Draw a confusion matrix with counts and percentages of the true class.
 
     Parameters
     ----------
@@ -53,13 +53,13 @@ def plot_confusion_matrix(
     path : pathlib.Path
         PNG file.
     of : str, optional
-        What was counted, for the title.
+        Name of the set, for the title.
     """
     counts = np.array(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(1.4 * len(classes) + 2.2, 1.2 * len(classes) + 1.6), dpi=120, layout="constrained")
     axes = figure.subplots()
-    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         axes.text(
             column,
@@ -73,12 +73,12 @@ def plot_confusion_matrix(
     axes.set_xticks(ticks, classes, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, classes)
     axes.set(xlabel="predicted class", ylabel="true class", title=f"Confusion matrix of {of}")
-    figure.colorbar(picture, ax=axes, label="share of the true class")
+    figure.colorbar(image, ax=axes, label="share of the true class")
     figure.savefig(path)
 
 
 def plot_reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], path: Path) -> None:
-    """Draw how often a network is right against how sure it is, and how many images there are at each confidence.
+    """Draw a reliability diagram: accuracy against confidence, and the number of images per bin.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def plot_reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np
     filled = counts > 0
     figure = Figure(figsize=(5.5, 6.5), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    upper.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as sure as right")
-    # One standard error: a bin of five images proves nothing.
+    upper.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfect calibration")
+    # Show one standard error, so that a bin of five images is not taken for evidence.
     error = np.sqrt(accuracy * (1 - accuracy) / np.maximum(counts, 1))
     upper.errorbar(confidence[filled], accuracy[filled], error[filled], fmt="o", capsize=3, label="test set, by bin")
     calibration_error = expected_calibration_error(labels, probabilities)
@@ -110,16 +110,16 @@ def plot_reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np
 
 
 def plot_contact_sheet(images: NDArray[np.uint8], captions: Sequence[str], title: str, path: Path) -> None:
-    """Draw images beside each other, each with a caption below.
+    """Draw images in rows, each with a caption below.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (N, height, width, 3)
         RGB pixels.
     captions : sequence of str
-        One an image; lines are kept.
+        One per image, possibly of several lines.
     title : str
-        Stands above.
+        Title of the sheet.
     path : pathlib.Path
         PNG file.
     """

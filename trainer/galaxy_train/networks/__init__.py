@@ -1,1 +1,1 @@
-"""The networks, and loading trained ones."""
+"""Build networks, and load trained ones."""

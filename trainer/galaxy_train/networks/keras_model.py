@@ -1,4 +1,4 @@
-"""Load a trained network, and ask it about images."""
+"""Load a trained network, and predict images with it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,18 @@ BATCH_SIZE = 256
 
 
 def predict(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a network's answers, shape (N, classes)."""
-    answers: NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
-    return answers
+    """Return a network's output for images, shape (N, classes)."""
+    output: NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    return output
 
 
 def predict_logits(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what a network says before temperature and softmax, shape (N, classes)."""
+    """Return a network's logits, before temperature and softmax, shape (N, classes)."""
     return predict(keras.Model(model.inputs, model.get_layer(LOGITS).output), images)
 
 
 def load_model(path: Path) -> Any:
-    """Load a network from a ``.keras`` file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    keras.Model
-        The network, not compiled for training.
+    """Load a network from a ``.keras`` file, without compiling it for training.
 
     Raises
     ------
@@ -47,6 +37,6 @@ def load_model(path: Path) -> Any:
     """
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # a damaged archive surfaces as almost anything
+    except Exception as error:  # a damaged file can raise almost any exception
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be loaded as a Keras model: {reason}") from None

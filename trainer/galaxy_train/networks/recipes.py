@@ -1,8 +1,7 @@
-"""Recipes: how a network is built and trained, by name.
+"""Recipes: named networks and the way they are trained.
 
-A recipe's network takes uint8 pixels (batch, height, width, 3) and scales them itself. It ends with the layers
-``logits``, whose answers the exporter's parity gate compares, ``temperature``, which is fitted after the training, and
-``probabilities``.
+A recipe's network takes uint8 pixels (batch, height, width, 3) and scales them itself. Its last layers are ``logits``,
+which the exporter's parity gate compares, ``temperature``, which is fitted after the training, and ``probabilities``.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ class Recipe:
     Parameters
     ----------
     build : callable
-        Takes the edge of the images in pixels and the number of classes, returns a ``keras.Model``.
+        Takes the image size in pixels and the number of classes, and returns a ``keras.Model``.
     epochs, batch_size : int
-        Passes over the training images, and images a step, unless the user chooses others.
+        Default number of passes over the training images, and of images per step.
     learning_rate : float
-        Adam's, at its highest, unless the user chooses another.
+        Default learning rate at its highest.
     validation : {"last", "stratified"}
-        Whether the last part of the training set is held out, or a part of each class at random.
+        Hold out the last part of the training set, or a random part of each class.
     augment : bool
-        Whether each image is turned and changed at random each time.
+        Whether images are changed at random in each epoch.
     cosine : bool
-        Whether the learning rate falls along a cosine to zero after a short rise, or is constant.
+        Whether the learning rate follows a cosine to zero, with AdamW, or is constant, with Adam.
     weight_decay : float
-        AdamW's.
+        Weight decay of AdamW.
     label_smoothing : float
         Share of each label that is spread over all classes.
     """
@@ -56,25 +55,12 @@ class Recipe:
 
 
 def mlp(size: int, classes: int) -> Any:
-    """Build the seed's multilayer perceptron: 12288-512-512-512-4 for 64 px and four classes.
+    """Build the multilayer perceptron of the GalaxyMNIST blog post: 12288-512-512-512-4 for 64 px and four classes.
 
-    Parameters
-    ----------
-    size : int
-        Height and width of the images in pixels.
-    classes : int
-        Number of classes.
-
-    Returns
-    -------
-    keras.Model
-        6,819,332 parameters for 64 px and four classes.
-
-    Notes
-    -----
-    The seed flattened images that were stored channels first, so the pixels are brought into that order.
+    It has 6,819,332 parameters then. The blog post flattened images stored channels first, so the pixels are transposed
+    to that order.
     """
-    import keras  # here, so that the command line can list the recipes without loading TensorFlow
+    import keras  # imported here, because the command line lists the recipes without TensorFlow
 
     layers = keras.layers
     images = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
@@ -88,62 +74,32 @@ def mlp(size: int, classes: int) -> Any:
 
 
 def cnn(size: int, classes: int) -> Any:
-    """Build a compact convolutional network that answers alike to a galaxy in all eight orientations.
+    """Build a compact convolutional network whose prediction does not depend on the orientation of the galaxy.
 
-    Parameters
-    ----------
-    size : int
-        Height and width of the images in pixels, an even number from 16.
-    classes : int
-        Number of classes.
-
-    Returns
-    -------
-    keras.Model
-        60,000 parameters, which serve as 440,000 in eight orientations.
+    It has 60,000 parameters, shared so that they act as 440,000 in eight orientations; see
+    `galaxy_train.networks.symmetric`. It crops the image to about its central three quarters: in GalaxyMNIST's framing
+    a galaxy fills a third of the edge, and the rest is sky and neighbours. That nearly halves the cost, and keeps the
+    corners that augmentation has to fill in when it rotates an image out of the network's sight.
 
     Raises
     ------
     DataError
-        If the images have another size: the network must see them symmetrically.
-
-    See Also
-    --------
-    galaxy_train.networks.symmetric : Where the eight orientations are explained.
-
-    Notes
-    -----
-    It looks at about the central three quarters of the image. In GalaxyMNIST's framing a galaxy fills a third of the
-    edge, so what lies further out is sky and neighbours; leaving it away nearly halves the cost, and the corners that
-    augmentation has to make up when it turns an image are never seen.
+        If the size is odd or below 16 px: an odd edge could not be cropped symmetrically.
     """
     return _symmetric_network("cnn", CNN_STAGES, size, classes)
 
 
 def swift(size: int, classes: int) -> Any:
-    """Build a faster variant of the cnn, for which `galaxy_train.training.distillation` makes up in accuracy.
+    """Build a faster variant of the cnn, which distillation brings to the same accuracy.
 
-    Parameters
-    ----------
-    size : int
-        Height and width of the images in pixels, an even number from 16.
-    classes : int
-        Number of classes.
-
-    Returns
-    -------
-    keras.Model
-        67,986 parameters for four classes, which serve as 500,000 in eight orientations.
+    It has 67,986 parameters for four classes, which act as 500,000 in eight orientations. Its residual blocks work on
+    feature maps with a quarter of the edge. The cnn spends half of its time on a block at half of the edge, where a map
+    has four times as many positions and int8 costs too much accuracy.
 
     Raises
     ------
     DataError
-        If the images have another size.
-
-    Notes
-    -----
-    It does its work on maps a quarter of the edge wide. The cnn spends half of its time on a residual block before,
-    where a map has four times as many positions, and where int8 loses too much to be used.
+        If the size is odd or below 16 px.
     """
     return _symmetric_network("swift", SWIFT_STAGES, size, classes)
 
@@ -152,7 +108,7 @@ def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes:
     if size % 2 or size < SMALLEST:
         raise DataError(f"the recipe {name} takes images of an even size from {SMALLEST} px, not {size} px; see --size")
     large = size > LARGEST_UNREDUCED
-    # Halved as often as below, the edge stays whole and keeps its centre: 64 px become 48, 224 px become 176.
+    # Crop to a size that every pooling below halves without remainder: 64 px become 48, 224 px become 176.
     halvings = len(stages) + large
     seen = int(0.75 * size / 2**halvings + 0.5) * 2**halvings
     import keras
@@ -177,15 +133,7 @@ def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What follows a pooling: a convolution, and residual blocks of two.
-
-    Parameters
-    ----------
-    features : int
-        Features of all of them, each in eight orientations.
-    residual_blocks : int
-        How many.
-    """
+    """A pooling, a convolution and residual blocks, with `features` features in eight orientations each."""
 
     features: int
     residual_blocks: int
@@ -201,11 +149,11 @@ CNN_STAGES: Final = (Stage(4, 1), Stage(8, 1), Stage(16, 1))
 SWIFT_STAGES: Final = (Stage(4, 0), Stage(8, 2), Stage(16, 1))
 
 
-#: Edge of the smallest images, in pixels, of which anything is left after the last pooling.
+#: Smallest image size in pixels; smaller images would have no pixel left after the last pooling.
 SMALLEST: Final = 16
 
 
-#: Edge of the largest images, in pixels, that the cnn sees without an extra pooling.
+#: Largest image size in pixels without an additional pooling at the start.
 LARGEST_UNREDUCED: Final = 128
 
 

@@ -1,9 +1,9 @@
-"""Convolutions that answer alike to a galaxy in all eight orientations.
+"""Group convolutions: layers whose output does not depend on the orientation of a galaxy.
 
 A galaxy has no preferred orientation, so a network should not have to learn each feature eight times. The feature maps
-of these layers have eight channels for each feature, one for each turn by a right angle with or without a
-mirror (the group p4m, or D4 around a point); turning the image turns the maps and permutes the eight. One set of
-weights serves all eight, and after a mean over positions and orientations nothing is left of how the image lay.
+of these layers have eight channels for each feature, one for each rotation by a right angle with or without a
+reflection (the group p4m, or D4 around a point). Rotating the image rotates the maps and permutes the eight channels.
+One set of weights serves all eight, and a mean over positions and orientations is invariant.
 
 Cohen & Welling 2016, "Group Equivariant Convolutional Networks", ICML; first used on galaxies by Dieleman et al. 2016.
 """
@@ -29,14 +29,14 @@ EPSILON: Final = 1e-3
 
 
 def orient(image: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror an array in its first two axes.
+    """Rotate and reflect an array in its first two axes.
 
     Parameters
     ----------
     image : ndarray, shape (size, size, ...)
         A square image, or anything with two spatial axes first.
     orientation : int
-        0 to 3: turned by so many right angles; 4 to 7: then mirrored as well.
+        0 to 3: number of right angles to rotate by; 4 to 7: the same, then reflected.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def orient(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _relative_orientations() -> NDArray[np.int64]:
-    """Return, at [g, h], the orientation that has to follow g so that h comes out."""
+    """Return a table whose entry [g, h] is the orientation that, applied after g, gives h."""
     probe = np.arange(9).reshape(3, 3)
     seen = [orient(probe, g).tobytes() for g in range(ORIENTATIONS)]
     table = np.empty((ORIENTATIONS, ORIENTATIONS), np.int64)
@@ -64,15 +64,16 @@ def _relative_orientations() -> NDArray[np.int64]:
 
 
 def lifting_positions(kernel: int) -> NDArray[np.int64]:
-    """Return where each orientation of a kernel on an image finds its weights, shape (8, kernel²)."""
+    """Return the weight index at each position of a kernel on an image, for each orientation, shape (8, kernel²)."""
     positions = np.arange(kernel**2).reshape(kernel, kernel)
     return np.stack([orient(positions, g).ravel() for g in range(ORIENTATIONS)])
 
 
 def group_positions(kernel: int) -> NDArray[np.int64]:
-    """Return where each orientation of a kernel on feature maps finds its weights, shape (8, kernel² · 8).
+    """Return the weight index at each position of a kernel on feature maps, for each orientation.
 
-    Turning such a kernel turns it in space and permutes the orientations that it looks at.
+    The shape is (8, kernel² · 8).
+    Rotating such a kernel rotates it in space and permutes its input orientations.
     """
     positions = np.arange(kernel**2 * ORIENTATIONS).reshape(kernel, kernel, ORIENTATIONS)
     relative = _relative_orientations()
@@ -81,23 +82,23 @@ def group_positions(kernel: int) -> NDArray[np.int64]:
 
 @keras.saving.register_keras_serializable("galaxy_train")
 class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
-    """Convolution over positions and orientations, and batch normalisation over both.
+    """Convolve over positions and orientations, then batch-normalise over both.
 
     Parameters
     ----------
     features : int
-        Output features; there are eight channels for each.
+        Output features, each with eight channels.
     kernel : int
-        Edge of the kernel in pixels.
+        Kernel size in pixels.
     stride : int, optional
-        Step in pixels. With a stride of 2 the kernel must be even for the result to stay symmetric.
+        Step in pixels. With a stride of 2 the kernel size must be even, or the result is not symmetric.
     lifting : bool, optional
-        Whether the input is an image, without orientations yet.
+        Whether the input is an image, which has no orientation channels.
 
     Notes
     -----
     Input (batch, height, width, channels), output (batch, height / stride, width / stride, 8 · features), float32; the
-    channels are sorted by orientation, then by feature. At inference it is one ordinary convolution.
+    channels are ordered by orientation, then by feature. At inference the layer is one ordinary convolution.
     """
 
     def __init__(self, features: int, kernel: int, stride: int = 1, *, lifting: bool = False, **options: Any) -> None:
@@ -106,11 +107,11 @@ class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
         self.kernel = kernel
         self.stride = stride
         self.lifting = lifting
-        #: How much of the running mean and variance stays at each step.
+        #: Share of the running mean and variance that is kept at each step.
         self.momentum = MOMENTUM
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights of one orientation."""
+        """Create the weights of one orientation."""
         channels = input_shape[-1]
         assert channels is not None  # noqa: S101 - for the type checker
         self._inputs = channels if self.lifting else channels // ORIENTATIONS
@@ -146,13 +147,13 @@ class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
         return (batch, *edges, ORIENTATIONS * self.features)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what it takes to build the layer anew."""
+        """Return the layer's options, for saving."""
         own = {"features": self.features, "kernel": self.kernel, "stride": self.stride, "lifting": self.lifting}
         inherited: dict[str, Any] = super().get_config()
         return inherited | own
 
     def _all_orientations(self) -> Any:
-        """Return the kernel in all eight orientations, as an ordinary convolution wants it."""
+        """Return the kernel in all eight orientations, as the kernel of an ordinary convolution."""
         inputs = self._positions.shape[1] // self.kernel**2 * self._inputs
         weight = tf.gather(tf.convert_to_tensor(self.weight), self._positions.ravel())
         weight = tf.reshape(weight, (ORIENTATIONS, self.kernel, self.kernel, inputs, self.features))
@@ -171,18 +172,18 @@ class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("galaxy_train")
 class OrientationMean(keras.layers.Layer):  # type: ignore[misc]
-    """Mean over all positions and orientations: what is left does not know how the image lay.
+    """Average over positions and orientations, which makes the features invariant.
 
     Notes
     -----
     Input (batch, height, width, 8 · features), output (batch, features), float32.
 
-    The mean over orientations is a product with a constant matrix, because ONNX Runtime's ReduceMean adds in another
-    order for one image than for several: the last digits of a row would depend on the batch.
+    ONNX Runtime's ReduceMean adds in another order for one image than for several, so that the last digits of a row
+    would depend on the batch. The mean over orientations is therefore a product with a constant matrix.
     """
 
     def call(self, inputs: Any) -> Any:
-        """Average."""
+        """Average over positions, then over orientations."""
         features = inputs.shape[-1] // ORIENTATIONS
         mean = np.tile(np.eye(features, dtype=np.float32) / ORIENTATIONS, (ORIENTATIONS, 1))
         return tf.matmul(tf.reduce_mean(inputs, (1, 2)), mean)
@@ -195,24 +196,24 @@ class OrientationMean(keras.layers.Layer):  # type: ignore[misc]
 
 
 def settle_statistics(model: Any, batches: Iterable[tuple[Any, ...]]) -> None:
-    """Replace the running means and variances of a trained network by those of the whole training set.
+    """Recompute the running means and variances of a trained network over the whole training set.
 
-    During training they follow the changing weights, and in the end they stand for the last few hundred images only
-    (Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3). A network without such layers stays as it is.
+    During training they lag behind the changing weights, and in the end they describe only the last few hundred images
+    (Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3). A network without such layers is not changed.
 
     Parameters
     ----------
     model : keras.Model
         The network.
     batches : iterable of tuple
-        Its training images, batch by batch, first in each tuple, as they were trained on.
+        Training batches with the images first in each tuple, augmented as in training.
     """
     layers = [layer for layer in model.layers if isinstance(layer, SymmetricConvolution)]
     if not layers:
         return
     for seen, (images, *_) in enumerate(batches):
         for layer in layers:
-            layer.momentum = seen / (seen + 1)  # so that each batch counts alike
+            layer.momentum = seen / (seen + 1)  # cumulative mean: each batch weighs alike
         model(images, training=True)
     for layer in layers:
         layer.momentum = MOMENTUM

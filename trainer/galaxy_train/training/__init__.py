@@ -1,1 +1,1 @@
-"""Train a network."""
+"""Train networks: fit, distil, refit, cross-validate."""

@@ -1,4 +1,4 @@
-"""Show a network each galaxy a little differently every time, in ways that do not change what it is."""
+"""Augment training images: random changes that do not change a galaxy's class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-#: Largest zoom in or out, as a natural logarithm; of that, a quarter more along one axis.
+#: Largest zoom in or out, as a natural logarithm; one axis is stretched by up to a quarter of that in addition.
 ZOOM: Final = 0.1
 
 
@@ -15,10 +15,11 @@ ZOOM: Final = 0.1
 SHIFT: Final = 0.05
 
 
-#: Largest change of brightness, and of one band against the others, as natural logarithms.
+#: Largest change of brightness, as a natural logarithm.
 BRIGHTNESS: Final = 0.15
 
 
+#: Largest change of one band against the others, as a natural logarithm.
 COLOUR: Final = 0.075
 
 
@@ -27,7 +28,7 @@ SKY: Final = 4.0
 
 
 def augment(images: Any) -> Any:
-    """Turn, mirror, zoom and shift each image, and change its brightness, colour and sky.
+    """Rotate, reflect, zoom and shift each image, and change its brightness, colour and sky level.
 
     Parameters
     ----------
@@ -37,12 +38,12 @@ def augment(images: Any) -> Any:
     Returns
     -------
     tensor of float32, shape (N, size, size, 3)
-        Values from 0 to 255. What comes from beyond the edge is the image mirrored there.
+        Values from 0 to 255. Pixels from beyond the edge are reflected at it.
 
     Notes
     -----
-    The angle is free, because galaxies lie at any; the eight orientations that a symmetric network knows already are
-    among them, which costs nothing. Stretches stay small: the axis ratio tells the classes apart.
+    Any angle is used, because galaxies have any; that includes the eight orientations to which a symmetric network is
+    invariant already. Stretches stay small, because the axis ratio tells the classes apart.
     """
     count, size = tf.shape(images)[0], images.shape[1]
     turned = tf.raw_ops.ImageProjectiveTransformV3(
@@ -58,7 +59,7 @@ def augment(images: Any) -> Any:
 
 
 def _transforms(count: Any, size: int) -> Any:
-    """Return random maps from output to input pixels about the centre, as ImageProjectiveTransform takes them."""
+    """Return random affine maps from output to input pixels, in the form that ImageProjectiveTransform takes."""
     angle = _uniform((count,), math.pi)
     zoom_y = tf.exp(_uniform((count,), ZOOM))
     zoom_x = zoom_y * tf.exp(_uniform((count,), ZOOM / 4))

@@ -1,4 +1,4 @@
-"""Feed augmented images to a training, step by step."""
+"""Batch the training images: shuffled, augmented, prefetched."""
 
 from __future__ import annotations
 
@@ -18,25 +18,9 @@ def training_batches(
     batch_size: int,
     seed: int,
 ) -> Any:
-    """Return a data set that shuffles and augments the images anew in each epoch.
+    """Return a ``tf.data.Dataset`` of augmented images, targets and, if given, weights; one pass is an epoch.
 
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (N, size, size, 3)
-        RGB pixels.
-    targets : ndarray, shape (N, ...)
-        What the loss compares with.
-    weights : ndarray of float32, shape (N,), or None
-        How much each image counts.
-    batch_size : int
-        Images a step.
-    seed : int
-        Seed of the shuffling; the augmentation draws from TensorFlow's global one.
-
-    Returns
-    -------
-    tf.data.Dataset
-        Batches of images, targets and, if given, weights; an epoch is one pass.
+    `seed` determines the shuffling, which differs from epoch to epoch; the augmentation uses TensorFlow's global seed.
     """
     columns = (images, targets) if weights is None else (images, targets, weights)
     shuffled = tf.data.Dataset.from_tensor_slices(columns).shuffle(len(images), seed=seed).batch(batch_size)

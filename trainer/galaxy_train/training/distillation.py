@@ -1,8 +1,8 @@
-"""Learn from other networks: their answers as targets, also for images that nobody has labelled.
+"""Distillation: train a student network on the predictions of teacher networks as well as on labels.
 
-A label says which class most volunteers saw; a teacher's probabilities say in addition which others were close, and are
-less noisy where teachers are averaged. A small network learns more from them than from the labels alone
-(Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network").
+A label names the class that most volunteers saw. A teacher's probabilities also tell which other classes were close,
+and the mean of several teachers is less noisy than a label, so that a small student gains accuracy (Hinton, Vinyals &
+Dean 2015, "Distilling the Knowledge in a Neural Network"). Teachers can label further images as well.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from galaxy_train.data.load import TrainingData
 from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.training.refit import has_seen_all
-from galaxy_train.training.splits import Fold, divide, divided_alike, not_seen
-from galaxy_train.training.targets import Lesson
+from galaxy_train.training.splits import Fold, has_same_split, split_training_set, unseen_images
+from galaxy_train.training.targets import TrainingExamples
 
-#: Of a labelled image's target, the teachers' part. The rest is the label.
+#: Share of the teachers' mean prediction in the target of a labelled image; the rest is the label.
 TEACHERS_SHARE: Final = 0.5
 
 
-#: How much an unlabelled image counts, where a labelled one counts 1 on average.
+#: Sample weight of an unlabelled image, relative to the mean weight of the labelled ones.
 UNLABELLED_WEIGHT: Final = 0.5
 
 
@@ -46,109 +45,99 @@ def check_teachers(
     teachers : sequence of RunFolder
         Finished runs.
     data : TrainingData
-        What the pupil is trained on.
+        Data of the student.
     recipe : str
-        The pupil's.
+        Recipe of the student.
     validation_split : float
-        Part of the data that is held out.
+        Fraction of the training set that is held out from the student.
     refit : bool, optional
-        Whether the pupil is trained on that, too: then teachers may have been.
+        Whether the student is trained on that as well; then its teachers may have been, too.
 
     Raises
     ------
     DataError
-        If a teacher has other classes or sizes, or was trained on images that are held out from the pupil: what it
-        has seen of them would reach the pupil, and flatter the figures on them.
+        If a teacher has other classes or image sizes, or was trained on images that are held out from the student: its
+        predictions would carry their labels over, and the student's metrics on them would be too good.
     """
     for teacher in teachers:
         teacher.check_complete()
         metrics = teacher.read_metrics()
-        if tuple(metrics["classes"]) != data.train.classes:
-            raise DataError(f"{teacher.path}: its classes are {metrics['classes']}, those of the data are others")
-        recorded = metrics["data"]["train"]
-        if recorded["shape"][1:] != list(data.train.images.shape[1:]):
-            raise DataError(f"{teacher.path}: was trained on images of {recorded['shape'][1]} px, these have others")
-        knows_too_much = has_seen_all(metrics) and not refit
-        if knows_too_much or not divided_alike(metrics, data.train, RECIPES[recipe], validation_split):
+        if metrics.classes != data.train.classes:
+            raise DataError(f"{teacher.path}: its classes are {list(metrics.classes)}, those of the data are others")
+        shape = metrics.data.train.shape
+        if shape[1:] != data.train.images.shape[1:]:
+            raise DataError(f"{teacher.path}: was trained on images of {shape[1]} px, these have others")
+        has_seen_all = metrics.refit_of is not None and not refit
+        if has_seen_all or not has_same_split(metrics, data.train, RECIPES[recipe], validation_split):
             raise DataError(
                 f"{teacher.path}: was trained on other images, or held out others; a teacher must be a run with the "
                 "same --data, --weights and --validation-split, without --refit, and not of the recipe mlp, which "
                 "holds out others"
             )
-    silent = ~np.any([speaks(teacher, data.train) for teacher in teachers], axis=0)
-    if silent.any():
+    untaught = ~np.any([teachable_images(teacher, data.train) for teacher in teachers], axis=0)
+    if untaught.any():
         raise DataError(
-            f"{teachers[0].path}: is of a cross-validation of which other folds are missing: "
-            f"{silent.sum():,} images have no teacher that has not learnt from them"
+            f"{teachers[0].path}: is one fold of a cross-validation, and the other folds are missing: "
+            f"{untaught.sum():,} images have no teacher that was not trained on them"
         )
 
 
 def distil(
-    lesson: Lesson,
+    examples: TrainingExamples,
     positions: NDArray[np.integer[Any]],
     teachers: Sequence[RunFolder],
     train: GalaxyDataset,
     unlabelled: NDArray[np.uint8] | None,
-) -> Lesson:
-    """Put the teachers' answers into the targets, and add images without labels.
+) -> TrainingExamples:
+    """Mix the teachers' predictions into the targets, and add unlabelled images.
 
     Parameters
     ----------
-    lesson : Lesson
-        Labelled images, their targets as probabilities.
-    positions : ndarray of int
-        Where in the training set these images stand.
+    examples : TrainingExamples
+        Labelled images, with probabilities as targets.
+    positions : ndarray of int, shape (N,)
+        Their positions in the training set.
     teachers : sequence of RunFolder
         Finished runs with the same classes.
     train : GalaxyDataset
         Training set.
-    unlabelled : ndarray of uint8, shape (N, size, size, 3), or None
-        Further images.
+    unlabelled : ndarray of uint8, shape (M, size, size, 3), or None
+        Further images, whose targets are the teachers' mean prediction alone.
 
     Returns
     -------
-    Lesson
-        With the mean of the teachers in the targets: of those that `speaks` names for each image.
+    TrainingExamples
+        For each labelled image, the mean is over the teachers that `teachable_images` allows.
     """
     networks = [load_model(teacher.model) for teacher in teachers]
-    spoken = [speaks(teacher, train)[positions] for teacher in teachers]
-    asked = np.zeros((len(positions), len(train.classes)), np.float32)
-    for network, who in zip(networks, spoken, strict=True):
-        asked[who] += predict(network, lesson.images[who])
-    asked /= np.sum(spoken, axis=0)[:, np.newaxis]
-    targets = (1 - TEACHERS_SHARE) * lesson.targets + TEACHERS_SHARE * asked
+    masks = [teachable_images(teacher, train)[positions] for teacher in teachers]
+    taught = np.zeros((len(positions), len(train.classes)), np.float32)
+    for network, mask in zip(networks, masks, strict=True):
+        taught[mask] += predict(network, examples.images[mask])
+    taught /= np.sum(masks, axis=0)[:, np.newaxis]
+    targets = (1 - TEACHERS_SHARE) * examples.targets + TEACHERS_SHARE * taught
     if unlabelled is None:
-        return Lesson(lesson.images, targets.astype(np.float32), lesson.weights)
-    weights = lesson.weights if lesson.weights is not None else np.ones(len(lesson.images), np.float32)
+        return TrainingExamples(examples.images, targets.astype(np.float32), examples.weights)
+    labelled = examples.weights if examples.weights is not None else np.ones(len(examples.images), np.float32)
     further = np.full(len(unlabelled), UNLABELLED_WEIGHT, np.float32)
-    everything = np.concatenate([weights / weights.mean(), further])
-    answers = np.mean([predict(network, unlabelled) for network in networks], axis=0)
-    return Lesson(
-        np.concatenate([lesson.images, unlabelled]),
-        np.concatenate([targets, answers]).astype(np.float32),
-        everything / everything.mean(),
+    weights = np.concatenate([labelled / labelled.mean(), further])
+    predictions = np.mean([predict(network, unlabelled) for network in networks], axis=0)
+    return TrainingExamples(
+        np.concatenate([examples.images, unlabelled]),
+        np.concatenate([targets, predictions]).astype(np.float32),
+        weights / weights.mean(),
     )
 
 
-def speaks(teacher: RunFolder, train: GalaxyDataset) -> NDArray[np.bool_]:
-    """Tell which labelled images a teacher is asked about.
+def teachable_images(teacher: RunFolder, train: GalaxyDataset) -> NDArray[np.bool_]:
+    """Return a mask of the images whose targets may use this teacher.
 
-    Parameters
-    ----------
-    teacher : RunFolder
-        A finished run.
-    train : GalaxyDataset
-        Training set.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        All; of a cross-validation's network those that it has not learnt from, so that what it says of a label is not
-        what it has been told.
+    For an ordinary run these are all. For a fold's network they are those it was not trained on: its prediction would
+    otherwise repeat the label.
     """
     metrics = teacher.read_metrics()
-    parameters = metrics["parameters"]
-    if parameters.get("fold") is None:
+    parameters = metrics.parameters
+    if parameters.fold is None:
         return np.ones(len(train.images), bool)
-    division = divide(train, RECIPES[metrics["recipe"]], parameters["validation_split"])
-    return not_seen(Fold.parse(parameters["fold"]), division, train)
+    split = split_training_set(train, RECIPES[metrics.recipe], parameters.validation_split)
+    return unseen_images(Fold.parse(parameters.fold), split, train)

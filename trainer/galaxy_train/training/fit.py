@@ -1,11 +1,10 @@
-"""Train a recipe and leave a run folder."""
+"""Train a recipe, calibrate the network, and write the run folder."""
 
 from __future__ import annotations
 
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final, TextIO
 
@@ -19,38 +18,24 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
 from galaxy_train.evaluation.calibration import fit_temperature
 from galaxy_train.evaluation.evaluate import evaluate_model
+from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.evaluation.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
-from galaxy_train.networks.keras_model import predict_logits
+from galaxy_train.networks.keras_model import predict, predict_logits
 from galaxy_train.networks.recipes import RECIPES, TEMPERATURE, Recipe
 from galaxy_train.networks.symmetric import settle_statistics
 from galaxy_train.run_folder import RunFolder
+from galaxy_train.run_metrics import ClassificationMetrics, RunMetrics
 from galaxy_train.training.batches import training_batches
 from galaxy_train.training.distillation import check_teachers, distil
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.progress import EpochReporter, HistoryWriter
-from galaxy_train.training.refit import rehearsal_of
-from galaxy_train.training.splits import Fold, divide, leave_out
-from galaxy_train.training.targets import Lesson, targets, weights
-from galaxy_train.training.warm_start import check_beginning, start_from
+from galaxy_train.training.refit import check_refit
+from galaxy_train.training.splits import Fold, leave_out, split_training_set
+from galaxy_train.training.targets import TrainingExamples, label_targets, sample_weights
+from galaxy_train.training.warm_start import check_warm_start, start_from
 
-#: Epochs in which the learning rate of a cosine rises from nothing.
+#: Epochs over which a cosine schedule first raises the learning rate from zero.
 WARM_UP: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    """How a training ended.
-
-    Parameters
-    ----------
-    metrics : dict
-        What stands in ``metrics.json``.
-    interrupted : bool
-        Whether it was stopped before its last epoch.
-    """
-
-    metrics: dict[str, Any]
-    interrupted: bool
 
 
 def fit(
@@ -64,114 +49,107 @@ def fit(
     unlabelled: NDArray[np.uint8] | None = None,
     refit: RunFolder | None = None,
     force: bool = False,
-) -> FitResult:
-    """Train a recipe, calibrate it, and leave a run folder.
+) -> RunMetrics:
+    """Train a recipe, calibrate the network, and write the run folder.
 
-    An interrupt (Ctrl-C) ends the training early: the run folder is then completed with the weights at hand, and its
-    metrics say so.
+    An interrupt (Ctrl-C) ends the training early: the run folder is then completed with the weights of the last epoch,
+    and its metrics say so.
 
     Parameters
     ----------
     data : TrainingData
         Training set, of which a part is held out for validation, and test set.
     run : RunFolder
-        Where the results go.
+        Folder to write.
     parameters : FitParameters
-        What to train, and how.
+        Recipe and everything else that the training depends on.
     progress : text file
-        Where a line an epoch, or a progress bar on a terminal, goes.
+        Stream for a progress bar on a terminal, or else for one line per epoch.
     init : RunFolder, optional
-        Run whose weights are the beginning.
+        Run whose weights the training starts from (warm start).
     teachers : sequence of RunFolder, optional
-        Runs whose answers are among the targets.
+        Runs whose predictions are mixed into the targets (distillation).
     unlabelled : ndarray of uint8, shape (N, size, size, 3), optional
-        Further images, which only the teachers have labelled.
+        Further images, for which the teachers' predictions are the targets.
     refit : RunFolder, optional
-        The same training, for which a part was held out: now that part is trained on as well. The calibration is taken
-        from that run, as there is nothing left to fit it on.
+        Run to repeat on all images. Nothing is left to fit the temperature on, so it is taken from that run.
     force : bool
-        Whether a run that is there already may be replaced.
+        Whether an existing run may be replaced.
 
     Returns
     -------
-    FitResult
-        The figures.
+    RunMetrics
+        The content of ``metrics.json``.
 
     Raises
     ------
     DataError
         If the data do not suit the recipe, the run folder exists, or the training diverged.
     KeyboardInterrupt
-        If interrupted before the first epoch was done.
+        If interrupted before the first epoch was complete.
     """
     recipe = RECIPES[parameters.recipe]
-    rehearsal = rehearsal_of(refit, data, parameters, teachers) if refit is not None else None
-    fraction = parameters.validation_split if rehearsal is None else 0.0
-    division = divide(data.train, recipe, fraction)
+    refit_of, refit_temperature = check_refit(refit, data, parameters, teachers) if refit is not None else (None, None)
+    fraction = parameters.validation_split if refit_of is None else 0.0
+    split = split_training_set(data.train, recipe, fraction)
     if parameters.fold is not None:
-        division = leave_out(Fold.parse(parameters.fold), division, data.train)
-    train = data.train.subset(division.learnt)
-    validation = data.train.subset(division.held_out) if len(division.held_out) else None
+        split = leave_out(Fold.parse(parameters.fold), split, data.train)
+    train = data.train.subset(split.training)
+    validation = data.train.subset(split.held_out) if len(split.held_out) else None
     keras.utils.set_random_seed(parameters.seed)
     tf.config.experimental.enable_op_determinism()
     model = recipe.build(train.images.shape[1], len(train.classes))
     if init is not None:
-        check_beginning(init, data.train, recipe, fraction)
+        check_warm_start(init, data.train, recipe, fraction)
         start_from(model, init, train.classes)
-    lesson = Lesson(train.images, targets(train, recipe), weights(train, parameters.balance))
+    examples = TrainingExamples(train.images, label_targets(train, recipe), sample_weights(train, parameters.balance))
     if teachers:
         if not recipe.label_smoothing:
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
-        split = parameters.validation_split
-        check_teachers(teachers, data, parameters.recipe, split, refit=rehearsal is not None)
-        lesson = distil(lesson, division.learnt, teachers, data.train, unlabelled)
+        # The fraction of the original run: a refit takes the teachers that suited that.
+        check_teachers(teachers, data, parameters.recipe, parameters.validation_split, refit=refit_of is not None)
+        examples = distil(examples, split.training, teachers, data.train, unlabelled)
     run.create(force=force)
 
-    _compile(model, recipe, parameters, len(lesson.images))
-    interrupted = _run_epochs(model, lesson, validation, recipe, parameters, run, progress)
+    _compile(model, recipe, parameters, len(examples.images))
+    interrupted = _run_epochs(model, examples, validation, recipe, parameters, run, progress)
     history = run.read_history()
     if not history:
         raise KeyboardInterrupt
     if not math.isfinite(history[-1]["loss"]):
         raise DataError(f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate")
     if recipe.augment:
-        settle_statistics(model, _training_batches(lesson, parameters))
-    temperature = _fitted_temperature(model, validation) if rehearsal is None else rehearsal["temperature"]
+        settle_statistics(model, _training_batches(examples, parameters))
+    temperature = refit_temperature if refit_of is not None else _fitted_temperature(model, validation)
     if temperature is not None:
         model.get_layer(TEMPERATURE).scale = 1 / temperature
-    # Without the optimizer, whose moments would triple the file.
+    # Save a copy without the optimizer, whose moments would triple the size of the file.
     trained = keras.Model(model.input, model.output, name=model.name)
     trained.save(run.model)
 
     test, probabilities = evaluate_model(trained, data.test)
-    metrics = {
-        "recipe": parameters.recipe,
-        "parameters": parameters.described(),
-        "parameter_count": model.count_params(),
-        "classes": list(train.classes),
-        "epochs_completed": len(history),
-        "interrupted": interrupted,
-        "data": data.summary(),
-        "last_epoch": history[-1],
-        "temperature": temperature,
-        "validation": evaluate_model(trained, validation)[0] if validation is not None else None,
-        "refit_of": _short(rehearsal) if rehearsal is not None else None,
-        "test": test,
-        "model_sha256": run.model_sha256(),
-        "versions": _versions(),
-    }
+    metrics = RunMetrics(
+        recipe=parameters.recipe,
+        parameters=parameters,
+        parameter_count=model.count_params(),
+        classes=train.classes,
+        epochs_completed=len(history),
+        interrupted=interrupted,
+        data=data.record(),
+        last_epoch=history[-1],
+        temperature=temperature,
+        validation=_validation_metrics(trained, validation),
+        refit_of=refit_of,
+        test=test,
+        model_sha256=run.model_sha256(),
+        versions=_versions(),
+    )
     plot_accuracy(history, run.accuracy_plot)
-    plot_confusion_matrix(test["confusion_matrix"], train.classes, run.confusion_plot)
+    plot_confusion_matrix(test.confusion_matrix, train.classes, run.confusion_plot)
     plot_reliability(data.test.labels, probabilities, run.reliability_plot)
-    # Last, because a run folder with metrics is a complete one.
+    # Write the metrics last: a run folder that has them counts as complete.
     run.write_metrics(metrics)
-    return FitResult(metrics, interrupted)
-
-
-def _short(rehearsal: dict[str, Any]) -> dict[str, Any]:
-    """Return what a repetition keeps of the run that it repeats: all that is known from held-out images."""
-    teachers = rehearsal["parameters"].get("teachers", [])
-    return {key: rehearsal[key] for key in ("model_sha256", "validation")} | {"teachers": teachers}
+    return metrics
 
 
 def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int) -> None:
@@ -196,15 +174,15 @@ def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int)
 
 def _run_epochs(
     model: Any,
-    lesson: Lesson,
+    examples: TrainingExamples,
     validation: GalaxyDataset | None,
     recipe: Recipe,
     parameters: FitParameters,
     run: RunFolder,
     progress: TextIO,
 ) -> bool:
-    """Train, and return whether it was interrupted."""
-    held_out = (validation.images, targets(validation, recipe)) if validation is not None else None
+    """Train epoch by epoch, and return whether the training was interrupted."""
+    held_out = (validation.images, label_targets(validation, recipe)) if validation is not None else None
     reporter = EpochReporter(parameters.epochs, progress)
     options = {
         "epochs": parameters.epochs,
@@ -214,12 +192,12 @@ def _run_epochs(
     }
     try:
         if recipe.augment:
-            model.fit(_training_batches(lesson, parameters), shuffle=False, **options)
+            model.fit(_training_batches(examples, parameters), shuffle=False, **options)
         else:
             model.fit(
-                lesson.images,
-                lesson.targets,
-                sample_weight=lesson.weights,
+                examples.images,
+                examples.targets,
+                sample_weight=examples.weights,
                 batch_size=parameters.batch_size,
                 shuffle=True,
                 **options,
@@ -231,15 +209,21 @@ def _run_epochs(
     return False
 
 
-def _training_batches(lesson: Lesson, parameters: FitParameters) -> Any:
-    return training_batches(lesson.images, lesson.targets, lesson.weights, parameters.batch_size, parameters.seed)
+def _training_batches(examples: TrainingExamples, parameters: FitParameters) -> Any:
+    return training_batches(examples.images, examples.targets, examples.weights, parameters.batch_size, parameters.seed)
 
 
 def _fitted_temperature(model: Any, validation: GalaxyDataset | None) -> float | None:
-    """Return the temperature that suits the held-out part best; None where nothing was held out."""
+    """Fit the calibration temperature on the held-out images; None if there are none."""
     if validation is None:
         return None
     return fit_temperature(predict_logits(model, validation.images), validation.labels)
+
+
+def _validation_metrics(model: Any, validation: GalaxyDataset | None) -> ClassificationMetrics | None:
+    if validation is None:
+        return None
+    return classification_metrics(validation.labels, predict(model, validation.images), validation.classes)
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a training leaves behind as it goes on: its history, and its progress for people."""
+"""Write the history and show the progress of a training, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ from galaxy_classify.cli.progress import terminal_bar
 
 
 class HistoryWriter(keras.callbacks.Callback):  # type: ignore[misc]
-    """Write a row an epoch to a CSV file, at once, so that an interrupted training has its rows.
+    """Append one row per epoch to a CSV file: ``epoch``, counted from 1, and the metrics of the epoch.
 
-    Keras' own CSVLogger fills the columns of a missing validation part with "NA", and counts epochs from 0.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file: ``epoch``, counted from 1, and the figures of the epoch.
+    Each row is written at once, so that an interrupted training keeps its rows. Keras' own CSVLogger counts epochs from
+    0, and writes "NA" for the metrics of a validation part that does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,25 +24,17 @@ class HistoryWriter(keras.callbacks.Callback):  # type: ignore[misc]
         self._path = path
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the row of one epoch, counted from 0 by Keras."""
-        figures = {name: float(value) for name, value in (logs or {}).items()}
+        """Write the row of one epoch, which Keras counts from 0."""
+        metrics = {name: float(value) for name, value in (logs or {}).items()}
         with self._path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["epoch", *figures], lineterminator="\n")
+            writer = csv.DictWriter(file, ["epoch", *metrics], lineterminator="\n")
             if epoch == 0:
                 writer.writeheader()
-            writer.writerow({"epoch": epoch + 1} | figures)
+            writer.writerow({"epoch": epoch + 1} | metrics)
 
 
 class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
-    """Report the epochs of a training: with a bar on a terminal, in a line an epoch elsewhere.
-
-    Parameters
-    ----------
-    epochs : int
-        How many there will be.
-    stream : text file
-        Where the report goes.
-    """
+    """Show the progress of a training on a stream: a bar on a terminal, otherwise one line per epoch."""
 
     def __init__(self, epochs: int, stream: TextIO) -> None:
         super().__init__()
@@ -66,15 +54,15 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
             self._bar.start()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Report one epoch, counted from 0."""
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        """Show one epoch, which Keras counts from 0."""
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
         if self._bar is not None:
-            self._bar.update(self._task, completed=epoch + 1, description=figures)
+            self._bar.update(self._task, completed=epoch + 1, description=metrics)
         else:
-            self._stream.write(f"epoch {epoch + 1}/{self._epochs}  {figures}\n")
+            self._stream.write(f"epoch {epoch + 1}/{self._epochs}  {metrics}\n")
             self._stream.flush()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Remove the bar from the terminal."""
         if self._bar is not None:
             self._bar.stop()

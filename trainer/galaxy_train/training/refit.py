@@ -1,64 +1,56 @@
-"""Repeat a training on all images: once the held-out ones have told how good it is, they may be learnt from, too."""
+"""Repeat a training on all images, once its held-out images have been used to judge and calibrate it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from galaxy_classify.errors import DataError
 from galaxy_train.data.load import TrainingData
 from galaxy_train.run_folder import RunFolder
+from galaxy_train.run_metrics import RefitRecord
 from galaxy_train.training.parameters import FitParameters
 
 
-def rehearsal_of(
+def check_refit(
     run: RunFolder, data: TrainingData, parameters: FitParameters, teachers: Sequence[RunFolder]
-) -> dict[str, Any]:
-    """Return the metrics of a run that is to be repeated on all images.
+) -> tuple[RefitRecord, float | None]:
+    """Check that a run can be repeated on all images, and return what is known from its held-out images.
 
     Parameters
     ----------
     run : RunFolder
-        A finished run that has held images out.
+        The run to repeat.
     data : TrainingData
-        The data of the repetition.
+        Data of the repetition.
     parameters : FitParameters
-        Its parameters.
+        Parameters of the repetition.
     teachers : sequence of RunFolder
-        Its teachers: those of the run, or these repeated on all images themselves.
+        Teachers of the repetition: those of the run, or these repeated on all images themselves.
 
     Returns
     -------
-    dict
-        The run's ``metrics.json``.
+    record : RefitRecord
+        The run's checksum, teachers and metrics on held-out images.
+    temperature : float or None
+        Its calibration temperature.
 
     Raises
     ------
     DataError
-        If it was another training, so that its calibration and its figures would say nothing of the repetition, or if
-        it has held out nothing.
+        If the run is incomplete, has held out nothing, or was trained with other data or parameters: its calibration
+        and metrics would not hold for the repetition.
     """
     run.check_complete()
     metrics = run.read_metrics()
-    if metrics["validation"] is None:
-        raise DataError(f"{run.path}: has held out no images, so that there are none to add; it is what --refit makes")
-    if metrics["interrupted"]:
-        raise DataError(f"{run.path}: was interrupted; finish such a training before it is repeated on all images")
-    as_then = replace(parameters, teachers=tuple(map(_before_it_was_repeated, teachers)))
-    if found := as_then.differences_from(metrics, data.train):
+    if metrics.validation is None:
+        raise DataError(f"{run.path}: has held out no images, so there are none to add; --refit takes a run that has")
+    if metrics.interrupted:
+        raise DataError(f"{run.path}: was interrupted; finish the training before you repeat it on all images")
+    # A teacher that was repeated on all images stands for the one that it repeats.
+    originals = tuple(teacher.read_metrics().held_out_model_sha256 for teacher in teachers)
+    if found := replace(parameters, teachers=originals).differences_from(metrics, data.train):
         raise DataError(
             f"{run.path}: is another training: {'; '.join(found)}; --refit goes with the same options otherwise"
         )
-    return metrics
-
-
-def has_seen_all(metrics: dict[str, Any]) -> bool:
-    """Tell from its metrics whether a run has learnt from what it had held out before."""
-    return metrics.get("refit_of") is not None  # runs of before --refit say nothing of it
-
-
-def _before_it_was_repeated(teacher: RunFolder) -> str:
-    metrics = teacher.read_metrics()
-    sha256: str = metrics["refit_of"]["model_sha256"] if has_seen_all(metrics) else metrics["model_sha256"]
-    return sha256
+    return RefitRecord(metrics.model_sha256, metrics.validation, metrics.parameters.teachers), metrics.temperature

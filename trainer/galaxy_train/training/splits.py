@@ -1,9 +1,9 @@
-"""Which images a training learns from, and which it leaves out to be judged by."""
+"""Split a training set into images to train on and held-out images, with or without folds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,37 +12,31 @@ from galaxy_classify.errors import DataError
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.splitting import fold_numbers, hold_out
 from galaxy_train.networks.recipes import RECIPES, Recipe
+from galaxy_train.run_metrics import RunMetrics
 
-#: One for all trainings, so that their figures on the held-out images can be compared.
+#: The same for all trainings, whatever their --seed: metrics on held-out images can only be compared if these agree.
 VALIDATION_SEED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Division:
-    """The two parts of a training set, as positions in it; images without weight are in neither.
+class TrainingSplit:
+    """Positions in a training set; images without weight are in neither part.
 
     Parameters
     ----------
-    learnt : ndarray of int64
-        What the network is trained on.
+    training : ndarray of int64
+        Images to train on.
     held_out : ndarray of int64
-        What it is judged by.
+        Images that validate the network.
     """
 
-    learnt: NDArray[np.int64]
+    training: NDArray[np.int64]
     held_out: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One of the parts of a cross-validation.
-
-    Parameters
-    ----------
-    number : int
-        From 1 to `count`.
-    count : int
-        How many there are.
+    """One fold of a cross-validation: `number`, from 1 to `count`.
 
     Examples
     --------
@@ -55,7 +49,7 @@ class Fold:
 
     @classmethod
     def parse(cls, text: str) -> Fold:
-        """Read what ``str`` has written."""
+        """Read a fold from its text, as `str` writes it."""
         number, count = text.split("/")
         return cls(int(number), int(count))
 
@@ -63,116 +57,64 @@ class Fold:
         return f"{self.number}/{self.count}"
 
 
-def divide(train: GalaxyDataset, recipe: Recipe, fraction: float) -> Division:
-    """Hold out a part of a training set, the same part in each training on the same data.
-
-    Parameters
-    ----------
-    train : GalaxyDataset
-        Training set.
-    recipe : Recipe
-        Says how the part is chosen.
-    fraction : float
-        How large it is.
-
-    Returns
-    -------
-    Division
-        Both parts.
+def split_training_set(train: GalaxyDataset, recipe: Recipe, fraction: float) -> TrainingSplit:
+    """Hold out a fraction of a training set, chosen as the recipe says; always the same images for the same data.
 
     Raises
     ------
     DataError
-        If nothing is left to train on.
+        If no image is left to train on.
     """
     weights = train.each_weight()
     if recipe.validation == "last":
         everything = np.arange(len(train.images))
-        kept, held_out = np.split(everything, [int(len(everything) * (1 - fraction))])
+        training, held_out = np.split(everything, [int(len(everything) * (1 - fraction))])
     else:
-        kept, held_out = hold_out(train.labels, fraction, VALIDATION_SEED, counts_in_full(train))
-    kept = kept[weights[kept] > 0]
-    if not len(kept):
+        training, held_out = hold_out(train.labels, fraction, VALIDATION_SEED, has_full_weight(train))
+    training = training[weights[training] > 0]
+    if not len(training):
         raise DataError(f"{train.file}: {len(train.images)} images leave none to train on beside the validation part")
-    return Division(kept, held_out)
+    return TrainingSplit(training, held_out)
 
 
-def folds_of(count: int, division: Division, train: GalaxyDataset) -> NDArray[np.int64]:
-    """Return the fold of each image that is learnt from, from 1 to `count`; the same ones each time."""
-    full = counts_in_full(train)[division.learnt]
-    return 1 + fold_numbers(train.labels[division.learnt], count, VALIDATION_SEED, full)
+def assign_folds(count: int, split: TrainingSplit, train: GalaxyDataset) -> NDArray[np.int64]:
+    """Return the fold, from 1 to `count`, of each image to train on; always the same for the same data."""
+    full = has_full_weight(train)[split.training]
+    return 1 + fold_numbers(train.labels[split.training], count, VALIDATION_SEED, full)
 
 
-def leave_out(fold: Fold, division: Division, train: GalaxyDataset) -> Division:
-    """Leave a fold out of what is learnt, and be judged by it.
+def leave_out(fold: Fold, split: TrainingSplit, train: GalaxyDataset) -> TrainingSplit:
+    """Return the split for the network of one fold: trained on the other folds, validated on this one.
 
-    Parameters
-    ----------
-    fold : Fold
-        Which.
-    division : Division
-        As without folds. What is held out there stays unseen: it may have to judge what comes of all folds.
-    train : GalaxyDataset
-        Training set.
-
-    Returns
-    -------
-    Division
-        The other folds, and of this one the images that count in full.
+    Only images of full weight validate. What `split` holds out is in neither part: all networks of a cross-validation
+    are compared on it, so none may be trained on it.
     """
-    of_fold = division.learnt[folds_of(fold.count, division, train) == fold.number]
-    learnt = np.setdiff1d(division.learnt, of_fold)
-    return Division(learnt, of_fold[counts_in_full(train)[of_fold]])
+    of_fold = split.training[assign_folds(fold.count, split, train) == fold.number]
+    training = np.setdiff1d(split.training, of_fold)
+    return TrainingSplit(training, of_fold[has_full_weight(train)[of_fold]])
 
 
-def not_seen(fold: Fold, division: Division, train: GalaxyDataset) -> NDArray[np.bool_]:
-    """Tell which images of a training set the network of a fold has not learnt from.
+def unseen_images(fold: Fold, split: TrainingSplit, train: GalaxyDataset) -> NDArray[np.bool_]:
+    """Return a mask of the images that the network of a fold was not trained on.
 
-    Parameters
-    ----------
-    fold : Fold
-        The one that was left out.
-    division : Division
-        As without folds.
-    train : GalaxyDataset
-        Training set.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        True for the fold, for what was held out beside it, and for images without weight.
+    These are the fold, the images that `split` holds out, and those without weight.
     """
     unseen = np.ones(len(train.images), bool)
-    unseen[division.learnt] = folds_of(fold.count, division, train) == fold.number
+    unseen[split.training] = assign_folds(fold.count, split, train) == fold.number
     return unseen
 
 
-def divided_alike(metrics: dict[str, Any], train: GalaxyDataset, recipe: Recipe, fraction: float) -> bool:
-    """Tell whether a run has parted the same data in the same way as another one does.
+def has_same_split(metrics: RunMetrics, train: GalaxyDataset, recipe: Recipe, fraction: float) -> bool:
+    """Tell whether a run held out the same images of the same data; it may be a refit, trained on them afterwards."""
+    before = (RECIPES[metrics.recipe].validation, metrics.parameters.validation_split)
+    return metrics.data.train == train.record() and before == (recipe.validation, fraction)
 
-    Parameters
-    ----------
-    metrics : dict
-        ``metrics.json`` of the run.
-    train : GalaxyDataset
-        Training set of the other.
-    recipe : Recipe
-        Of the other.
-    fraction : float
-        Part that the other holds out.
 
-    Returns
-    -------
-    bool
-        Whether it has held out the same part of the same data, though it may have been repeated with it later.
+def has_full_weight(train: GalaxyDataset) -> NDArray[np.bool_]:
+    """Return a mask of the images with the largest weight.
+
+    Only these validate; labels of lower weight are trusted less.
     """
-    before = (RECIPES[metrics["recipe"]].validation, metrics["parameters"]["validation_split"])
-    same_data: bool = metrics["data"]["train"] == train.summary()
-    return same_data and before == (recipe.validation, fraction)
-
-
-def counts_in_full(train: GalaxyDataset) -> NDArray[np.bool_]:
-    """Tell which images have the largest weight: what counts less is not what one wants to be right about."""
     weights = train.each_weight()
     full: NDArray[np.bool_] = weights == weights.max()
     return full

@@ -1,4 +1,4 @@
-"""What a network is trained on: images, what it should say of them, and how much each counts."""
+"""Training images, their targets and sample weights."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from galaxy_train.networks.recipes import Recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a network is trained on.
+class TrainingExamples:
+    """Images with the targets and sample weights that the loss takes.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (N, size, size, 3)
         RGB pixels.
     targets : ndarray
-        What the loss compares with: class indices, shape (N,), or probabilities, shape (N, classes).
+        Class indices, shape (N,), or probabilities, shape (N, classes).
     weights : ndarray of float32, shape (N,), or None
-        How much each image counts; None if all count alike.
+        Sample weights; None if all images weigh alike.
     """
 
     images: NDArray[np.uint8]
@@ -31,40 +31,26 @@ class Lesson:
     weights: NDArray[np.float32] | None
 
 
-def targets(dataset: GalaxyDataset, recipe: Recipe) -> NDArray[Any]:
-    """Return what a recipe's loss compares with: probabilities if it smoothes labels, or else class indices."""
+def label_targets(dataset: GalaxyDataset, recipe: Recipe) -> NDArray[Any]:
+    """Return the labels as the recipe's loss takes them: one-hot for label smoothing, otherwise as class indices."""
     return np.eye(len(dataset.classes), dtype=np.float32)[dataset.labels] if recipe.label_smoothing else dataset.labels
 
 
-def weights(train: GalaxyDataset, balance: float) -> NDArray[np.float32] | None:
-    """Return how much each image counts, or None if all count alike; `balance` as `class_weights` takes it."""
+def sample_weights(train: GalaxyDataset, balance: float) -> NDArray[np.float32] | None:
+    """Return the sample weights of a training set, balanced between classes; None if all images weigh alike."""
     if train.weights is None and not balance:
         return None
-    return class_weights(train.labels, train.each_weight(), balance)
+    return balanced_weights(train.labels, train.each_weight(), balance)
 
 
-def class_weights(
+def balanced_weights(
     labels: NDArray[np.integer[Any]], weights: NDArray[np.float32], balance: float
 ) -> NDArray[np.float32]:
-    """Return how much each image counts, on average 1.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (N,)
-        Class indices.
-    weights : ndarray of float32, shape (N,)
-        How much each image counts within its class.
-    balance : float
-        0 leaves the weights, 1 makes every class count alike.
-
-    Returns
-    -------
-    ndarray of float32, shape (N,)
-        The weights to train with.
+    """Return sample weights with a mean of 1: `weights` for a balance of 0, every class alike for a balance of 1.
 
     Examples
     --------
-    >>> class_weights(np.array([0, 0, 0, 0, 1]), np.ones(5, np.float32), 1.0).tolist()
+    >>> balanced_weights(np.array([0, 0, 0, 0, 1]), np.ones(5, np.float32), 1.0).tolist()
     [0.625, 0.625, 0.625, 0.625, 2.5]
     """
     totals = np.bincount(labels, weights=weights)

@@ -1,4 +1,4 @@
-"""Begin a training with the weights of an earlier run."""
+"""Warm start: begin a training with the weights of an earlier run."""
 
 from __future__ import annotations
 
@@ -9,21 +9,11 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.networks.keras_model import load_model
 from galaxy_train.networks.recipes import LOGITS, Recipe
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.training.refit import has_seen_all
-from galaxy_train.training.splits import divided_alike
+from galaxy_train.training.splits import has_same_split
 
 
 def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
-    """Give a new network the weights of a trained one.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Just built by a recipe.
-    run : RunFolder
-        A finished run of the same recipe.
-    classes : tuple of str
-        Classes of the new network. If the run had others, the last layer stays new.
+    """Copy the weights of a finished run into a new network; if the classes differ, the last layer stays new.
 
     Raises
     ------
@@ -32,11 +22,11 @@ def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
     """
     run.check_complete()
     metrics = run.read_metrics()
-    if metrics["recipe"] != model.name:
-        raise DataError(f"{run.path}: is a run of the recipe {metrics['recipe']}, not {model.name}; see --recipe")
-    same_classes = tuple(metrics["classes"]) == classes
+    if metrics.recipe != model.name:
+        raise DataError(f"{run.path}: is a run of the recipe {metrics.recipe}, not {model.name}; see --recipe")
+    same_classes = metrics.classes == classes
     trained = load_model(run.model)
-    # Larger images get a pooling more, which has no weights.
+    # Only layers with weights are compared: networks for larger images have one more pooling layer, without weights.
     for new, old in zip(_with_weights(model), _with_weights(trained), strict=True):
         if new.name == LOGITS and not same_classes:
             continue
@@ -49,32 +39,21 @@ def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
         new.set_weights(weights)
 
 
-def check_beginning(run: RunFolder, train: GalaxyDataset, recipe: Recipe, validation_split: float) -> None:
-    """Check that a run has not learnt from what is held out from the training that begins with it.
-
-    Parameters
-    ----------
-    run : RunFolder
-        A finished run.
-    train : GalaxyDataset
-        Training set.
-    recipe : Recipe
-        Of the training that begins with it.
-    validation_split : float
-        Part of the training set that is held out.
+def check_warm_start(run: RunFolder, train: GalaxyDataset, recipe: Recipe, validation_split: float) -> None:
+    """Check that a run was not trained on images that are held out from the training that starts from it.
 
     Raises
     ------
     DataError
-        If it was trained on the same set without holding out the same part: the figures on that would be flattered.
+        If it was trained on the same set without holding out the same images: metrics on those would be too good.
     """
     metrics = run.read_metrics()
-    same_data = metrics["data"]["train"]["sha256"] == train.sha256
-    blind = divided_alike(metrics, train, recipe, validation_split) and not has_seen_all(metrics)
-    if validation_split and same_data and not blind:
+    same_data = metrics.data.train.sha256 == train.sha256
+    held_out_alike = has_same_split(metrics, train, recipe, validation_split) and metrics.refit_of is None
+    if validation_split and same_data and not held_out_alike:
         raise DataError(
-            f"{run.path}: has learnt from images of {train.file} that are held out here; begin with a run that had the "
-            "same --weights and --validation-split and no --refit, or hold out none with --validation-split 0"
+            f"{run.path}: was trained on images of {train.file} that are held out here; start from a run with the same "
+            "--weights and --validation-split and no --refit, or hold out none with --validation-split 0"
         )
 
 
