@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -51,16 +52,31 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def group_of(nodeid: str) -> str:
+    """Return the name of the group that a test belongs to."""
+    file = nodeid.split("::")[0]
+    return next((name for name, files in GROUPS.items() if file in files), file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell the workers which tests belong together, and bring the longest groups to the front."""
-    ranks = {}
-    for item in items:
-        file = item.nodeid.split("::")[0]
-        group = next((name for name, files in GROUPS.items() if file in files), file)
-        item.add_marker(pytest.mark.xdist_group(group))
-        ranks[item] = list(GROUPS).index(group) if group in GROUPS else len(GROUPS)
-    items.sort(key=ranks.__getitem__)
+    """Bring the longest groups to the front, so that no worker begins with one when the other is done."""
+    ranks = {name: rank for rank, name in enumerate(GROUPS)}
+    items.sort(key=lambda item: ranks.get(group_of(item.nodeid), len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each group to one worker.
+
+    The marks that ``--dist=loadgroup`` wants are lost on the way from pytest 9.2 to pytest-xdist 3.8.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class GroupScheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return GroupScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
