@@ -116,7 +116,7 @@ def test_the_summary_is_that_of_the_answers(validated: Path) -> None:
     held_out = summary["held_out"]
     assert held_out["images"] == 120
     assert held_out["accuracy_of_one"] > 0.7
-    assert 0 < held_out["all_against_label"] <= 1 - max(held_out["accuracy_of_each"])
+    assert 0 < held_out["all_against_label"] <= 1 - max(held_out["accuracy_of_each"]) + 1e-9  # may be equal
 
 
 def test_an_interrupted_one_goes_on(validated: Path, options: list[str | Path], tmp_path: Path) -> None:
