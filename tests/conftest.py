@@ -1,9 +1,9 @@
-"""Fixtures: real galaxies if there are any, drawn ones, and models made from them."""
+"""Fixtures: real galaxies if there are any, drawn ones, and models made from them; and which worker runs which test."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,70 @@ import pytest
 
 from draw_dataset import draw_dataset
 from galaxy_painter import KINDS, paint
+from keras_once import KerasOnce
 from tiny_model import save_tiny_model
+from tiny_recipe import with_tiny_recipe
+from trainings import train
 
 REPOSITORY = Path(__file__).parents[1]
+
+#: Tests that share the expensive fixtures of a session, longest first: each group is run by one worker. Other tests
+#: are grouped by file.
+GROUPS = {
+    "cnn": (
+        "tests/parity/test_cnn_parity.py",
+        "tests/exporter/int8/test_convolutions.py",
+        "tests/exporter/test_model_card.py",
+        "tests/exporter/graph/test_margin.py",
+        "tests/trainer/networks/test_symmetric.py",
+        "tests/trainer/evaluation/test_calibration.py",
+        "tests/trainer/training/test_own_data.py",
+    ),
+    "mlp": (
+        "tests/parity/test_parity.py",
+        "tests/parity/test_verify.py",
+        "tests/test_end_to_end.py",
+        "tests/trainer/training/test_fit.py",
+    ),
+    "tiny": (
+        "tests/trainer/training/test_cross_validation.py",
+        "tests/trainer/training/test_distillation.py",
+        "tests/trainer/training/test_refit.py",
+    ),
+}
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each worker has about a core to itself: threads of TensorFlow beyond that get in each other's way. Processes that
+    # the tests start take it over.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of the group that a test belongs to."""
+    file = nodeid.split("::")[0]
+    return next((name for name, files in GROUPS.items() if file in files), file)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the longest groups to the front, so that no worker begins with one when the other is done."""
+    ranks = {name: rank for rank, name in enumerate(GROUPS)}
+    items.sort(key=lambda item: ranks.get(group_of(item.nodeid), len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each group to one worker.
+
+    The marks that ``--dist=loadgroup`` wants are lost on the way from pytest 9.2 to pytest-xdist 3.8.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class GroupScheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return GroupScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -72,25 +133,48 @@ def drawn_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(data: Path, folder: Path, recipe: str, size: int | None = None, **chosen: Any) -> Path:
-    """Train a recipe on a data set, and return the run folder."""
-    from galaxy_train.data.load import load_data
-    from galaxy_train.run_folder import RunFolder
-    from galaxy_train.training.fit import fit
-    from galaxy_train.training.parameters import FitParameters
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data set of drawn galaxies for trainings that only have to go well: 600 to train on, 100 to test."""
+    folder = tmp_path_factory.mktemp("small")
+    draw_dataset(folder, train=150, test=25)
+    return folder
 
-    with open(os.devnull, "w") as progress:
-        fit(load_data(data, size=size), RunFolder(folder), FitParameters.of_recipe(recipe, **chosen), progress)
+
+@pytest.fixture(scope="session")
+def minute_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data set of drawn galaxies for trainings that need not learn anything: 48 to train on, 16 to test."""
+    folder = tmp_path_factory.mktemp("minute")
+    draw_dataset(folder, train=12, test=4)
     return folder
 
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
-    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", epochs=12, batch_size=50)
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", epochs=8, batch_size=50)
 
 
 @pytest.fixture(scope="session")
 def trained_cnn(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the CNN, trained for a few epochs on drawn galaxies."""
-    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "cnn", "cnn", epochs=5)
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "cnn", "cnn", epochs=4)
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe() -> Iterator[str]:
+    """Name of a recipe that is trained in a second; only there until the tests end."""
+    with with_tiny_recipe():
+        yield "tiny"
+
+
+@pytest.fixture(scope="session")
+def trained_tiny(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path, tiny_recipe: str) -> Path:
+    """Run folder of the tiny recipe with its own parameters, on the small data set."""
+    return train(small_dataset, tmp_path_factory.mktemp("runs") / "tiny", tiny_recipe)
+
+
+@pytest.fixture(scope="session")
+def keras_once() -> KerasOnce:
+    """Keras' part of the parity gate, computed once a session."""
+    return KerasOnce()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from galaxy_painter import KINDS, paint
+from in_process import run_classify
+from trainings import run_export
 
 pytestmark = pytest.mark.slow
 
@@ -21,21 +21,15 @@ def test_drawn_galaxies_are_told_apart_by_a_model_of_ones_own(
 ) -> None:
     """A network trained on 64 px drawings, exported to int8, recognises 424 px JPEGs that it has never seen."""
     model = tmp_path / "drawn.onnx"
-    export = [sys.executable, "-c", "from galaxy_export.cli import main; main()"]
-    subprocess.run(
-        [*export, "convert", trained_run, "-o", model, "--images", drawn_dataset, "--int8"],
-        check=True,
-        capture_output=True,
-    )
+    exported = run_export("convert", trained_run, "-o", model, "--images", drawn_dataset, "--int8")
+    assert exported.returncode == 0, exported.stderr
     images = tmp_path / "images"
     for kind in KINDS:
         (images / kind).mkdir(parents=True)
         for number in range(PER_CLASS):
             paint(kind, seed=1000 + number).save(images / kind / f"{number}.jpg", quality=90)
-    classify = [sys.executable, "-m", "galaxy_classify"]
-    subprocess.run(
-        [*classify, images, "-m", model, "-o", tmp_path / "out.csv", "-q"], check=True, capture_output=True, timeout=120
-    )
+    classified = run_classify(images, "-m", model, "-o", tmp_path / "out.csv", "-q")
+    assert classified.returncode == 0, classified.stderr
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == PER_CLASS * len(KINDS)

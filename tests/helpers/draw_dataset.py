@@ -10,10 +10,10 @@ import h5py
 from galaxy_painter import paint_set
 
 
-def draw_dataset(folder: Path) -> None:
-    """Write 800 galaxies to train on and 200 to test."""
+def draw_dataset(folder: Path, train: int = 200, test: int = 50) -> None:
+    """Write so many galaxies of each class to train on and to test."""
     folder.mkdir(parents=True, exist_ok=True)
-    for split, per_class, seed in (("train", 200, 1), ("test", 50, 2)):
+    for split, per_class, seed in (("train", train, 1), ("test", test, 2)):
         images, labels = paint_set(per_class, seed)
         with h5py.File(folder / f"{split}_dataset.hdf5", "w") as file:
             file["images"] = images

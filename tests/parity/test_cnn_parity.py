@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,12 @@ from onnx import numpy_helper
 from galaxy_classify.errors import ContractError, LogitError, ParityError, ProbabilityError
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import draw_golden
+from keras_once import KerasOnce
+from trainings import run_export, run_exports_as_process
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
 Change = Callable[[onnx.ModelProto], None]
-
-
-def export(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run galaxy-export convert."""
-    command = [sys.executable, "-c", "from galaxy_export.cli import main; main()", "convert", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +33,27 @@ def files(trained_cnn: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempP
     (folder / "notes.md").write_text("## Where the data come from\n\nPainted.\n")
     paths = {name: folder / f"{name}.onnx" for name in ("float", "int8")}
     common: list[str | Path] = [trained_cnn, "--images", drawn_dataset, "--notes", folder / "notes.md"]
-    plain = export(*common, "-o", paths["float"])
+    plain = run_export("convert", *common, "-o", paths["float"])
     assert plain.returncode == 0, plain.stderr
-    small = export(*common, "-o", paths["int8"], "--int8", "--golden", folder / "golden")
+    small = run_export("convert", *common, "-o", paths["int8"], "--int8", "--golden", folder / "golden")
     assert small.returncode == 0, small.stderr
     assert "int8 against float32" in small.stdout
     return paths
 
 
 @pytest.fixture(scope="module")
-def verify(trained_cnn: Path, drawn_dataset: Path) -> Callable[[Path], None]:
+def verify(keras_once: KerasOnce, trained_cnn: Path, drawn_dataset: Path) -> Callable[[Path], None]:
     """Verify a file against the trained network."""
+    from galaxy_export import verify
     from galaxy_export.report import GateReport
-    from galaxy_export.verify import load_trained, verify_model
 
-    trained = load_trained(trained_cnn)
-    return lambda path: verify_model(path, trained, drawn_dataset, 1e-5, GateReport(path.name))
+    trained = keras_once.functions["load_trained"](trained_cnn)
+
+    def check(path: Path) -> None:
+        with keras_once.inside(verify):
+            verify.verify_model(path, trained, drawn_dataset, 1e-5, GateReport(path.name))
+
+    return check
 
 
 def tensor(proto: onnx.ModelProto, suits: Callable[[onnx.TensorProto], bool]) -> onnx.TensorProto:
@@ -170,12 +169,12 @@ def test_two_processes_give_the_same_bytes(
     files: dict[str, Path], trained_cnn: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     """Training, folding, calibration and quantization leave nothing to chance."""
-    for name, options in (("float", []), ("int8", ["--int8"])):
-        again = tmp_path / f"{name}.onnx"
-        notes = files[name].parent / "notes.md"
-        result = export(trained_cnn, "-o", again, "--images", drawn_dataset, "--notes", notes, *options)
-        assert result.returncode == 0, result.stderr
-        first, second = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (files[name], again))
+    again = {name: tmp_path / f"{name}.onnx" for name in ("float", "int8")}
+    notes = files["float"].parent / "notes.md"
+    common: list[str | Path] = ["convert", trained_cnn, "--images", drawn_dataset, "--notes", notes]
+    run_exports_as_process([*common, "-o", again["float"]], [*common, "-o", again["int8"], "--int8"])
+    for name, path in again.items():
+        first, second = (hashlib.sha256(file.read_bytes()).hexdigest() for file in (files[name], path))
         assert first == second
 
 

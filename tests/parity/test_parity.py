@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,11 @@ from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint_set
+from in_process import run_classify
+from keras_once import KerasOnce
+from trainings import run_export, run_exports_as_process
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
-
-COMMAND = [sys.executable, "-c", "from galaxy_export.cli import main; main()"]
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run galaxy-export."""
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +34,7 @@ def exported(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.Te
     results = {}
     for name, options in (("float", []), ("int8", ["--int8"])):
         path = folder / f"{name}.onnx"
-        results[name] = (path, run("convert", trained_run, "-o", path, "--images", images, *options))
+        results[name] = (path, run_export("convert", trained_run, "-o", path, "--images", images, *options))
     return results
 
 
@@ -107,23 +102,27 @@ def test_int8_is_small_and_close(exported: dict[str, Any]) -> None:
     assert "int8 against float32" in result.stdout
 
 
-def convert_changed(
-    monkeypatch: pytest.MonkeyPatch, trained_run: Path, images: Path, output: Path, change: Any, **options: Any
-) -> None:
+Convert = Callable[..., None]
+
+
+@pytest.fixture
+def convert_changed(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path) -> Convert:
     """Export a run while `change` is done to the converted graph, as a broken converter would."""
     from galaxy_export import export
-    from galaxy_export.graph.convert import to_onnx
     from galaxy_export.report import GateReport
     from galaxy_train.run_folder import RunFolder
 
-    def broken(model: Any) -> onnx.ModelProto:
-        proto = to_onnx(model)
-        change(proto)
-        return proto
+    def convert(output: Path, change: Any, **options: Any) -> None:
+        def broken(model: Any) -> onnx.ModelProto:
+            proto: onnx.ModelProto = keras_once.functions["to_onnx"](model)
+            change(proto)
+            return proto
 
-    monkeypatch.setattr(export, "to_onnx", broken)
-    settings: dict[str, Any] = {"name": "x", "version": "1", "tolerance": 1e-5, "int8": False} | options
-    export.export_run(RunFolder(trained_run), output, images, GateReport("x"), **settings)
+        settings: dict[str, Any] = {"name": "x", "version": "1", "tolerance": 1e-5, "int8": False} | options
+        with keras_once.inside(export, to_onnx=broken):
+            export.export_run(RunFolder(trained_run), output, drawn_dataset, GateReport("x"), **settings)
+
+    return convert
 
 
 def scale(factor: float, number: int) -> Any:
@@ -144,19 +143,15 @@ def scale(factor: float, number: int) -> Any:
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_one_tensor_changed_by_one_percent_is_refused(
-    monkeypatch: pytest.MonkeyPatch, trained_run: Path, drawn_dataset: Path, tmp_path: Path, number: int
-) -> None:
+def test_one_tensor_changed_by_one_percent_is_refused(convert_changed: Convert, tmp_path: Path, number: int) -> None:
     """Every kernel and every bias is watched: no file is left, and the message has difference and tolerance."""
     output = tmp_path / "model.onnx"
     with pytest.raises(ParityError, match=r"the largest .*difference of a .* is .* at batch size 1, beyond the tol"):
-        convert_changed(monkeypatch, trained_run, drawn_dataset, output, scale(1.01, number))
+        convert_changed(output, scale(1.01, number))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_swapped_classes_are_refused(
-    monkeypatch: pytest.MonkeyPatch, trained_run: Path, drawn_dataset: Path, tmp_path: Path
-) -> None:
+def test_swapped_classes_are_refused(convert_changed: Convert, tmp_path: Path) -> None:
     """An order of classes that is not the trained one would mislabel every galaxy."""
 
     def swap(proto: onnx.ModelProto) -> None:
@@ -166,31 +161,29 @@ def test_swapped_classes_are_refused(
                 tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
 
     with pytest.raises(ParityError):
-        convert_changed(monkeypatch, trained_run, drawn_dataset, tmp_path / "model.onnx", swap)
+        convert_changed(tmp_path / "model.onnx", swap)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_model_survives_a_failed_export(
-    monkeypatch: pytest.MonkeyPatch, trained_run: Path, drawn_dataset: Path, tmp_path: Path
-) -> None:
+def test_an_older_model_survives_a_failed_export(convert_changed: Convert, tmp_path: Path) -> None:
     """What was proven yesterday is not lost today."""
     output = tmp_path / "model.onnx"
     output.write_bytes(b"older")
     with pytest.raises(ParityError):
-        convert_changed(monkeypatch, trained_run, drawn_dataset, output, scale(1.01, 0))
+        convert_changed(output, scale(1.01, 0))
     assert output.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [output]
 
 
 def test_a_quantization_that_costs_too_much_is_refused(
-    monkeypatch: pytest.MonkeyPatch, trained_run: Path, drawn_dataset: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, convert_changed: Convert, tmp_path: Path
 ) -> None:
     """With three levels instead of 129 the classes change, and the guard sees it."""
     from galaxy_export.int8 import dense as quantization
 
     monkeypatch.setattr(quantization, "WEIGHT_LEVELS", 1)
     with pytest.raises(QuantizationError, match=r"int8: .* of the classes agree with the float model, 99% must"):
-        convert_changed(monkeypatch, trained_run, drawn_dataset, tmp_path / "model.onnx", lambda proto: None, int8=True)
+        convert_changed(tmp_path / "model.onnx", lambda proto: None, int8=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -264,11 +257,11 @@ def test_the_same_network_gives_the_same_bytes(
     exported: dict[str, Any], trained_run: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     """Exported again in another process, float32 and int8 alike, the file has the same SHA-256."""
-    for name, options in (("float", []), ("int8", ["--int8"])):
-        again = tmp_path / f"{name}.onnx"
-        result = run("convert", trained_run, "-o", again, "--images", drawn_dataset, *options)
-        assert result.returncode == 0, result.stderr
-        assert again.read_bytes() == exported[name][0].read_bytes()
+    again = {name: tmp_path / f"{name}.onnx" for name in ("float", "int8")}
+    common: list[str | Path] = ["convert", trained_run, "--images", drawn_dataset]
+    run_exports_as_process([*common, "-o", again["float"]], [*common, "-o", again["int8"], "--int8"])
+    for name, path in again.items():
+        assert path.read_bytes() == exported[name][0].read_bytes()
 
 
 def test_mistakes_are_one_line_each(trained_run: Path, drawn_dataset: Path, drawn_images: Path, tmp_path: Path) -> None:
@@ -293,7 +286,7 @@ def test_mistakes_are_one_line_each(trained_run: Path, drawn_dataset: Path, draw
         ("embed", output, "--into", tmp_path / "none"): "no such folder",
     }
     for arguments, message in cases.items():
-        result = run(*arguments)
+        result = run_export(*arguments)
         assert result.returncode in (1, 3), arguments
         assert message in result.stderr
         assert result.stderr.startswith("error: ")
@@ -309,7 +302,7 @@ def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: P
     draw_golden(tmp_path / "golden")
     model = tmp_path / "own.onnx"
     options: list[str | Path] = ["--images", drawn_dataset, "--golden", tmp_path / "golden"]
-    result = run("convert", trained_run, "-o", model, *options)
+    result = run_export("convert", trained_run, "-o", model, *options)
     assert result.returncode == 0, result.stderr
     content = json.loads((tmp_path / "own.golden.json").read_text())
     assert (tmp_path / "own.golden.json").stat().st_size < 300_000
@@ -321,12 +314,11 @@ def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: P
         softmax = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
         assert softmax == pytest.approx(np.array(image["trained_probabilities"]), abs=1e-5)
     (tmp_path / "models").mkdir()
-    assert run("embed", model, "--into", tmp_path / "models").returncode == 0
-    command = [sys.executable, "-m", "galaxy_classify", "--self-test", "-m", str(tmp_path / "models" / "own.onnx")]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert run_export("embed", model, "--into", tmp_path / "models").returncode == 0
+    assert run_classify("--self-test", "-m", tmp_path / "models" / "own.onnx").returncode == 0
     draw_golden(tmp_path / "golden" / "more")
     draw_golden(tmp_path / "golden" / "still more")
-    too_large = run("convert", trained_run, "-o", model, *options)
+    too_large = run_export("convert", trained_run, "-o", model, *options)
     assert too_large.returncode == 1
     assert "the limit for golden images is 200,000" in too_large.stderr
 
@@ -336,11 +328,11 @@ def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> No
     from galaxy_classify.inference.embedded import embedded_models
 
     float_path, int8_path = exported["float"][0], exported["int8"][0]
-    assert run("embed", float_path, "--into", tmp_path).returncode == 0
+    assert run_export("embed", float_path, "--into", tmp_path).returncode == 0
     assert not list(tmp_path.glob("*.golden.json"))
-    assert run("embed", int8_path, "--into", tmp_path).returncode == 0
+    assert run_export("embed", int8_path, "--into", tmp_path).returncode == 0
     assert list(embedded_models(tmp_path)) == ["float", "int8"]
-    assert run("embed", int8_path, "--into", tmp_path, "--default").returncode == 0
+    assert run_export("embed", int8_path, "--into", tmp_path, "--default").returncode == 0
     models = embedded_models(tmp_path)
     assert list(models) == ["int8", "float"]
     for source in models.values():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,16 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from galaxy_classify.errors import ContractError, GraphError, LogitError, ParityError, ProbabilityError
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
+from keras_once import KerasOnce
+from trainings import EXPORT_COMMAND, run_as_process, run_export
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
-COMMAND = [sys.executable, "-c", "from galaxy_export.cli import main; main()"]
 Change = Callable[[onnx.ModelProto], None]
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run galaxy-export."""
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +41,17 @@ def files(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def verify(trained_run: Path, drawn_dataset: Path) -> Callable[[Path], Any]:
+def verify(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path) -> Callable[[Path], Any]:
     """Verify a file against the trained network, and return the report."""
+    from galaxy_export import verify
     from galaxy_export.report import GateReport
-    from galaxy_export.verify import load_trained, verify_model
 
-    trained = load_trained(trained_run)
+    trained = keras_once.functions["load_trained"](trained_run)
 
     def check(path: Path) -> GateReport:
         report = GateReport(path.name)
-        verify_model(path, trained, drawn_dataset, 1e-5, report)
+        with keras_once.inside(verify):
+            verify.verify_model(path, trained, drawn_dataset, 1e-5, report)
         return report
 
     return check
@@ -218,7 +213,7 @@ def test_the_command_ends_with_0_1_or_2(
     reports = [tmp_path / "parity.json", tmp_path / "parity.md"]
     options: list[str | Path] = [part for path in reports for part in ("--report", path)]
     for against in (trained_run, trained_run / "model.keras"):
-        passed = run("verify", files["float"], "--against", against, *common, *options)
+        passed = run_export("verify", files["float"], "--against", against, *common, *options)
         assert passed.returncode == 0, passed.stderr
         assert "is the trained network" in passed.stdout
         report = json.loads(reports[0].read_text())
@@ -230,7 +225,9 @@ def test_the_command_ends_with_0_1_or_2(
     proto = onnx.load(files["float"])
     scaled(0, 1.01)(proto)
     (tmp_path / "changed.onnx").write_bytes(proto.SerializeToString())
-    failed = run("verify", tmp_path / "changed.onnx", "--against", trained_run, *common, *options)
+    failed = run_as_process(
+        EXPORT_COMMAND, "verify", tmp_path / "changed.onnx", "--against", trained_run, *common, *options
+    )
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: parity: the largest relative difference of a logit is ")
     report = json.loads(reports[0].read_text())
@@ -238,7 +235,7 @@ def test_the_command_ends_with_0_1_or_2(
     assert report["parity"]["comparisons"][0]["logits"]["relative"] > 1e-4
     assert "**failed** (LogitError)" in reports[1].read_text()
 
-    wrong = run("verify", files["float"], "--against", trained_run, *common, "--report", tmp_path / "parity.txt")
+    wrong = run_export("verify", files["float"], "--against", trained_run, *common, "--report", tmp_path / "parity.txt")
     assert wrong.returncode == 2
-    assert run("verify", files["float"], *common).returncode == 2
-    assert run("verify", tmp_path / "none.onnx", "--against", trained_run, *common).returncode == 1
+    assert run_export("verify", files["float"], *common).returncode == 2
+    assert run_export("verify", tmp_path / "none.onnx", "--against", trained_run, *common).returncode == 1

@@ -201,31 +201,31 @@ def test_a_table_that_is_no_text(tmp_path: Path) -> None:
         load_data(tmp_path / "labels.csv")
 
 
-def test_testing_on_other_classes_is_refused(gallery: Path, drawn_dataset: Path) -> None:
+def test_testing_on_other_classes_is_refused(gallery: Path, minute_dataset: Path) -> None:
     """Figures on labels that the network does not know would mean nothing."""
     with pytest.raises(DataError, match="the network has no class elliptical, spiral, thin; it has round, flat"):
         load_test(gallery, ("round", "flat"), 64)
     with pytest.raises(DataError, match=r"has the classes smooth_round, .*, the network round, flat"):
-        load_test(drawn_dataset, ("round", "flat"), 64)
+        load_test(minute_dataset, ("round", "flat"), 64)
     with pytest.raises(DataError, match="images have 64 px, the network wants 32 px"):
-        load_test(drawn_dataset / "test_dataset.hdf5", GALAXY_MNIST_CLASSES, 32)
+        load_test(minute_dataset / "test_dataset.hdf5", GALAXY_MNIST_CLASSES, 32)
 
 
-def test_weights_of_an_hdf5_set(drawn_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]) -> None:
+def test_weights_of_an_hdf5_set(minute_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]) -> None:
     """A row an image; anything else is refused."""
-    data = load_data(drawn_dataset)
+    data = load_data(minute_dataset)
     table = tmp_path / "weights.csv"
     for content, message in (
-        ("weight\n1\n", "has 1 weights, train_dataset.hdf5 has 800 images"),
+        ("weight\n1\n", "has 1 weights, train_dataset.hdf5 has 48 images"),
         ("w\n1\n", "has no column weight"),
-        ("weight\n" + "x\n" * 800, "cannot be read as a table of weights"),
-        ("weight\n" + "0\n" * 800, "one at least above 0"),
-        ("weight\n" + "nan\n" * 800, "must be finite"),
+        ("weight\n" + "x\n" * 48, "cannot be read as a table of weights"),
+        ("weight\n" + "0\n" * 48, "one at least above 0"),
+        ("weight\n" + "nan\n" * 48, "must be finite"),
     ):
         table.write_text(content)
         with pytest.raises(DataError, match=message):
             read_weights(table, data)
-    table.write_text("weight\n" + "1\n0.25\n" * 400)
+    table.write_text("weight\n" + "1\n0.25\n" * 24)
     weighted = read_weights(table, data)
     assert weighted.train.weights is not None
     assert weighted.train.weights[:4].tolist() == [1, 0.25, 1, 0.25]

@@ -129,7 +129,8 @@ def test_the_saved_network_is_the_trained_one(trained_cnn: Path, images: np.ndar
     import sys
 
     code = (
-        "import sys, numpy as np\nfrom pathlib import Path\nfrom galaxy_train.evaluation.evaluate import load_model\n"
+        "import sys, numpy as np\nfrom pathlib import Path\n"
+        "from galaxy_train.networks.keras_model import load_model\n"
         "images = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), dtype=np.uint8)\n"
         "np.save(sys.argv[2], load_model(Path(sys.argv[1]))(images).numpy())"
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,22 +20,16 @@ from galaxy_train.run_folder import RunFolder
 from galaxy_train.run_metrics import RefitRecord
 from galaxy_train.training.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, check_teachers, distil
 from galaxy_train.training.targets import TrainingExamples
+from trainings import run_train
 
 pytestmark = pytest.mark.slow
 
-COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
 
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run galaxy-train."""
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
-
-
-def test_targets_are_labels_and_the_teachers_mean(trained_cnn: Path) -> None:
+def test_targets_are_labels_and_the_teachers_mean(trained_tiny: Path) -> None:
     """Half the label, half the teachers; images without labels have the teachers' word alone, and half the weight."""
     images, labels = paint_set(per_class=3, seed=31)
     further, _ = paint_set(per_class=1, seed=32)
-    teacher = RunFolder(trained_cnn)
+    teacher = RunFolder(trained_tiny)
     labelled = TrainingExamples(images, np.eye(4, dtype=np.float32)[labels], np.linspace(1, 3, 12, dtype=np.float32))
     everything = np.arange(12)
     train = GalaxyDataset(images, labels, KINDS, "drawn", "0" * 64)
@@ -57,18 +49,18 @@ def test_targets_are_labels_and_the_teachers_mean(trained_cnn: Path) -> None:
 
 
 def test_a_pupil_records_its_teachers(
-    trained_cnn: Path, drawn_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]
+    trained_tiny: Path, small_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]
 ) -> None:
     """The command trains with teachers and further images, and the run says with which."""
     further, _ = paint_set(per_class=20, seed=33)
     write_dataset(tmp_path / "further.hdf5", further, None)
-    result = run(
-        "fit", "--data", drawn_dataset, "--recipe", "swift", "--out", tmp_path / "run", "--epochs", "3",
-        "--teacher", trained_cnn, "--unlabelled", tmp_path / "further.hdf5",
+    result = run_train(
+        "fit", "--data", small_dataset, "--recipe", "swift", "--out", tmp_path / "run", "--epochs", "3",
+        "--batch-size", "16", "--teacher", trained_tiny, "--unlabelled", tmp_path / "further.hdf5",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    teacher = json.loads((trained_cnn / "metrics.json").read_text())
+    teacher = json.loads((trained_tiny / "metrics.json").read_text())
     assert metrics["parameters"]["teachers"] == [teacher["model_sha256"]]
     assert len(metrics["parameters"]["unlabelled"]) == 64
     assert metrics["recipe"] == "swift"
@@ -77,23 +69,24 @@ def test_a_pupil_records_its_teachers(
 
 
 def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
-    trained_cnn: Path, trained_run: Path, drawn_dataset: Path, tmp_path: Path
+    trained_tiny: Path, small_dataset: Path, tmp_path: Path
 ) -> None:
     """Its knowledge of them would reach the pupil, and the figures on them would be flattered."""
-    data = load_data(drawn_dataset)
-    check_teachers([RunFolder(trained_cnn)], data, "swift", 0.2)
-    repeated = RunFolder(Path(shutil.copytree(trained_cnn, tmp_path / "repeated")))
-    metrics = repeated.read_metrics()
-    repeated.write_metrics(replace(metrics, refit_of=RefitRecord("0" * 64, metrics.test)))
+    data = load_data(small_dataset)
+    check_teachers([RunFolder(trained_tiny)], data, "swift", 0.2)
+    repeated = RunFolder(Path(shutil.copytree(trained_tiny, tmp_path / "repeated")))
+    recorded = repeated.read_metrics()
+    repeated.write_metrics(replace(recorded, refit_of=RefitRecord("0" * 64, recorded.test)))
     with pytest.raises(DataError, match="without --refit"):
         check_teachers([repeated], data, "swift", 0.2)
     with pytest.raises(DataError, match="held out others"):
-        check_teachers([RunFolder(trained_cnn)], data, "swift", 0.1)
-    with pytest.raises(DataError, match="not of the recipe mlp"):
-        check_teachers([RunFolder(trained_run)], data, "swift", 0.2)
+        check_teachers([RunFolder(trained_tiny)], data, "swift", 0.1)
     other = tmp_path / "other"
-    shutil.copytree(trained_cnn, other)
+    shutil.copytree(trained_tiny, other)
     content = json.loads((other / "metrics.json").read_text())
+    (other / "metrics.json").write_text(json.dumps(content | {"recipe": "mlp"}))
+    with pytest.raises(DataError, match="not of the recipe mlp"):
+        check_teachers([RunFolder(other)], data, "swift", 0.2)
     for change, message in (
         ({"classes": ["a", "b", "c", "d"]}, "its classes are"),
         ({"data": content["data"] | {"train": content["data"]["train"] | {"sha256": "0" * 64}}}, "other images"),
@@ -105,19 +98,19 @@ def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
 
 
 def test_mistakes_are_one_line_each(
-    trained_cnn: Path, trained_run: Path, drawn_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]
+    trained_tiny: Path, small_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]
 ) -> None:
     """Each names the remedy, before anything is trained."""
     small = np.zeros((5, 32, 32, 3), np.uint8)
     write_dataset(tmp_path / "small.hdf5", small, None)
     cases: list[tuple[list[str | Path], int, str]] = [
         (["--unlabelled", tmp_path / "small.hdf5"], 2, "of use with --teacher only"),
-        (["--teacher", trained_cnn, "--unlabelled", tmp_path / "small.hdf5"], 1, "has images of 32 px"),
+        (["--teacher", trained_tiny, "--unlabelled", tmp_path / "small.hdf5"], 1, "has images of 32 px"),
         (["--teacher", tmp_path / "none"], 1, "no such run folder"),
-        (["--recipe", "mlp", "--teacher", trained_run], 1, "learns from labels only"),
+        (["--recipe", "mlp", "--teacher", trained_tiny], 1, "learns from labels only"),
     ]
     for options, code, message in cases:
-        result = run("fit", "--data", drawn_dataset, "--out", tmp_path / "run", *options)
+        result = run_train("fit", "--data", small_dataset, "--out", tmp_path / "run", *options)
         assert (result.returncode, result.stderr.count("error: ")) == (code, 1), result.stderr
         assert message in result.stderr
         assert "Traceback" not in result.stderr

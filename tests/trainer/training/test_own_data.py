@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import train
 from PIL import Image
 
-from draw_dataset import draw_dataset
 from galaxy_classify.errors import DataError
 from galaxy_painter import KINDS, paint, paint_set
+from tiny_recipe import tiny
+from trainings import run_export, run_train, train
 
 pytestmark = pytest.mark.slow
-
-COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run galaxy-train."""
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +36,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fine_tuned(folders: Path, trained_cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run that began with the network of other classes."""
     out = tmp_path_factory.mktemp("tuned") / "run"
-    result = run(
+    result = run_train(
         "fit", "--data", folders, "--init", trained_cnn, "--out", out, "--epochs", "15", "--balance", "0.5",
         "--batch-size", "8",
     )  # fmt: skip
@@ -72,14 +63,14 @@ def test_the_runtime_speaks_the_new_classes(fine_tuned: Path, folders: Path, tmp
     """Exported on its own data, int8 included, the model gives columns of the new names, and verifies."""
     from galaxy_classify import GalaxyClassifier
 
-    def export(*arguments: str | Path) -> None:
-        command = [sys.executable, "-c", "from galaxy_export.cli import main; main()", *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        assert result.returncode == 0, result.stderr
-
     model = tmp_path / "own.onnx"
-    export("convert", fine_tuned, "-o", model, "--images", folders, "--int8")
-    export("verify", model, "--against", fine_tuned, "--images", folders)
+    commands: list[list[str | Path]] = [
+        ["convert", fine_tuned, "-o", model, "--int8"],
+        ["verify", model, "--against", fine_tuned],
+    ]
+    for arguments in commands:
+        result = run_export(*arguments, "--images", folders)
+        assert result.returncode == 0, result.stderr
     classifier = GalaxyClassifier(model)
     assert list(classifier.classes_) == ["blob", "needle"]
     (tmp_path / "new.jpg").write_bytes(b"")
@@ -115,18 +106,18 @@ def test_fine_tuning_keeps_what_was_learnt(trained_cnn: Path, drawn_dataset: Pat
     assert all(begun(classes, size=224).values())
 
 
-def test_a_run_that_does_not_fit_is_refused(trained_run: Path, trained_cnn: Path, drawn_dataset: Path) -> None:
+def test_a_run_that_does_not_fit_is_refused(trained_tiny: Path, trained_cnn: Path, minute_dataset: Path) -> None:
     """Another recipe, or dense layers for another size of image: said before an epoch is trained."""
-    from galaxy_train.networks.recipes import cnn, mlp
+    from galaxy_train.networks.recipes import cnn
     from galaxy_train.run_folder import RunFolder
     from galaxy_train.training.warm_start import start_from
 
-    classes = tuple(json.loads((trained_run / "metrics.json").read_text())["classes"])
-    with pytest.raises(DataError, match="is a run of the recipe mlp, not cnn"):
-        start_from(cnn(64, 4), RunFolder(trained_run), classes)
+    classes = tuple(json.loads((trained_tiny / "metrics.json").read_text())["classes"])
+    with pytest.raises(DataError, match="is a run of the recipe tiny, not cnn"):
+        start_from(cnn(64, 4), RunFolder(trained_tiny), classes)
     with pytest.raises(DataError, match="its weights do not fit images of 32 px, they were trained on 64 px"):
-        start_from(mlp(32, 4), RunFolder(trained_run), classes)
-    result = run("fit", "--data", drawn_dataset, "--init", trained_run, "--out", trained_cnn, "--force")
+        start_from(tiny(32, 4), RunFolder(trained_tiny), classes)
+    result = run_train("fit", "--data", minute_dataset, "--init", trained_tiny, "--out", trained_cnn, "--force")
     assert result.returncode == 1
     assert (trained_cnn / "model.keras").exists()  # a refusal costs nothing that was there
 
@@ -134,7 +125,7 @@ def test_a_run_that_does_not_fit_is_refused(trained_run: Path, trained_cnn: Path
 def test_images_of_no_class(trained_cnn: Path, drawn_dataset: Path, folders: Path) -> None:
     """Kinds are compared with the test set, and --record notes it for the model card."""
     before = json.loads((trained_cnn / "metrics.json").read_text())
-    result = run("evaluate", trained_cnn, "--data", drawn_dataset, "--out-of-class", folders, "--record")
+    result = run_train("evaluate", trained_cnn, "--data", drawn_dataset, "--out-of-class", folders, "--record")
     assert result.returncode == 0, result.stderr
     found = json.loads((trained_cnn / "metrics.json").read_text())
     evaluation = found.pop("evaluation")
@@ -147,16 +138,15 @@ def test_images_of_no_class(trained_cnn: Path, drawn_dataset: Path, folders: Pat
         assert re.search(rf"^{kind} +40  {entry['auroc']:.4f}", result.stdout, re.MULTILINE)
 
 
-def test_testing_on_other_images(fine_tuned: Path, folders: Path, tmp_path: Path) -> None:
+def test_testing_on_other_images(fine_tuned: Path, folders: Path, minute_dataset: Path) -> None:
     """The test part again by default, everything with --whole; a data set of other classes is refused."""
-    part = run("evaluate", fine_tuned, "--data", folders)
-    whole = run("evaluate", fine_tuned, "--data", folders, "--whole")
+    part = run_train("evaluate", fine_tuned, "--data", folders)
+    whole = run_train("evaluate", fine_tuned, "--data", folders, "--whole")
     assert part.stdout.startswith(f"{folders.name}:test: 16 images")
     assert whole.stdout.startswith(f"{folders.name}: 80 images")
     metrics = json.loads((fine_tuned / "metrics.json").read_text())
     assert f"accuracy                    {metrics['test']['accuracy']:.4f}" in part.stdout
-    draw_dataset(tmp_path)
-    refused = run("evaluate", fine_tuned, "--data", tmp_path)
+    refused = run_train("evaluate", fine_tuned, "--data", minute_dataset)
     assert refused.returncode == 1
     assert "has the classes smooth_round, smooth_cigar, edge_on_disk, unbarred_spiral, the network blob, needle" in (
         refused.stderr
@@ -173,7 +163,7 @@ def test_strict_data_and_wrong_sizes(folders: Path, drawn_dataset: Path, tmp_pat
         ("--data", drawn_dataset, "--init", tmp_path / "none"): "no such run folder",
     }
     for arguments, message in cases.items():
-        result = run("fit", "--out", tmp_path / "run", *arguments)
+        result = run_train("fit", "--out", tmp_path / "run", *arguments)
         assert result.returncode == 1
         assert re.search(message, result.stderr), result.stderr
         assert result.stderr.splitlines()[-1].startswith("error: ")
@@ -181,26 +171,26 @@ def test_strict_data_and_wrong_sizes(folders: Path, drawn_dataset: Path, tmp_pat
         assert not (tmp_path / "run").exists()
 
 
-def test_weights_change_the_training(drawn_dataset: Path, tmp_path: Path) -> None:
+def test_weights_change_the_training(small_dataset: Path, tiny_recipe: str, tmp_path: Path) -> None:
     """Images of weight 0 are not trained on: a class without weight is never predicted."""
     import h5py
 
-    with h5py.File(drawn_dataset / "train_dataset.hdf5") as file:
+    with h5py.File(small_dataset / "train_dataset.hdf5") as file:
         labels = file["labels"][()]
     (tmp_path / "weights.csv").write_text("weight\n" + "".join(f"{int(label != 2)}\n" for label in labels))
     out = tmp_path / "run"
-    result = run(
-        "fit", "--data", drawn_dataset, "--recipe", "mlp", "--epochs", "8", "--batch-size", "50", "--out", out,
+    result = run_train(
+        "fit", "--data", small_dataset, "--recipe", tiny_recipe, "--out", out,
         "--weights", tmp_path / "weights.csv",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["data"]["train"]["weights"] == {"0": 200, "1": 600}
+    assert metrics["data"]["train"]["weights"] == {"0": 150, "1": 450}
     assert metrics["test"]["precision"]["edge_on_disk"] is None
     assert metrics["test"]["accuracy"] > 0.5
 
 
-def test_training_on_larger_images(tmp_path: Path) -> None:
+def test_training_on_larger_images(tiny_recipe: str, tmp_path: Path) -> None:
     """The size comes from the data: class folders of 424 px cutouts, brought to 96 px by the runtime's own code."""
     for split in ("train", "test"):
         for kind in ("smooth_round", "edge_on_disk"):
@@ -209,7 +199,7 @@ def test_training_on_larger_images(tmp_path: Path) -> None:
                 paint(kind, seed=number + 50 * (split == "test")).save(
                     tmp_path / "data" / split / kind / f"{number}.jpg"
                 )
-    out = train(tmp_path / "data", tmp_path / "run", "cnn", size=96, epochs=1, batch_size=8)
+    out = train(tmp_path / "data", tmp_path / "run", tiny_recipe, size=96, epochs=1, batch_size=8)
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["data"]["train"]["shape"] == [16, 96, 96, 3]
     assert metrics["data"]["split"] == "as given"

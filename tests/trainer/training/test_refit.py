@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+from trainings import run_train
 
-COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
+pytestmark = pytest.mark.slow
 
 
 def fit(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run galaxy-train fit."""
-    return subprocess.run([*COMMAND, "fit", *map(str, arguments)], capture_output=True, text=True, check=False)
+    return run_train("fit", *arguments)
 
 
 @pytest.fixture(scope="module")
-def options(drawn_dataset: Path) -> list[str | Path]:
-    """Options of the training of `trained_cnn`."""
-    return ["--data", drawn_dataset, "--recipe", "cnn", "--epochs", "5"]
+def options(small_dataset: Path, tiny_recipe: str) -> list[str | Path]:
+    """Options of the training of `trained_tiny`."""
+    return ["--data", small_dataset, "--recipe", tiny_recipe]
 
 
 @pytest.fixture(scope="module")
-def repeated(trained_cnn: Path, options: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repeated(trained_tiny: Path, options: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of that training, repeated on all images."""
     folder = tmp_path_factory.mktemp("refit") / "run"
-    result = fit(*options, "--refit", trained_cnn, "--out", folder)
+    result = fit(*options, "--refit", trained_tiny, "--out", folder)
     assert result.returncode == 0, result.stderr
     return folder
 
 
-def test_all_images_are_learnt_from(trained_cnn: Path, repeated: Path) -> None:
+def test_all_images_are_learnt_from(trained_tiny: Path, repeated: Path) -> None:
     """Nothing is held out any more; what held-out images have told stays known, as another network's."""
-    before = json.loads((trained_cnn / "metrics.json").read_text())
+    before = json.loads((trained_tiny / "metrics.json").read_text())
     metrics = json.loads((repeated / "metrics.json").read_text())
     assert metrics["parameters"] == before["parameters"]
     assert metrics["validation"] is None
@@ -47,12 +46,12 @@ def test_all_images_are_learnt_from(trained_cnn: Path, repeated: Path) -> None:
     assert metrics["test"]["accuracy"] > 0.9
 
 
-def test_the_calibration_is_taken_over(trained_cnn: Path, repeated: Path) -> None:
+def test_the_calibration_is_taken_over(trained_tiny: Path, repeated: Path) -> None:
     """It is in the network, not only in the metrics."""
     from galaxy_train.networks.keras_model import load_model
     from galaxy_train.networks.recipes import TEMPERATURE
 
-    before = json.loads((trained_cnn / "metrics.json").read_text())
+    before = json.loads((trained_tiny / "metrics.json").read_text())
     assert json.loads((repeated / "metrics.json").read_text())["temperature"] == before["temperature"]
     scale = load_model(repeated / "model.keras").get_layer(TEMPERATURE).scale
     assert float(scale) == pytest.approx(1 / before["temperature"])
@@ -66,10 +65,10 @@ def test_the_calibration_is_taken_over(trained_cnn: Path, repeated: Path) -> Non
     ],
 )
 def test_another_training_is_refused(
-    others: list[str], message: str, trained_cnn: Path, options: list[str | Path], tmp_path: Path
+    others: list[str], message: str, trained_tiny: Path, options: list[str | Path], tmp_path: Path
 ) -> None:
     """Its calibration and its figures would say nothing of this one; no run folder is begun."""
-    result = fit(*options, *others, "--refit", trained_cnn, "--out", tmp_path / "run")
+    result = fit(*options, *others, "--refit", trained_tiny, "--out", tmp_path / "run")
     assert (result.returncode, message in result.stderr) == (1, True), result.stderr
     assert not (tmp_path / "run").exists()
 
@@ -81,13 +80,13 @@ def test_a_repetition_is_not_repeated(repeated: Path, options: list[str | Path],
 
 
 def test_no_training_that_holds_images_out_begins_with_it(
-    repeated: Path, trained_cnn: Path, options: list[str | Path], tmp_path: Path
+    repeated: Path, trained_tiny: Path, options: list[str | Path], tmp_path: Path
 ) -> None:
     """It has learnt from them, so that the figures on them would be flattered."""
     result = fit(*options, "--init", repeated, "--out", tmp_path / "run")
     assert (result.returncode, "was trained on images of" in result.stderr) == (1, True), result.stderr
     assert not (tmp_path / "run").exists()
-    for beginning, split in ((repeated, "0"), (trained_cnn, "0.2")):
+    for beginning, split in ((repeated, "0"), (trained_tiny, "0.2")):
         result = fit(
             *options, "--epochs", "1", "--init", beginning, "--validation-split", split, "--out", tmp_path / split
         )
@@ -95,17 +94,17 @@ def test_no_training_that_holds_images_out_begins_with_it(
 
 
 def test_teachers_may_be_repeated_first(
-    trained_cnn: Path, repeated: Path, options: list[str | Path], tmp_path: Path
+    trained_tiny: Path, repeated: Path, options: list[str | Path], tmp_path: Path
 ) -> None:
     """A pupil on all images learns from teachers on all images, if they are those that it has learnt from before."""
     taught = [*options, "--epochs", "1"]
-    result = fit(*taught, "--teacher", trained_cnn, "--out", tmp_path / "pupil")
+    result = fit(*taught, "--teacher", trained_tiny, "--out", tmp_path / "pupil")
     assert result.returncode == 0, result.stderr
     again = [*taught, "--refit", tmp_path / "pupil", "--out", tmp_path / "again"]
     result = fit(*again, "--teacher", repeated)
     assert result.returncode == 0, result.stderr
     before, after, teacher = (
-        json.loads((run / "metrics.json").read_text()) for run in (trained_cnn, tmp_path / "again", repeated)
+        json.loads((run / "metrics.json").read_text()) for run in (trained_tiny, tmp_path / "again", repeated)
     )
     assert after["parameters"]["teachers"] == [teacher["model_sha256"]]
     assert after["refit_of"]["teachers"] == [before["model_sha256"]]

@@ -167,9 +167,16 @@ def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int)
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     else:
         optimizer = keras.optimizers.Adam(parameters.learning_rate)
-    smooth = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
-    loss = smooth if recipe.label_smoothing else "sparse_categorical_crossentropy"
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    loss: Any
+    if recipe.label_smoothing:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+    else:
+        loss = "sparse_categorical_crossentropy"
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
+    # Variables that only come into being in the first step make TensorFlow trace that step twice, which takes seconds.
+    optimizer.build(model.trainable_variables)
 
 
 def _run_epochs(
