@@ -181,7 +181,7 @@ def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path
 
 def test_a_fold_alone_teaches_nobody(validated: Path, mislabelled: Path) -> None:
     """Half of the images would have no teacher that has not been told their labels."""
-    with pytest.raises(DataError, match="of which other folds are missing: 240 images have no teacher"):
+    with pytest.raises(DataError, match="the other folds are missing: 240 images have no teacher"):
         check_teachers([RunFolder(validated / "fold1")], load_data(mislabelled), "tiny", 0.2)
 
 
