@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import onnx
 import pytest
 
 from draw_dataset import draw_dataset
@@ -16,7 +18,7 @@ from galaxy_painter import KINDS, paint
 from keras_once import KerasOnce
 from tiny_model import save_tiny_model
 from tiny_recipe import with_tiny_recipe
-from trainings import train
+from trainings import Convert, run_export, train
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -178,3 +180,23 @@ def trained_tiny(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path, 
 def keras_once() -> KerasOnce:
     """Keras' part of the parity gate, computed once a session."""
     return KerasOnce()
+
+
+@pytest.fixture(scope="session")
+def convert(keras_once: KerasOnce) -> Convert:
+    """Run ``galaxy-export convert`` in this process; each network is loaded and converted by tf2onnx only once."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        from galaxy_export import export
+
+        with keras_once.inside(export):
+            return run_export("convert", *arguments)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cnn_graph(keras_once: KerasOnce, trained_cnn: Path) -> Callable[[], onnx.ModelProto]:
+    """Return the float32 graph of the drawn galaxies' CNN, a new copy with each call."""
+    trained = keras_once.functions["load_trained"](trained_cnn)
+    return lambda: keras_once.functions["to_onnx"](trained.network)

@@ -9,7 +9,7 @@ import pytest
 
 from galaxy_painter import KINDS, paint
 from in_process import run_classify
-from trainings import run_export
+from trainings import Convert
 
 pytestmark = pytest.mark.slow
 
@@ -17,11 +17,11 @@ PER_CLASS = 8
 
 
 def test_drawn_galaxies_are_told_apart_by_a_model_of_ones_own(
-    trained_run: Path, drawn_dataset: Path, tmp_path: Path
+    convert: Convert, trained_run: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     """A network trained on 64 px drawings, exported to int8, recognises 424 px JPEGs that it has never seen."""
     model = tmp_path / "drawn.onnx"
-    exported = run_export("convert", trained_run, "-o", model, "--images", drawn_dataset, "--int8")
+    exported = convert(trained_run, "-o", model, "--images", drawn_dataset, "--int8")
     assert exported.returncode == 0, exported.stderr
     images = tmp_path / "images"
     for kind in KINDS:

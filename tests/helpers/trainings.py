@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from galaxy_export.cli import main as galaxy_export
 from galaxy_train.cli import main as galaxy_train
 from in_process import run_in_process
+
+#: Runs a command with some arguments.
+Convert = Callable[..., subprocess.CompletedProcess[str]]
 
 #: What starts galaxy-train in a process of its own.
 TRAIN_COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]

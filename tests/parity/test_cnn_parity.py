@@ -17,7 +17,7 @@ from galaxy_classify.errors import ContractError, LogitError, ParityError, Proba
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import draw_golden
 from keras_once import KerasOnce
-from trainings import run_export, run_exports_as_process
+from trainings import Convert, run_exports_as_process
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
@@ -25,7 +25,9 @@ Change = Callable[[onnx.ModelProto], None]
 
 
 @pytest.fixture(scope="module")
-def files(trained_cnn: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(
+    convert: Convert, trained_cnn: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Export the drawn galaxies' CNN as float32 and, with golden images, as int8."""
     folder = tmp_path_factory.mktemp("cnn")
     (folder / "golden").mkdir()
@@ -33,9 +35,9 @@ def files(trained_cnn: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempP
     (folder / "notes.md").write_text("## Where the data come from\n\nPainted.\n")
     paths = {name: folder / f"{name}.onnx" for name in ("float", "int8")}
     common: list[str | Path] = [trained_cnn, "--images", drawn_dataset, "--notes", folder / "notes.md"]
-    plain = run_export("convert", *common, "-o", paths["float"])
+    plain = convert(*common, "-o", paths["float"])
     assert plain.returncode == 0, plain.stderr
-    small = run_export("convert", *common, "-o", paths["int8"], "--int8", "--golden", folder / "golden")
+    small = convert(*common, "-o", paths["int8"], "--int8", "--golden", folder / "golden")
     assert small.returncode == 0, small.stderr
     assert "int8 against float32" in small.stdout
     return paths

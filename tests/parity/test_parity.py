@@ -21,20 +21,22 @@ from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint_set
 from in_process import run_classify
 from keras_once import KerasOnce
-from trainings import run_export, run_exports_as_process
+from trainings import Convert, run_export, run_exports_as_process
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def exported(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def exported(
+    convert: Convert, trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Export the drawn galaxies' MLP as float32 and as int8."""
     folder = tmp_path_factory.mktemp("exported")
     images = drawn_dataset / "test_dataset.hdf5"
     results = {}
     for name, options in (("float", []), ("int8", ["--int8"])):
         path = folder / f"{name}.onnx"
-        results[name] = (path, run_export("convert", trained_run, "-o", path, "--images", images, *options))
+        results[name] = (path, convert(trained_run, "-o", path, "--images", images, *options))
     return results
 
 
@@ -102,11 +104,8 @@ def test_int8_is_small_and_close(exported: dict[str, Any]) -> None:
     assert "int8 against float32" in result.stdout
 
 
-Convert = Callable[..., None]
-
-
 @pytest.fixture
-def convert_changed(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path) -> Convert:
+def convert_changed(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path) -> Callable[..., None]:
     """Export a run while `change` is done to the converted graph, as a broken converter would."""
     from galaxy_export import export
     from galaxy_export.report import GateReport
@@ -143,7 +142,9 @@ def scale(factor: float, number: int) -> Any:
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_one_tensor_changed_by_one_percent_is_refused(convert_changed: Convert, tmp_path: Path, number: int) -> None:
+def test_one_tensor_changed_by_one_percent_is_refused(
+    convert_changed: Callable[..., None], tmp_path: Path, number: int
+) -> None:
     """Every kernel and every bias is watched: no file is left, and the message has difference and tolerance."""
     output = tmp_path / "model.onnx"
     with pytest.raises(ParityError, match=r"the largest .*difference of a .* is .* at batch size 1, beyond the tol"):
@@ -151,7 +152,7 @@ def test_one_tensor_changed_by_one_percent_is_refused(convert_changed: Convert, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_swapped_classes_are_refused(convert_changed: Convert, tmp_path: Path) -> None:
+def test_swapped_classes_are_refused(convert_changed: Callable[..., None], tmp_path: Path) -> None:
     """An order of classes that is not the trained one would mislabel every galaxy."""
 
     def swap(proto: onnx.ModelProto) -> None:
@@ -165,7 +166,7 @@ def test_swapped_classes_are_refused(convert_changed: Convert, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_model_survives_a_failed_export(convert_changed: Convert, tmp_path: Path) -> None:
+def test_an_older_model_survives_a_failed_export(convert_changed: Callable[..., None], tmp_path: Path) -> None:
     """What was proven yesterday is not lost today."""
     output = tmp_path / "model.onnx"
     output.write_bytes(b"older")
@@ -176,7 +177,7 @@ def test_an_older_model_survives_a_failed_export(convert_changed: Convert, tmp_p
 
 
 def test_a_quantization_that_costs_too_much_is_refused(
-    monkeypatch: pytest.MonkeyPatch, convert_changed: Convert, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, convert_changed: Callable[..., None], tmp_path: Path
 ) -> None:
     """With three levels instead of 129 the classes change, and the guard sees it."""
     from galaxy_export.int8 import dense as quantization
@@ -264,7 +265,9 @@ def test_the_same_network_gives_the_same_bytes(
         assert path.read_bytes() == exported[name][0].read_bytes()
 
 
-def test_mistakes_are_one_line_each(trained_run: Path, drawn_dataset: Path, drawn_images: Path, tmp_path: Path) -> None:
+def test_mistakes_are_one_line_each(
+    convert: Convert, trained_run: Path, drawn_dataset: Path, drawn_images: Path, tmp_path: Path
+) -> None:
     """A user's mistake never makes a traceback, and leaves no file."""
     output = tmp_path / "m.onnx"
     cases = {
@@ -286,7 +289,8 @@ def test_mistakes_are_one_line_each(trained_run: Path, drawn_dataset: Path, draw
         ("embed", output, "--into", tmp_path / "none"): "no such folder",
     }
     for arguments, message in cases.items():
-        result = run_export(*arguments)
+        command, *others = arguments
+        result = convert(*others) if command == "convert" else run_export(*arguments)
         assert result.returncode in (1, 3), arguments
         assert message in result.stderr
         assert result.stderr.startswith("error: ")
@@ -295,14 +299,16 @@ def test_mistakes_are_one_line_each(trained_run: Path, drawn_dataset: Path, draw
     assert list(tmp_path.iterdir()) == []
 
 
-def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: Path, tmp_path: Path) -> None:
+def test_golden_images_travel_with_the_model(
+    convert: Convert, trained_run: Path, drawn_dataset: Path, tmp_path: Path
+) -> None:
     """They hold Keras' own answers, stay small, are copied along, and pass the self-test of the command."""
     from galaxy_painter import draw_golden
 
     draw_golden(tmp_path / "golden")
     model = tmp_path / "own.onnx"
     options: list[str | Path] = ["--images", drawn_dataset, "--golden", tmp_path / "golden"]
-    result = run_export("convert", trained_run, "-o", model, *options)
+    result = convert(trained_run, "-o", model, *options)
     assert result.returncode == 0, result.stderr
     content = json.loads((tmp_path / "own.golden.json").read_text())
     assert (tmp_path / "own.golden.json").stat().st_size < 300_000
@@ -318,7 +324,7 @@ def test_golden_images_travel_with_the_model(trained_run: Path, drawn_dataset: P
     assert run_classify("--self-test", "-m", tmp_path / "models" / "own.onnx").returncode == 0
     draw_golden(tmp_path / "golden" / "more")
     draw_golden(tmp_path / "golden" / "still more")
-    too_large = run_export("convert", trained_run, "-o", model, *options)
+    too_large = convert(trained_run, "-o", model, *options)
     assert too_large.returncode == 1
     assert "the limit for golden images is 200,000" in too_large.stderr
 

@@ -23,9 +23,11 @@ Change = Callable[[onnx.ModelProto], None]
 
 
 @pytest.fixture(scope="module")
-def files(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(
+    keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Export the drawn galaxies' MLP as float32 and as int8."""
-    from galaxy_export.export import export_run
+    from galaxy_export import export
     from galaxy_export.report import GateReport
     from galaxy_train.run_folder import RunFolder
 
@@ -33,10 +35,11 @@ def files(trained_run: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempP
     paths = {}
     for name, int8 in (("float", False), ("int8", True)):
         paths[name] = folder / f"{name}.onnx"
-        export_run(
-            RunFolder(trained_run), paths[name], drawn_dataset, GateReport(name),
-            name="drawn", version="1", tolerance=1e-5, int8=int8,
-        )  # fmt: skip
+        with keras_once.inside(export):
+            export.export_run(
+                RunFolder(trained_run), paths[name], drawn_dataset, GateReport(name),
+                name="drawn", version="1", tolerance=1e-5, int8=int8,
+            )  # fmt: skip
     return paths
 
 

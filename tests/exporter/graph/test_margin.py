@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.parity import onnx_runner
 
@@ -49,11 +49,9 @@ def test_a_network_that_sees_everything_has_none(tiny_model: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_depends_on_the_margin_of_the_cnn(trained_cnn: Path) -> None:
+def test_nothing_depends_on_the_margin_of_the_cnn(cnn_graph: Callable[[], onnx.ModelProto]) -> None:
     """Noise in the margin changes no digit; a pixel further in, it does."""
-    from galaxy_train.networks.keras_model import load_model
-
-    proto = to_onnx(load_model(trained_cnn / "model.keras"))
+    proto = cnn_graph()
     margin = unseen_margin(proto)
     random = np.random.default_rng(0)
     plain = random.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def graph(trained_cnn: Path) -> onnx.ModelProto:
+def graph(cnn_graph: Callable[[], onnx.ModelProto]) -> onnx.ModelProto:
     """Float32 graph of the drawn galaxies' CNN."""
-    from galaxy_export.graph.convert import to_onnx
-    from galaxy_train.networks.keras_model import load_model
-
-    return to_onnx(load_model(trained_cnn / "model.keras"))
+    return cnn_graph()
 
 
 @pytest.fixture(scope="module")

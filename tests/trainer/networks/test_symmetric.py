@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -141,12 +143,9 @@ def test_the_saved_network_is_the_trained_one(trained_cnn: Path, images: np.ndar
     assert np.load(answers) == pytest.approx(load_model(trained_cnn / "model.keras")(images).numpy(), abs=1e-6)
 
 
-def test_at_inference_a_layer_is_one_ordinary_convolution(trained_cnn: Path) -> None:
+def test_at_inference_a_layer_is_one_ordinary_convolution(cnn_graph: Callable[[], onnx.ModelProto]) -> None:
     """The exported file has no trace of groups, gathers or batch normalisation, only ten Conv."""
-    from galaxy_export.graph.convert import to_onnx
-    from galaxy_train.networks.keras_model import load_model
-
-    graph = to_onnx(load_model(trained_cnn / "model.keras")).graph
+    graph = cnn_graph().graph
     operators: dict[str, int] = {}
     for node in graph.node:
         operators[node.op_type] = operators.get(node.op_type, 0) + 1
