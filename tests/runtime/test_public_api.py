@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,21 @@ def test_the_public_names_are_locked() -> None:
         assert getattr(galaxy_classify, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         galaxy_classify.nonsense  # noqa: B018
+
+
+def test_only_three_modules_are_public(repository: Path) -> None:
+    """Everything else may change without notice, and so names nothing in an ``__all__``."""
+    public = {}
+    for package in ("runtime/galaxy_classify", "trainer/galaxy_train", "exporter/galaxy_export"):
+        for file in (repository / package).rglob("*.py"):
+            if "__all__" in file.read_text(encoding="utf-8"):
+                name = ".".join(file.relative_to((repository / package).parent).with_suffix("").parts)
+                public[name.removesuffix(".__init__")] = import_module(name.removesuffix(".__init__"))
+    assert public.keys() == {"galaxy_classify", "galaxy_classify.containers", "galaxy_classify.dask"}
+    assert public["galaxy_classify.containers"].__all__ == ["read_container", "read_member"]
+    assert public["galaxy_classify.dask"].__all__ == ["classify", "read_parquet"]
+    for module in public.values():
+        assert all(hasattr(module, name) for name in module.__all__)
 
 
 def test_exit_codes_belong_to_the_errors() -> None:
