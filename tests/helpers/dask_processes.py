@@ -17,7 +17,12 @@ class DaskProcesses:
 
     def __init__(self) -> None:
         self._template = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # a process with threads should not fork
+            start_new_session=True,
         )
 
     def start(self, role: str, *arguments: str, path: list[str], **environment: str) -> DaskProcess:
