@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import dask.dataframe as dd
@@ -23,6 +22,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import galaxy_classify
+from dask_processes import DaskProcess, DaskProcesses
 from galaxy_classify import ClusterError, UsageError, __version__
 from galaxy_classify.dask import classify, read_parquet
 from galaxy_classify.inference.embedded import find_model
@@ -46,22 +46,23 @@ def wait_until(reached: Callable[[], object]) -> None:
 class Cluster:
     """A scheduler and workers, each a process of its own, as on the machines of a real cluster."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, dask_processes: DaskProcesses, scratch: Path) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.address = f"tcp://127.0.0.1:{self.port}"
+        self._dask_processes = dask_processes
         self._scratch = scratch
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: list[DaskProcess] = []
 
-    def start_scheduler(self, *, allowed_failures: int = 3) -> subprocess.Popen[bytes]:
+    def start_scheduler(self, *, allowed_failures: int = 3) -> DaskProcess:
         """Start the scheduler, at the address of an earlier one; it gives up a task after so many dead workers."""
         options = ("--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", "--idle-timeout", "300")
         return self._start("scheduler", *options, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=str(allowed_failures))
 
     def start_workers(
         self, number: int = 1, *options: str, first_on_path: Path | None = None, nanny: bool = False, wait: bool = True
-    ) -> list[subprocess.Popen[bytes]]:
+    ) -> list[DaskProcess]:
         """Start workers, each of one thread, and wait until the scheduler knows them; a nanny replaces dead ones."""
         path = [*([str(first_on_path)] if first_on_path else []), *sys.path]
         workers = ["--nthreads", "1", "--no-dashboard", "--death-timeout", "60", *options]
@@ -82,35 +83,35 @@ class Cluster:
     def stop(self) -> None:
         """End all processes that are left, workers first, with what they have started."""
         for process in reversed(self._processes):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.kill()
         self._processes.clear()
 
-    def _start(self, *arguments: str, path: list[str] | None = None, **environment: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dask", *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or sys.path)} | environment,
-            start_new_session=True,
-        )
+    def _start(self, role: str, *arguments: str, path: list[str] | None = None, **environment: str) -> DaskProcess:
+        process = self._dask_processes.start(role, *arguments, path=path or sys.path, **environment)
         self._processes.append(process)
         return process
 
 
+@pytest.fixture(scope="module")
+def dask_processes() -> Iterator[DaskProcesses]:
+    """Return what starts schedulers and workers."""
+    found = DaskProcesses()
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+def cluster(dask_processes: DaskProcesses, tmp_path: Path) -> Iterator[Cluster]:
     """Return a cluster without processes yet."""
-    found = Cluster(tmp_path / "scratch")
+    found = Cluster(dask_processes, tmp_path / "scratch")
     yield found
     found.stop()
 
 
 @pytest.fixture(scope="module")
-def sound_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def sound_cluster(dask_processes: DaskProcesses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Return a cluster with one worker that is as it should be; tests take away again what they add."""
-    found = Cluster(tmp_path_factory.mktemp("scratch"))
+    found = Cluster(dask_processes, tmp_path_factory.mktemp("scratch"))
     found.start_scheduler()
     found.start_workers(1)
     yield found
@@ -335,12 +336,12 @@ def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
 ) -> None:
     """The parts so far are kept; the message is one line and says how to go on."""
     scheduler = cluster.start_scheduler()
-    cluster.start_workers(2)
+    cluster.start_workers(1)
     output = tmp_path / "out"
     options = (images, "--dask", cluster.address, "-o", output, "--partition-size", "10")
     process = start(*options)
     wait_until(lambda: parts(output))
-    os.killpg(scheduler.pid, signal.SIGKILL)
+    scheduler.kill()
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, errors
     assert errors == (
@@ -350,7 +351,7 @@ def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
     assert 0 < kept < 24
     cluster.stop()
     cluster.start_scheduler()
-    cluster.start_workers(2)
+    cluster.start_workers(1)
     result = run_classify(*options, "--resume")
     assert f"kept: {10 * kept} rows" in result.stderr
     pd.testing.assert_frame_equal(rows_of(output), expected)
@@ -368,7 +369,7 @@ def test_an_interrupt_keeps_whole_parts(start: Start, images: Path, expected: pd
     said = re.fullmatch(rf"interrupted after (\d+) rows; {output} keeps them, --resume continues it\n", errors)
     assert said, errors
     assert 5 * len(parts(output)) == int(said[1])
-    assert run_classify(*options, "--resume").returncode == 1
+    assert run_classify(*options, "--threads", "1", "--resume").returncode == 1
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
 
@@ -450,7 +451,7 @@ def test_a_worker_that_is_set_up_otherwise_is_refused(
         with pytest.raises(ClusterError) as refused:
             classify(frame, path_column="file")
         assert problem in str(refused.value)
-        os.killpg(unsound.pid, signal.SIGKILL)
+        unsound.kill()
         wait_until(lambda: len(client.nthreads()) == 1)
 
 
@@ -477,14 +478,14 @@ def test_a_worker_that_comes_later_without_the_package(
     cluster.start_scheduler()
     cluster.start_workers(1)
     output = tmp_path / "out"
-    process = start(*[images] * 2, "--dask", cluster.address, "-o", output, "--partition-size", "2")
+    process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "2")
     wait_until(lambda: parts(output))
     # Dask closes it so soon that it may never be counted.
     without = stub(tmp_path, 'raise ImportError("not for this machine")')
     cluster.start_workers(1, first_on_path=without, nanny=True, wait=False)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, errors
-    pd.testing.assert_frame_equal(rows_of(output), pd.concat([expected] * 2, ignore_index=True))
+    pd.testing.assert_frame_equal(rows_of(output), expected)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class Page:
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Wait for something to come true."""
-        WebDriverWait(self.browser, 10).until(lambda _: condition())
+        WebDriverWait(self.browser, 10, poll_frequency=0.05).until(lambda _: condition())
 
 
 def executable(*names: str) -> str:

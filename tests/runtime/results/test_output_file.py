@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
@@ -45,13 +46,18 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.fixture(scope="module")
+def pictures() -> NDArray[np.uint8]:
+    """Forty small galaxies."""
+    return paint_set(per_class=10, seed=6)[0]
+
+
 @pytest.fixture
-def images(tmp_path: Path) -> Path:
+def images(tmp_path: Path, pictures: NDArray[np.uint8]) -> Path:
     """Folder with forty small galaxies, some with awkward names, and three files that are no images."""
     folder = tmp_path / "images"
     folder.mkdir()
-    pixels, _ = paint_set(per_class=10, seed=6)
-    for number, picture in enumerate(pixels):
+    for number, picture in enumerate(pictures):
         name = NAMES[number] if number < len(NAMES) else f"{number:02}.png"
         Image.fromarray(picture).save(os.path.join(folder, name), format="PNG")
     for number in (9, 20, 33):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,15 @@ def write_bands(folder: Path, bands: str = "grz", **header: Any) -> Path:
     return folder / "m51-{band}.fits"
 
 
+@functools.cache
+def classifier_with(options: FitsOptions) -> GalaxyClassifier:
+    """Return a classifier with the default model, which is loaded once for all tests with the same options."""
+    return GalaxyClassifier(threads=1, fits=options)
+
+
 def row_of(path: Path, **options: Any) -> Prediction:
     """Return the row of an image with one file for each band."""
-    (row,) = GalaxyClassifier(threads=1, fits=FitsOptions(pattern=PATTERN, **options)).classify(path)
+    (row,) = classifier_with(FitsOptions(pattern=PATTERN, **options)).classify(path)
     assert row.path == str(path)
     return row
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import pickle
@@ -41,9 +42,21 @@ def classifier() -> GalaxyClassifier:
     return GalaxyClassifier(threads=1)
 
 
+@functools.cache
+def classifier_with(options: FitsOptions) -> GalaxyClassifier:
+    """Return a classifier with the default model, which is loaded once for all tests with the same options."""
+    return GalaxyClassifier(threads=1, fits=options)
+
+
+@functools.cache
+def classifier_of_crop(crop: float | None) -> GalaxyClassifier:
+    """Return a classifier that sees so much of an image."""
+    return GalaxyClassifier(threads=1, crop=crop)
+
+
 def row_of(content: Path | bytes, **options: Any) -> Prediction:
     """Return the row of a file or of a file's content, under some FITS options."""
-    classifier = GalaxyClassifier(threads=1, fits=FitsOptions(**options))
+    classifier = classifier_with(FitsOptions(**options))
     (row,) = classifier.classify([content] if isinstance(content, Path) else [("galaxy", content)])
     return row
 
@@ -72,7 +85,7 @@ def cube(**header: Any) -> bytes:
 def test_a_real_cutout_is_its_published_picture(name: str, galaxy_data: Path) -> None:
     """FITS and PNG of one galaxy have one picture, within a level, and one class."""
     folder = galaxy_data / "fits"
-    whole = GalaxyClassifier(threads=1, crop=1.0)
+    whole = classifier_of_crop(1.0)
     with Image.open(folder / f"{name}.png") as published:
         expected = np.asarray(published.convert("RGB")).astype(int)
     assert np.abs(np.asarray(whole.picture(str(folder / f"{name}.fits"))) - expected).max() <= 1
@@ -101,7 +114,7 @@ def test_only_the_crop_is_coloured_and_nothing_else_changes(
     path = write_fits(tmp_path / "a.fits", planes, BANDS="grz")
     whole = Image.fromarray(colour(DECALS, list(planes))[::-1])
     whole.save(tmp_path / "a.png")
-    classifier = GalaxyClassifier(threads=1, crop=crop)
+    classifier = classifier_of_crop(crop)
     by_fits, by_png = classifier.classify([path, tmp_path / "a.png"])
     assert by_fits.probabilities == by_png.probabilities
     box = (0, 0, 64, 64) if shape == (64, 64) else central_crop_box(width, height, crop or 0.75)

@@ -80,7 +80,8 @@ def pack(path: Path, items: Items) -> Path:
         pq.write_table(table, path, row_group_size=3)
     else:
         mode: Any = MODES["".join(path.suffixes)]
-        with tarfile.open(path, mode) as tar:
+        options: Any = {"preset": 0} if path.suffix == ".xz" else {}  # the quickest
+        with tarfile.open(path, mode, **options) as tar:
             for name, content in items:
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
@@ -121,7 +122,7 @@ def classifier() -> GalaxyClassifier:
 def items() -> Items:
     """JPEG, PNG and FITS galaxies in folders, one larger than what waits in memory, and two files that are none."""
     drawn = [paint(KINDS[number % 4], seed=number, size=80) for number in range(6)]
-    noise = np.random.default_rng(0).integers(0, 256, (700, 700, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
     plane = io.BytesIO()
     fits.PrimaryHDU(np.asarray(drawn[0].convert("L"), np.float32)).writeto(plane)
     assert len(encoded(Image.fromarray(noise), "PNG")) > 1 << 20
@@ -668,7 +669,7 @@ def test_the_documentation_names_every_reason(repository: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="getrusage would count this process, too")
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
 def test_memory_does_not_grow_with_the_members_of_a_tar(suffix: str, tmp_path: Path) -> None:
-    """A hundred thousand members take no more than a thousand do."""
+    """Many members take no more than a thousand do: forty bytes for each would be noticed."""
     program = (
         "import re, sys\n"
         "from galaxy_classify.inputs.containers.open import container_sources\n"
@@ -676,11 +677,11 @@ def test_memory_does_not_grow_with_the_members_of_a_tar(suffix: str, tmp_path: P
         "print(re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1])\n"
     )
     kilobytes = []
-    for count in (1_000, 100_000):
+    for count in (1_000, 26_000):
         path = tmp_path / f"{count}{suffix}"
         data = header("galaxy.jpg") * count + bytes(1024)
         path.write_bytes(data if suffix == ".tar" else gzip.compress(data, 1))
         said = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True).stdout
         assert int(said.split()[0]) == count
         kilobytes.append(int(said.split()[1]))
-    assert kilobytes[1] - kilobytes[0] < 4_000
+    assert kilobytes[1] - kilobytes[0] < 1_000
