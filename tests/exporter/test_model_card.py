@@ -105,8 +105,8 @@ def test_a_card_of_a_training_that_was_repeated_on_all_images(metrics: dict[str,
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("before", "again"), [("a", "TEACHER"), ("b", "REPEATED_TEACHER")])
-def test_a_card_says_whose_pupil_the_network_is(metrics: dict[str, Any], before: str, again: str) -> None:
-    """Teachers may have been repeated on all images before the pupil was: then it had others the second time."""
+def test_a_card_names_the_teachers_of_a_student(metrics: dict[str, Any], before: str, again: str) -> None:
+    """If the teachers were refitted before the student, it had other teachers the second time."""
     metrics["refit_of"] = {"model_sha256": "0", "validation": metrics["validation"], "teachers": [before]}
     metrics["parameters"]["teachers"] = ["a"]
     card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing())

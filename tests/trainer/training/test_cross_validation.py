@@ -70,8 +70,8 @@ def validated(options: list[str | Path], tmp_path_factory: pytest.TempPathFactor
     return folder
 
 
-def test_every_image_is_answered_by_a_network_that_has_not_learnt_from_it(validated: Path, mislabelled: Path) -> None:
-    """Otherwise the figures, and what is said of a label, would be what the network has been told."""
+def test_every_image_is_predicted_out_of_fold(validated: Path, mislabelled: Path) -> None:
+    """A network that was trained on an image would only repeat its label."""
     data = load_data(mislabelled).train
     whole = split_training_set(data, RECIPES["tiny"], 0.2)
     rows = read(validated / "answers.csv")
@@ -185,7 +185,7 @@ def test_a_fold_alone_teaches_nobody(validated: Path, mislabelled: Path) -> None
         check_teachers([RunFolder(validated / "fold1")], load_data(mislabelled), "tiny", 0.2)
 
 
-def test_a_pupil_names_every_fold(validated: Path, options: list[str | Path], tmp_path: Path) -> None:
+def test_a_student_names_every_fold(validated: Path, options: list[str | Path], tmp_path: Path) -> None:
     """``--teacher`` takes the folder, and the run records the checksums of all its networks."""
     result = run_train("fit", *options, "--epochs", "1", "--teacher", validated, "--out", tmp_path / "run")
     assert result.returncode == 0, result.stderr

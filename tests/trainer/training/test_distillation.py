@@ -1,4 +1,4 @@
-"""Learning from other networks' answers."""
+"""Distillation: a student network is trained on teachers' predictions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_targets_are_labels_and_the_teachers_mean(trained_tiny: Path) -> None:
     assert alone.weights is labelled.weights
 
 
-def test_a_pupil_records_its_teachers(
+def test_a_student_records_its_teachers(
     trained_tiny: Path, small_dataset: Path, tmp_path: Path, write_dataset: Callable[..., None]
 ) -> None:
     """The command trains with teachers and further images, and the run says with which."""
@@ -71,7 +71,7 @@ def test_a_pupil_records_its_teachers(
 def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
     trained_tiny: Path, small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Its knowledge of them would reach the pupil, and the figures on them would be flattered."""
+    """The student would learn from it about images that are to judge it: its held-out metrics would be too good."""
     data = load_data(small_dataset)
     check_teachers([RunFolder(trained_tiny)], data, "swift", 0.2)
     repeated = RunFolder(Path(shutil.copytree(trained_tiny, tmp_path / "repeated")))

@@ -21,7 +21,7 @@ from trainings import TRAIN_COMMAND, run_as_process, run_train
 pytestmark = pytest.mark.slow
 
 
-def test_the_seeds_recipe_to_the_parameter() -> None:
+def test_the_mlp_is_that_of_the_blog_post() -> None:
     """12288-512-512-512-4 on pixels in channels-first order, scaled to 0 to 1 inside the model."""
     from galaxy_train.networks.recipes import mlp
 

@@ -33,8 +33,8 @@ def repeated(trained_tiny: Path, options: list[str | Path], tmp_path_factory: py
     return folder
 
 
-def test_all_images_are_learnt_from(trained_tiny: Path, repeated: Path) -> None:
-    """Nothing is held out any more; what held-out images have told stays known, as another network's."""
+def test_all_images_are_trained_on(trained_tiny: Path, repeated: Path) -> None:
+    """Nothing is held out any more; the held-out metrics are recorded as those of the earlier run."""
     before = json.loads((trained_tiny / "metrics.json").read_text())
     metrics = json.loads((repeated / "metrics.json").read_text())
     assert metrics["parameters"] == before["parameters"]
@@ -82,7 +82,7 @@ def test_a_repetition_is_not_repeated(repeated: Path, options: list[str | Path],
 def test_no_training_that_holds_images_out_begins_with_it(
     repeated: Path, trained_tiny: Path, options: list[str | Path], tmp_path: Path
 ) -> None:
-    """It has learnt from them, so that the figures on them would be flattered."""
+    """It was trained on them, so their metrics would be too good."""
     result = fit(*options, "--init", repeated, "--out", tmp_path / "run")
     assert (result.returncode, "was trained on images of" in result.stderr) == (1, True), result.stderr
     assert not (tmp_path / "run").exists()
@@ -96,11 +96,11 @@ def test_no_training_that_holds_images_out_begins_with_it(
 def test_teachers_may_be_repeated_first(
     trained_tiny: Path, repeated: Path, options: list[str | Path], tmp_path: Path
 ) -> None:
-    """A pupil on all images learns from teachers on all images, if they are those that it has learnt from before."""
+    """A student that is refitted takes its refitted teachers, and no others."""
     taught = [*options, "--epochs", "1"]
-    result = fit(*taught, "--teacher", trained_tiny, "--out", tmp_path / "pupil")
+    result = fit(*taught, "--teacher", trained_tiny, "--out", tmp_path / "student")
     assert result.returncode == 0, result.stderr
-    again = [*taught, "--refit", tmp_path / "pupil", "--out", tmp_path / "again"]
+    again = [*taught, "--refit", tmp_path / "student", "--out", tmp_path / "again"]
     result = fit(*again, "--teacher", repeated)
     assert result.returncode == 0, result.stderr
     before, after, teacher = (
