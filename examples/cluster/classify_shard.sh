@@ -10,4 +10,13 @@ galaxy-classify "$3" --shard "$1/$2" --output "$4/" --resume --quiet
 code=$?
 # 1: some images cannot be classified, and their rows say why. The part is complete: do not run it again.
 [ "$code" -eq 1 ] && code=0
+
+# The scheduler takes 0 for done: the files must be there.
+for ((part = ${1%-*}; part <= ${1#*-}; part++)); do
+    printf -v file '%s/shard-%0*d-of-%d.parquet' "$4" "${#2}" "$part" "$2"
+    if [ "$code" -eq 0 ] && [ ! -s "$file" ]; then
+        echo "$file: missing, although galaxy-classify ended as if it were complete" >&2
+        code=4
+    fi
+done
 exit "$code"

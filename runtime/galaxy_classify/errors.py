@@ -1,42 +1,57 @@
-"""The exceptions that galaxy-classify raises on purpose.
+"""The exceptions that galaxy-classify raises on purpose, and the exit codes of its commands.
 
 ::
 
-    GalaxyClassifyError          exit code 1
+    GalaxyClassifyError          exit code 4: the command stopped before its end
     ├── UsageError               2   options or inputs that make no sense together
+    ├── MissingExtraError        2   a command whose optional dependencies are not installed
+    ├── DataError                2   a data set or run folder that cannot be used
     ├── ModelError               3   a model that is missing, corrupt or breaks the contract
-    ├── ImageError               1   an image that cannot be classified (on the command line a row, no error)
-    ├── DataError                1   a data set or run folder that cannot be used
-    ├── ClusterError             1   a Dask cluster that cannot be reached or used, or lost a partition
-    ├── ParityError              1   an exported model that is not the trained one, by the check that failed:
-    │   ├── GraphError               the ONNX checker refuses the graph
-    │   ├── ContractError            a clause of the model contract is broken, or the metadata describe another model
-    │   ├── LogitError               logits differ
-    │   ├── ProbabilityError         probabilities differ
-    │   ├── ClassError               classes differ
-    │   └── QuantizationError        int8 costs too much
-    └── MissingExtraError        1   a command whose optional dependencies are not installed
+    ├── ImageError               4   an image that cannot be classified (on the command line a row, no error)
+    ├── ClusterError             4   a Dask cluster that cannot be reached or used, or lost a partition
+    └── ParityError              1   an exported model that is not the trained one, by the check that failed:
+        ├── GraphError               the ONNX checker refuses the graph
+        ├── ContractError            a clause of the model contract is broken, or the metadata describe another model
+        ├── LogitError               logits differ
+        ├── ProbabilityError         probabilities differ
+        ├── ClassError               classes differ
+        └── QuantizationError        int8 costs too much
 
-The commands print the message on one line of stderr and end with the exit code.
+The commands print the message on one line of stderr and end with the exit code; docs/results.md lists all codes.
 """
+
+from typing import Final
+
+#: The command has come to its end, and some of it failed: rows are errors, shards are missing, a model has no parity.
+EXIT_FAILURES: Final = 1
+#: The command line, the inputs or the installation must change before anything can be done.
+EXIT_USAGE: Final = 2
+#: The model cannot be used, or does not give its recorded predictions here.
+EXIT_MODEL: Final = 3
+#: The command stopped before its end, as on a full disk. What is not written is missing.
+EXIT_STOPPED: Final = 4
+#: Ctrl-C, as shells have it: 128 and the number of SIGINT.
+EXIT_INTERRUPTED: Final = 130
+#: Whatever read standard output has gone, as in ``galaxy-classify images | head``: 128 and the number of SIGPIPE.
+EXIT_BROKEN_PIPE: Final = 141
 
 
 class GalaxyClassifyError(Exception):
     """Base of all errors that galaxy-classify raises on purpose."""
 
-    exit_code = 1
+    exit_code = EXIT_STOPPED
 
 
 class UsageError(GalaxyClassifyError):
     """Options or arguments are wrong, or do not go together."""
 
-    exit_code = 2
+    exit_code = EXIT_USAGE
 
 
 class ModelError(GalaxyClassifyError):
     """A model is missing, corrupt, or breaks a clause of the model contract."""
 
-    exit_code = 3
+    exit_code = EXIT_MODEL
 
 
 class ImageError(GalaxyClassifyError):
@@ -46,6 +61,8 @@ class ImageError(GalaxyClassifyError):
 class DataError(GalaxyClassifyError):
     """A data set or a run folder is missing, damaged or of the wrong form."""
 
+    exit_code = EXIT_USAGE
+
 
 class ClusterError(GalaxyClassifyError):
     """A Dask cluster cannot be reached, is not set up as the client is, or has lost a partition."""
@@ -53,6 +70,8 @@ class ClusterError(GalaxyClassifyError):
 
 class ParityError(GalaxyClassifyError):
     """An exported model does not give the predictions of the trained one."""
+
+    exit_code = EXIT_FAILURES
 
 
 class GraphError(ParityError):
@@ -81,3 +100,5 @@ class QuantizationError(ParityError):
 
 class MissingExtraError(GalaxyClassifyError):
     """A command needs an optional dependency that is not installed."""
+
+    exit_code = EXIT_USAGE

@@ -61,7 +61,7 @@ def check_missing_extras() -> None:
     ):
         result = subprocess.run([SCRIPTS / command[0], *command[1:]], capture_output=True, text=True, check=False)
         remedy = f"pip install 'galaxy-classify[{extra}]'"
-        if result.returncode != 1 or remedy not in result.stderr or result.stderr.count("\n") != 1 or result.stdout:
+        if result.returncode != 2 or remedy not in result.stderr or result.stderr.count("\n") != 1 or result.stdout:
             sys.exit(f"{command} without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")
 
 
@@ -75,7 +75,7 @@ def check_missing_formats(images: Path) -> None:
     for suffix, extra in ((".parquet", "parquet"), (".fits", "fits")):
         command: list[str | Path] = [SCRIPTS / "galaxy-classify", images, "-o", f"out{suffix}"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 1 or f"pip install 'galaxy-classify[{extra}]'" not in result.stderr:
+        if result.returncode != 2 or f"pip install 'galaxy-classify[{extra}]'" not in result.stderr:
             sys.exit(f"{suffix} without its extra: exit code {result.returncode}, {result.stdout}{result.stderr}")
     classify(images, "--report", "report.html", "--force")
     if not re.search('"webp":"[A-Za-z0-9+/]{100}', Path("report.html").read_text(encoding="utf-8")):

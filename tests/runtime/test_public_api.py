@@ -53,7 +53,7 @@ def test_exit_codes_belong_to_the_errors() -> None:
     codes = {
         name: getattr(galaxy_classify, name).exit_code for name in galaxy_classify.__all__ if name.endswith("Error")
     }
-    assert {name for name, code in codes.items() if code == 2} == {"UsageError"}
+    assert {name for name, code in codes.items() if code == 2} == {"UsageError", "DataError", "MissingExtraError"}
     assert {name for name, code in codes.items() if code == 3} == {"ModelError"}
     assert all(issubclass(getattr(galaxy_classify, name), galaxy_classify.GalaxyClassifyError) for name in codes)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from galaxy_classify.errors import ModelError
+from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.version import __version__
@@ -86,7 +86,7 @@ def show_self_test(model: str | None) -> int:
         typer.echo("self-test passed")
         return 0
     typer.echo("self-test failed: do not trust results of this installation")
-    return ModelError.exit_code
+    return EXIT_MODEL
 
 
 def show_shards(folder: str) -> int:
@@ -99,7 +99,7 @@ def show_shards(folder: str) -> int:
     for fault in result.faults:
         typer.echo(fault)
     typer.echo("not whole: do not use it yet" if result.faults else "whole")
-    return 1 if result.faults else 0
+    return EXIT_FAILURES if result.faults else 0
 
 
 def _images(training: dict[str, Any]) -> str:

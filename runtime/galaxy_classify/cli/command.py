@@ -18,9 +18,8 @@ from galaxy_classify.cli.destination import choose_destination
 from galaxy_classify.cli.inputs import Inputs
 from galaxy_classify.cli.options import Options
 from galaxy_classify.cli.progress import progress
-from galaxy_classify.cli.runner import EXIT_INTERRUPTED
 from galaxy_classify.cli.summary import run_summary, skipped_inputs
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import EXIT_FAILURES, EXIT_INTERRUPTED, UsageError
 from galaxy_classify.process import prepare_process
 from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.report.sample import CAP
@@ -70,7 +69,8 @@ class Command:
             self._print_summary(None if self.options.watch else seconds)
         if self.options.watch:
             return 0
-        return 1 if self.job.counts.failed or (self.sorter is not None and self.sorter.failed) else 0
+        failed = self.job.counts.failed or (self.sorter is not None and self.sorter.failed)
+        return EXIT_FAILURES if failed else 0
 
     def _build(self) -> None:
         """Load the model and put the parts of the run together."""

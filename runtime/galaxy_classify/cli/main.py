@@ -22,8 +22,8 @@ SELDOM: Final = ("max_pixels", "batch_size", "provider", "exact", "show_completi
 
 @app.command(
     cls=PlainCommand,
-    epilog="Exit codes: 0 all classified, 1 some inputs failed (the others are done), 2 wrong usage, "
-    "3 model unusable, 130 interrupted.",
+    epilog="Exit codes: 0 all classified, 1 all done but some inputs failed, 2 wrong usage, 3 model unusable, "
+    "4 stopped before the end, 130 interrupted.",
 )
 @with_options(Options)
 def classify(options: Options) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import typer
 
-from galaxy_classify.errors import GalaxyClassifyError, UsageError
+from galaxy_classify.errors import (
+    EXIT_BROKEN_PIPE,
+    EXIT_INTERRUPTED,
+    EXIT_STOPPED,
+    EXIT_USAGE,
+    GalaxyClassifyError,
+)
 from galaxy_classify.text import printable
-
-EXIT_INTERRUPTED: Final = 130
 
 #: What typer raises for a wrong command line: a class of click's up to typer 0.25, of typer's own after that. The one
 #: child of it that every version exports is BadParameter.
@@ -26,18 +33,80 @@ def run(command: Callable[..., object]) -> None:
     command : callable
         A typer app, or the command made of one.
     """
+    secure_standard_streams()
     try:
         code = command(standalone_mode=False)
     except GalaxyClassifyError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
-        code = error.exit_code
+        code = _stop(str(error), error.exit_code)
     except WrongCommandLine as error:
-        print(f"error: {describe(error)}", file=sys.stderr)  # noqa: T201
-        code = UsageError.exit_code
+        code = _stop(describe(error), EXIT_USAGE)
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)  # noqa: T201
         code = EXIT_INTERRUPTED
-    sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit as ended:
+        # Typer ends the process itself, with 1, when the reader of standard output has gone.
+        code = EXIT_BROKEN_PIPE if isinstance(ended.__context__, BrokenPipeError) else ended.code
+    except OSError as error:
+        code = _stop(f"{error.filename or 'reading or writing failed'}: {error.strerror or error}", EXIT_STOPPED)
+    except MemoryError:
+        code = _stop("out of memory; fewer --threads or a smaller --batch-size need less", EXIT_STOPPED)
+    except Exception:
+        traceback.print_exc()
+        code = _stop("this is a fault of the command itself; please report the lines above", EXIT_STOPPED)
+    sys.exit(_flush(code if isinstance(code, int) else 0))
+
+
+def secure_standard_streams() -> None:
+    """Keep closed or failing standard streams from harming a run.
+
+    A file that is opened while standard output or error is closed gets its number, and then whatever a library prints.
+    So the null device takes the numbers that are free; what the command writes to a closed standard output is an error.
+    A message that cannot be written, as on a full disk, must not end the run that it tells of.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number, which is this one
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8")  # every write fails
+    if sys.stderr is None or sys.stderr is sys.__stderr__:
+        sys.stderr = io.TextIOWrapper(
+            io.BufferedWriter(_Messages(2, "wb", closefd=False)),
+            encoding=getattr(sys.stderr, "encoding", "utf-8"),
+            errors="backslashreplace",
+            line_buffering=True,
+        )
+
+
+class _Messages(io.FileIO):
+    """Standard error, where what cannot be written is dropped."""
+
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            return len(content)
+
+
+def _stop(message: str, code: int) -> int:
+    """Print why the command ends, on one line, and return the exit code."""
+    print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _flush(code: int) -> int:
+    """Write what standard output still holds, and return the exit code: another one if that fails."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try again on its way out, and complain.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return code or EXIT_BROKEN_PIPE
+        return code or _stop(f"standard output: writing failed: {error.strerror}", EXIT_STOPPED)
+    return code
 
 
 def describe(error: Any) -> str:
@@ -53,4 +122,4 @@ def describe(error: Any) -> str:
         text = f"{text[:1].lower()}{text[1:]}"
     if error.ctx is not None:
         text += f" (see {error.ctx.command_path} --help)"
-    return printable(" ".join(text.split()))
+    return text

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
 
 SIDECAR_SUFFIX: Final = ".meta.json"
@@ -128,11 +128,23 @@ class OutputFile:
 
 @contextmanager
 def standard_output() -> Iterator[Any]:
-    """Yield standard output as UTF-8; file names that are not UTF-8 are written as the bytes that they are."""
+    """Yield standard output as UTF-8; file names that are not UTF-8 are written as the bytes that they are.
+
+    Raises
+    ------
+    GalaxyClassifyError
+        If a write fails, as on a full disk.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
-    yield sys.stdout
-    sys.stdout.flush()
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        # An error of a named file is not one of standard output. A reader that has gone is no error, but the end.
+        if error.filename is not None or isinstance(error, BrokenPipeError):
+            raise
+        raise GalaxyClassifyError(f"standard output: writing failed: {error.strerror}") from None
 
 
 def _remove(path: str) -> None:

@@ -77,7 +77,7 @@ class Shards:
         for index in (self.first, self.last):
             Shard(index, self.count)
         if self.first > self.last:
-            raise UsageError(f"shards {self}: end before they begin")
+            raise UsageError(f"shards {self.first}-{self.last}/{self.count}: end before they begin")
 
     def __str__(self) -> str:
         return f"{self.first}/{self.count}" if len(self) == 1 else f"{self.first}-{self.last}/{self.count}"

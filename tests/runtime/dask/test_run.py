@@ -343,7 +343,7 @@ def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
     wait_until(lambda: parts(output))
     scheduler.kill()
     _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1, errors
+    assert process.returncode == 4, errors
     assert errors == (
         f"error: {cluster.address}: the scheduler is gone; {output} keeps the finished parts, --resume goes on\n"
     )
@@ -406,7 +406,7 @@ def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tm
     cluster.start_workers(2, "--preload", str(preload), nanny=True)
     output = tmp_path / "out"
     result = run(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
-    assert result.returncode == 1
+    assert result.returncode == 4
     assert result.stderr.startswith(
         f"error: partition 3, which begins with {images / '150.jpg'}, was given up: 2 workers died while they had it"
     ), result.stderr
@@ -440,7 +440,7 @@ def test_a_worker_that_is_set_up_otherwise_is_refused(
     (unsound,) = cluster.start_workers(1, first_on_path=stub(tmp_path, content))
     output = tmp_path / "out"
     result = run(images, "--dask", cluster.address, "-o", output)
-    assert result.returncode == 1
+    assert result.returncode == 4
     assert result.stderr.startswith("error: tcp://127.0.0.1:")
     assert problem in result.stderr
     assert f"run  pip install 'galaxy-classify[dask]=={__version__}'".replace("  ", " ") in result.stderr
@@ -466,7 +466,7 @@ def test_a_worker_of_another_version_that_comes_later(
     wait_until(lambda: parts(tmp_path / "out"))
     cluster.start_workers(1, first_on_path=stub(tmp_path, f'__version__ = "0.0.9"\n__path__ = [{real!r}]'))
     _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1
+    assert process.returncode == 4
     assert errors.count("\n") == 1
     assert f"has galaxy-classify 0.0.9, the client has {__version__}: install the same version on both" in errors
 
@@ -490,7 +490,7 @@ def test_a_worker_that_comes_later_without_the_package(
 
 @pytest.mark.parametrize(
     ("address", "code", "message"),
-    [("nonsense", 2, "is no address of a Dask scheduler"), ("tcp://127.0.0.1:1", 1, "no Dask scheduler answers there")],
+    [("nonsense", 2, "is no address of a Dask scheduler"), ("tcp://127.0.0.1:1", 4, "no Dask scheduler answers there")],
 )
 def test_an_address_where_nobody_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, code: int, message: str

@@ -212,11 +212,11 @@ def test_a_complete_result_is_continued(run_folder: Path, output_format: OutputF
 
 
 def test_without_the_extra_the_remedy_is_named_before_anything_is_done(tmp_path: Path) -> None:
-    """One line and exit code 1, and no file."""
+    """One line and exit code 2, and no file."""
     code = "import sys; sys.modules['pyarrow'] = None; from galaxy_classify.cli.main import main; main()"
     command = [sys.executable, "-c", code.replace("main()", "sys.argv[0] = 'x'; main()"), "a.jpg", "-o", "out.parquet"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "pip install 'galaxy-classify[parquet]'" in result.stderr
     assert list(tmp_path.iterdir()) == []
 

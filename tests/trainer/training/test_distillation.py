@@ -105,9 +105,9 @@ def test_mistakes_are_one_line_each(
     write_dataset(tmp_path / "small.hdf5", small, None)
     cases: list[tuple[list[str | Path], int, str]] = [
         (["--unlabelled", tmp_path / "small.hdf5"], 2, "of use with --teacher only"),
-        (["--teacher", trained_tiny, "--unlabelled", tmp_path / "small.hdf5"], 1, "has images of 32 px"),
-        (["--teacher", tmp_path / "none"], 1, "no such run folder"),
-        (["--recipe", "mlp", "--teacher", trained_tiny], 1, "learns from labels only"),
+        (["--teacher", trained_tiny, "--unlabelled", tmp_path / "small.hdf5"], 2, "has images of 32 px"),
+        (["--teacher", tmp_path / "none"], 2, "no such run folder"),
+        (["--recipe", "mlp", "--teacher", trained_tiny], 2, "learns from labels only"),
     ]
     for options, code, message in cases:
         result = run_train("fit", "--data", small_dataset, "--out", tmp_path / "run", *options)

@@ -118,7 +118,7 @@ def test_a_run_that_does_not_fit_is_refused(trained_tiny: Path, trained_cnn: Pat
     with pytest.raises(DataError, match="its weights do not fit images of 32 px, they were trained on 64 px"):
         start_from(tiny(32, 4), RunFolder(trained_tiny), classes)
     result = run_train("fit", "--data", minute_dataset, "--init", trained_tiny, "--out", trained_cnn, "--force")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert (trained_cnn / "model.keras").exists()  # a refusal costs nothing that was there
 
 
@@ -147,7 +147,7 @@ def test_testing_on_other_images(fine_tuned: Path, folders: Path, minute_dataset
     metrics = json.loads((fine_tuned / "metrics.json").read_text())
     assert f"accuracy                    {metrics['test']['accuracy']:.4f}" in part.stdout
     refused = run_train("evaluate", fine_tuned, "--data", minute_dataset)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "has the classes smooth_round, smooth_cigar, edge_on_disk, unbarred_spiral, the network blob, needle" in (
         refused.stderr
     )
@@ -164,7 +164,7 @@ def test_strict_data_and_wrong_sizes(folders: Path, drawn_dataset: Path, tmp_pat
     }
     for arguments, message in cases.items():
         result = run_train("fit", "--out", tmp_path / "run", *arguments)
-        assert result.returncode == 1
+        assert result.returncode == 2
         assert re.search(message, result.stderr), result.stderr
         assert result.stderr.splitlines()[-1].startswith("error: ")
         assert "Traceback" not in result.stderr

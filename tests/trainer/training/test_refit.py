@@ -69,14 +69,14 @@ def test_another_training_is_refused(
 ) -> None:
     """Its calibration and its figures would say nothing of this one; no run folder is begun."""
     result = fit(*options, *others, "--refit", trained_tiny, "--out", tmp_path / "run")
-    assert (result.returncode, message in result.stderr) == (1, True), result.stderr
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
     assert not (tmp_path / "run").exists()
 
 
 def test_a_repetition_is_not_repeated(repeated: Path, options: list[str | Path], tmp_path: Path) -> None:
     """It has held out nothing that could be added."""
     result = fit(*options, "--refit", repeated, "--out", tmp_path / "run")
-    assert (result.returncode, "has held out no images" in result.stderr) == (1, True), result.stderr
+    assert (result.returncode, "has held out no images" in result.stderr) == (2, True), result.stderr
 
 
 def test_no_training_that_holds_images_out_begins_with_it(
@@ -84,7 +84,7 @@ def test_no_training_that_holds_images_out_begins_with_it(
 ) -> None:
     """It was trained on them, so their metrics would be too good."""
     result = fit(*options, "--init", repeated, "--out", tmp_path / "run")
-    assert (result.returncode, "was trained on images of" in result.stderr) == (1, True), result.stderr
+    assert (result.returncode, "was trained on images of" in result.stderr) == (2, True), result.stderr
     assert not (tmp_path / "run").exists()
     for beginning, split in ((repeated, "0"), (trained_tiny, "0.2")):
         result = fit(
@@ -109,6 +109,6 @@ def test_teachers_may_be_repeated_first(
     assert after["parameters"]["teachers"] == [teacher["model_sha256"]]
     assert after["refit_of"]["teachers"] == [before["model_sha256"]]
     result = fit(*again, "--force", "--teacher", tmp_path / "again")
-    assert (result.returncode, "is another training: teachers was" in result.stderr) == (1, True), result.stderr
+    assert (result.returncode, "is another training: teachers was" in result.stderr) == (2, True), result.stderr
     result = fit(*taught, "--teacher", repeated, "--out", tmp_path / "flattered")
-    assert (result.returncode, "without --refit" in result.stderr) == (1, True), result.stderr
+    assert (result.returncode, "without --refit" in result.stderr) == (2, True), result.stderr

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from galaxy_classify.errors import DataError
+from galaxy_classify.errors import DataError, GalaxyClassifyError
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
 from galaxy_train.evaluation.calibration import fit_temperature
@@ -84,7 +84,9 @@ def fit(
     Raises
     ------
     DataError
-        If the data do not suit the recipe, the run folder exists, or the training diverged.
+        If the data do not suit the recipe, or the run folder exists.
+    GalaxyClassifyError
+        If the training diverged.
     KeyboardInterrupt
         If interrupted before the first epoch was complete.
     """
@@ -117,7 +119,9 @@ def fit(
     if not history:
         raise KeyboardInterrupt
     if not math.isfinite(history[-1]["loss"]):
-        raise DataError(f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate")
+        raise GalaxyClassifyError(
+            f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate"
+        )
     if recipe.augment:
         settle_statistics(model, _training_batches(examples, parameters))
     temperature = refit_temperature if refit_of is not None else _fitted_temperature(model, validation)
