@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galaxy_classify.cli.declare import PlainCommand, PlainGroup, argument, flag, number, option
+from galaxy_classify.cli.declare import HELP, PlainCommand, PlainGroup, argument, flag, number, option, version_option
 from galaxy_classify.cli.runner import run
 from galaxy_classify.errors import DataError, GalaxyClassifyError
 from galaxy_classify.extras import require_extra
@@ -24,8 +24,13 @@ app = typer.Typer(
     cls=PlainGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Export trained networks to ONNX, and prove that the predictions are the same.",
+    context_settings=HELP,
 )
+
+
+@app.callback()
+def group(version: Annotated[bool, version_option("galaxy-export")] = False) -> None:
+    """Export trained networks to ONNX, and prove that the predictions are the same."""
 
 
 class ExportCommand(PlainCommand):

@@ -73,6 +73,7 @@ def test_every_option_says_what_its_value_is(app: Any) -> None:
         (classify, ["a.jpg", "--quiet=3"], "option '--quiet' does not take a value"),
         (classify, ["a.jpg", "-o"], "option '-o' requires an argument"),
         (classify, ["--no-recursiv", "a"], "no such option: --no-recursiv; did you mean --no-recursive?"),
+        (train, ["fit", "--overwrite"], "no such option: --overwrite; did you mean --force?"),
         (classify, ["--\x1b[31m"], "no such option: --\\x1b[31m"),
         (train, ["fit", "--learning-rate", "-1"], "--learning-rate: '-1' is not a number of at least 0"),
         (train, ["fit", "--seed", "4294967296"], "--seed: '4294967296' is not a whole number between 0 and 4294967295"),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from galaxy_classify.cli.declare import (
+    HELP,
     PlainCommand,
     PlainGroup,
     argument,
     flag,
     number,
     option,
+    version_option,
     whole_number,
     with_options,
 )
@@ -41,8 +43,13 @@ app = typer.Typer(
     cls=PlainGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Train galaxy classifiers with Keras, and evaluate them.",
+    context_settings=HELP,
 )
+
+
+@app.callback()
+def group(version: Annotated[bool, version_option("galaxy-train")] = False) -> None:
+    """Train galaxy classifiers with Keras, and evaluate them."""
 
 
 class TrainCommand(PlainCommand):

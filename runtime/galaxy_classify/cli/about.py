@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import typer
 
-from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError
+from galaxy_classify.cli.options import Options
+from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.version import __version__
+
+#: Options that print something and classify nothing; --model may stand beside them.
+ALONE: Final = ("--version", "--list-models", "--model-card", "--self-test", "--check-shards")
+
+
+def check_alone(options: Options) -> None:
+    """Refuse inputs and options beside one that would ignore them.
+
+    Raises
+    ------
+    UsageError
+        If there are any.
+    """
+    given = list(options.given())
+    asked = next((name for name in given if name in ALONE), None)
+    others = [name for name in given if name not in (asked, "--model")]
+    if asked is not None and others:
+        raise UsageError(f"{asked} classifies nothing: leave out {', '.join(others)}, or {asked}")
 
 
 def show_version(model: str | None) -> None:

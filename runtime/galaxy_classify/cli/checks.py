@@ -35,9 +35,10 @@ def check_options(options: Options) -> None:
         _check_image_column(options)
     if options.from_file is not None and not os.path.isfile(options.from_file):
         raise UsageError(f"{options.from_file}: no such file; --from-file names a list of paths, one a line")
-    table = options.output_format is OutputFormat.TABLE
-    if options.resume and (options.force or options.output is None or table):
-        raise UsageError("--resume continues a result file: name one with --output, no table, and leave --force out")
+    if options.json and options.output_format not in (None, OutputFormat.JSONL):
+        raise UsageError(f"--json is --format jsonl, and --format is {options.output_format}: leave one of them out")
+    if options.resume:
+        _check_resume(options)
     if options.link and options.sort_into is None:
         raise UsageError("--link goes with --sort-into only: name a folder with that")
     if options.sort_into is not None:
@@ -54,6 +55,15 @@ def check_options(options: Options) -> None:
         _check_dask(options)
 
 
+def _check_resume(options: Options) -> None:
+    if options.output is None:
+        raise UsageError("--resume continues a result file: name it with --output")
+    if options.force:
+        raise UsageError("--resume continues a result file, --force replaces it: leave one of them out")
+    if options.format is OutputFormat.TABLE:
+        raise UsageError("--resume continues a result file, and a table is none: choose another --format")
+
+
 def _check_image_column(options: Options) -> None:
     if options.catalog is not None and options.inputs:
         raise UsageError("--image-column says that the images are in the --catalog: no folder is named beside it")
@@ -65,7 +75,7 @@ def _check_image_column(options: Options) -> None:
 def _check_shard(options: Options) -> None:
     shards = parse_shards(str(options.shard))
     in_folder = is_shard_folder(options.output, shards)
-    if in_folder and options.output_format not in (None, OutputFormat.PARQUET):
+    if in_folder and options.format not in (None, OutputFormat.PARQUET):
         raise UsageError(f"{options.output}: the shards in a folder are Parquet files; --format names another one")
     if len(shards) > 1 and options.labels is not None:
         raise UsageError("--labels measures the rows of one result file: it goes with one shard only")
@@ -74,13 +84,14 @@ def _check_shard(options: Options) -> None:
 def _check_watch(options: Options) -> None:
     if options.catalog is not None or options.from_file is not None or not all(map(os.path.isdir, options.inputs)):
         raise UsageError("--watch watches local folders: name nothing else")
-    if options.shard is not None:
-        raise UsageError("--watch does not go with --shard: it classifies all files as they come")
+    for name, given in (("shard", options.shard), ("limit", options.limit), ("fail-if-empty", options.fail_if_empty)):
+        if given:
+            raise UsageError(f"--watch does not go with --{name}: it classifies all files as they come")
     if options.fits_pattern is not None:
         raise UsageError(
             "--watch does not go with --fits-pattern: it cannot wait until the files of all bands are there"
         )
-    if options.output is not None and choose_format(options.output_format, options.output, terminal=False) not in (
+    if options.output is not None and choose_format(options.format, options.output, terminal=False) not in (
         OutputFormat.CSV,
         OutputFormat.JSONL,
     ):
@@ -103,7 +114,7 @@ def _is_below(path: str, folder: str) -> bool:
 def _check_dask(options: Options) -> None:
     formats = (None, OutputFormat.PARQUET)
     suffix = os.path.splitext(options.output or "")[1].lower()
-    if options.output is None or options.output_format not in formats or SUFFIXES.get(suffix) not in formats:
+    if options.output is None or options.format not in formats or SUFFIXES.get(suffix) not in formats:
         raise UsageError("--dask writes a folder of Parquet files: name it with --output")
     for name in ("watch", "report", "sort_into", "shard", "image_column"):
         if getattr(options, name):

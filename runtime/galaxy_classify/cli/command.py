@@ -23,8 +23,9 @@ from galaxy_classify.errors import EXIT_FAILURES, EXIT_INTERRUPTED, UsageError
 from galaxy_classify.process import prepare_process
 from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.report.sample import CAP
-from galaxy_classify.results.formats import OutputFormat, require_format
+from galaxy_classify.results.formats import OutputFormat, ProvenanceIn, require_format
 from galaxy_classify.results.layout import RowLayout
+from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.runs.job import Job, Observer
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Command:
             self._print_summary(None if self.options.watch else seconds)
         if self.options.watch:
             return 0
+        if self.options.fail_if_empty and not self.job.counts.total:
+            raise UsageError("no images found, which --fail-if-empty takes for a mistake")
         failed = self.job.counts.failed or (self.sorter is not None and self.sorter.failed)
         return EXIT_FAILURES if failed else 0
 
@@ -96,6 +99,7 @@ class Command:
             observers,
             shard=None if self.inputs.shards is None else str(self.inputs.shards),
             image_column=options.image_column,
+            provenance_in_rows=self._provenance_in_rows(),
             evaluate=lambda: None if self.evaluation is None else self.evaluation.metrics(),
         )
 
@@ -112,6 +116,14 @@ class Command:
             crop=options.crop,
             fits=options.fits,
         )
+
+    def _provenance_in_rows(self) -> bool:
+        asked, output = self.options.provenance, self.options.output
+        if asked is None:
+            return output is None or OutputFile(output).is_special  # these have no sidecar
+        if self.destination.output_format is not OutputFormat.JSONL:
+            raise UsageError("--provenance is about the rows of JSON Lines: it goes with --format jsonl")
+        return asked is ProvenanceIn.ROW
 
     def _evaluation(self, classes: Sequence[str]) -> Evaluation | None:
         if not self.options.labels:
@@ -137,13 +149,17 @@ class Command:
     def _classify(self) -> None:
         options = self.options
         rows_on_terminal = options.output is None and sys.stdout.isatty()
-        enabled = not (options.quiet or options.watch or rows_on_terminal)
+        enabled = self._shows_progress and not (options.watch or rows_on_terminal)
         with progress(enabled=enabled, total=self.inputs.total) as advance:
             self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
             self.destination.classify(self.job, self.inputs)
 
+    @property
+    def _shows_progress(self) -> bool:
+        return not (self.options.quiet or self.options.no_progress)
+
     def _write_report(self, report: Report) -> None:
-        with progress(enabled=not self.options.quiet) as advance:
+        with progress(enabled=self._shows_progress) as advance:
             report.write(
                 str(self.options.report),
                 provenance=self.job.provenance,

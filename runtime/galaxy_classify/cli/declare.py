@@ -16,6 +16,9 @@ from typing import Any, ClassVar, Final, Protocol, TypeVar, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from galaxy_classify.text import did_you_mean
+from galaxy_classify.version import __version__
+
 
 class Dataclass(Protocol):
     """Any dataclass; the standard library has no type for it."""
@@ -26,6 +29,9 @@ class Dataclass(Protocol):
 T = TypeVar("T", bound=Dataclass)
 Number = TypeVar("Number", int, float)
 
+
+#: How all commands ask for help.
+HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 #: What the help shows as the value of an option that takes none. Without it, typer 0.29 shows ``<bool>``.
 FLAG: Final = " "
@@ -82,9 +88,22 @@ def one_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
         try:
             return choices(value)
         except ValueError:
-            raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}") from None
+            question = did_you_mean(value, map(str, choices)).strip()
+            message = f"{value!r} is not one of {', '.join(choices)}{question and f'; {question}'}"
+            raise typer.BadParameter(message) from None
 
     return parse
+
+
+def version_option(command: str) -> Any:
+    """Declare ``--version`` of a command that has subcommands."""
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"{command} {__version__}")
+            raise typer.Exit
+
+    return flag("--version", "-V", help="Show the version.", is_eager=True, callback=show)
 
 
 def with_options(options: type[T]) -> Callable[[Callable[[T], None]], Callable[..., None]]:

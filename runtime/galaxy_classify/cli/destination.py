@@ -34,7 +34,7 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
         require_extra("watch", ("watchfiles",))
     if shards is not None and options.output is not None and is_shard_folder(options.output, shards):
         return ShardFolder(options.output, shards, _existing(options))
-    output_format = choose_format(options.output_format, options.output, terminal=sys.stdout.isatty())
+    output_format = choose_format(options.format, options.output, terminal=sys.stdout.isatty())
     output = None if options.output is None else OutputFile(options.output)
     if output is not None and output.is_special and (output_format.is_typed or options.watch):
         raise UsageError(f"{output.path}: is no regular file, which --watch and --format {output_format} need")

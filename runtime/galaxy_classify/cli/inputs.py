@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import ImageError, UsageError
@@ -75,7 +76,7 @@ class Inputs:
         return RowLayout(layout.classes, layout.top, self.catalog.columns, self.catalog.first)
 
     def sources(self) -> Iterator[Source]:
-        """Yield the inputs in order."""
+        """Yield the inputs in order, no more than ``--limit`` of them."""
         return self._of_these_shards(self._listing())
 
     def by_shard(self, shards: Shards) -> Iterator[tuple[Shard, Iterator[Source]]]:
@@ -86,7 +87,8 @@ class Inputs:
         """Return the number of inputs if it is known already: they are never listed a second time to be counted."""
         if self.shards is not None or self._options.from_file is not None:
             return None
-        return self.discovery.total if self.catalog is None else len(self.catalog)
+        known = self.discovery.total if self.catalog is None else len(self.catalog)
+        return known if known is None or self._options.limit is None else min(known, self._options.limit)
 
     def files(self, path: str) -> list[str]:
         """Return the files of an input: one, or one for each band."""
@@ -111,7 +113,7 @@ class Inputs:
     def _listing(self) -> Iterator[Source]:
         """List the inputs of all shards in order, and count skipped files anew."""
         self.discovery = self._discovery()
-        return self._all_sources(self.discovery)
+        return islice(self._all_sources(self.discovery), self._options.limit)
 
     def _of_these_shards(self, sources: Iterator[Source]) -> Iterator[Source]:
         return sources if self.shards is None else filter(self.shards.hold, sources)

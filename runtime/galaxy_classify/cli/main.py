@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import typer
 
-from galaxy_classify.cli.about import show_card, show_models, show_self_test, show_shards, show_version
-from galaxy_classify.cli.declare import FLAG, PlainCommand, with_options
+from galaxy_classify.cli.about import check_alone, show_card, show_models, show_self_test, show_shards, show_version
+from galaxy_classify.cli.declare import FLAG, HELP, PlainCommand, with_options
 from galaxy_classify.cli.options import ABOUT, CLUSTER, FITS, Options
 from galaxy_classify.cli.runner import run
 
@@ -17,11 +17,23 @@ app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 #: Only --help-all shows the options of these groups, and these options: the others fill a screen already.
 SELDOM_GROUPS: Final = (FITS, CLUSTER)
-SELDOM: Final = ("max_pixels", "batch_size", "provider", "exact", "show_completion")
+SELDOM: Final = (
+    "image_column",
+    "fail_if_empty",
+    "json",
+    "no_progress",
+    "provenance",
+    "max_pixels",
+    "batch_size",
+    "provider",
+    "exact",
+    "show_completion",
+)
 
 
 @app.command(
     cls=PlainCommand,
+    context_settings=HELP,
     epilog="Exit codes: 0 all classified, 1 all done but some inputs failed, 2 wrong usage, 3 model unusable, "
     "4 stopped before the end, 130 interrupted.",
 )
@@ -31,6 +43,7 @@ def classify(options: Options) -> None:
 
     INPUT: images, archives, folders, quoted patterns, or - for paths on stdin.
     """
+    check_alone(options)
     if options.version:
         show_version(options.model)
     elif options.list_models:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Final
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
@@ -12,7 +13,7 @@ from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PARTITION_SIZ
 from galaxy_classify.images.fits.names import parse_bands
 from galaxy_classify.images.fits.options import FitsOptions, parse_hdu
 from galaxy_classify.inference.embedded import embedded_models
-from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.formats import OutputFormat, ProvenanceIn
 
 INPUT: Final = "Input"
 FITS: Final = "FITS"
@@ -30,6 +31,11 @@ def complete_model() -> list[str]:
 def complete_format() -> list[str]:
     """List the formats of results, for completion in the shell."""
     return list(OutputFormat)
+
+
+def file_or_stdout(value: str) -> str | None:
+    """Return the name of a file, or None for ``-``, which stands for standard output."""
+    return None if value == "-" else value
 
 
 def show_all_help(context: typer.Context, wanted: bool) -> None:
@@ -63,6 +69,12 @@ class Options:
         option(panel=INPUT, metavar="FRACTION", parser=number(0, 1), help="Use this central part of the shorter edge."),
     ] = None
     watch: Annotated[bool, flag("--watch", panel=INPUT, help="Keep running and classify new files.")] = False
+    limit: Annotated[
+        int | None, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Classify the first N inputs only.")
+    ] = None
+    fail_if_empty: Annotated[
+        bool, flag("--fail-if-empty", panel=INPUT, help="Without any input, end with exit code 2.")
+    ] = False
     max_pixels: Annotated[
         int, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Refuse images with more pixels.")
     ] = MAX_PIXELS
@@ -79,7 +91,10 @@ class Options:
         str | None, option(panel=FITS, metavar="NAME", help='One file per band: "{id}-{band}.fits".')
     ] = None
     output: Annotated[
-        str | None, option("--output", "-o", panel=OUTPUT, metavar="FILE", help="Write to FILE instead of stdout.")
+        str | None,
+        option(
+            "--output", "-o", panel=OUTPUT, metavar="FILE", parser=file_or_stdout, help="Write to FILE (-: stdout)."
+        ),
     ] = None
     output_format: Annotated[
         OutputFormat | None,
@@ -91,6 +106,16 @@ class Options:
             help="Default: by suffix; a table on a terminal.",
             parser=one_of(OutputFormat),
             autocompletion=complete_format,
+        ),
+    ] = None
+    json: Annotated[bool, flag("--json", panel=OUTPUT, help="The same as --format jsonl.")] = False
+    provenance: Annotated[
+        ProvenanceIn | None,
+        option(
+            panel=OUTPUT,
+            metavar="WHERE",
+            parser=one_of(ProvenanceIn),
+            help="Model and options in JSON Lines: row or none. Default: row on stdout, where no sidecar has them.",
         ),
     ] = None
     threshold: Annotated[
@@ -111,6 +136,7 @@ class Options:
     ] = None
     link: Annotated[bool, flag("--link", panel=OUTPUT, help="Link them instead of copying.")] = False
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
+    no_progress: Annotated[bool, flag("--no-progress", panel=OUTPUT, help="No progress bar.")] = False
     model: Annotated[
         str | None,
         option(
@@ -150,9 +176,7 @@ class Options:
     self_test: Annotated[bool, flag("--self-test", panel=ABOUT, help="Check this installation: exit code 0 or 3.")] = (
         False
     )
-    list_models: Annotated[
-        bool, flag("--list-models", panel=ABOUT, help="List the embedded models, the default first.")
-    ] = False
+    list_models: Annotated[bool, flag("--list-models", panel=ABOUT, help="List the embedded models.")] = False
     model_card: Annotated[
         bool, flag("--model-card", panel=ABOUT, help="Show the model's data, metrics and limits.")
     ] = False
@@ -161,12 +185,17 @@ class Options:
         flag(
             "--help-all",
             panel=ABOUT,
-            help="Show all options, for FITS and clusters too.",
+            help="Show all options, with FITS and clusters.",
             is_eager=True,
             callback=show_all_help,
         ),
     ] = False
-    version: Annotated[bool, flag("--version", panel=ABOUT, help="Show the package's and the model's version.")] = False
+    version: Annotated[bool, flag("--version", "-V", panel=ABOUT, help="Show package and model version.")] = False
+
+    @property
+    def format(self) -> OutputFormat | None:
+        """The format that was asked for; None to choose it by the output."""
+        return OutputFormat.JSONL if self.json else self.output_format
 
     @property
     def recursive(self) -> bool:
@@ -188,3 +217,15 @@ class Options:
             None if self.hdu is None else parse_hdu(self.hdu),
             self.fits_pattern,
         )
+
+    def given(self) -> Iterator[str]:
+        """Yield the names of the options that were given, and the inputs."""
+        hints: dict[str, Any] = get_type_hints(Options, include_extras=True)
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.default is MISSING:
+                yield from value
+            elif value != each.default:
+                (declared,) = hints[each.name].__metadata__
+                # Typer takes the first name of a declaration for the default value, and puts that right later.
+                yield declared.default if isinstance(declared.default, str) else f"--{each.name.replace('_', '-')}"

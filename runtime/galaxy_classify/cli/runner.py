@@ -7,7 +7,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, Final
 
 import typer
 
@@ -23,6 +24,19 @@ from galaxy_classify.text import printable
 #: What typer raises for a wrong command line: a class of click's up to typer 0.25, of typer's own after that. The one
 #: child of it that every version exports is BadParameter.
 WrongCommandLine: type[Exception] = typer.BadParameter.__bases__[0]
+
+#: Options of other commands, and what they are here.
+ELSEWHERE: Final = {
+    "--device": "--provider",
+    "--cpu": "--provider cpu",
+    "--gpu": "--provider cuda",
+    "--cuda": "--provider cuda",
+    "--jobs": "--threads",
+    "--workers": "--threads",
+    "--overwrite": "--force",
+    "--output-format": "--format",
+    "--min-confidence": "--threshold",
+}
 
 
 def run(command: Callable[..., object]) -> None:
@@ -115,11 +129,20 @@ def describe(error: Any) -> str:
         text = f"{error.param.opts[0]}: {error.message}"
     elif hasattr(error, "possibilities") and hasattr(error, "option_name"):
         text = f"no such option: {error.option_name}"
-        if error.possibilities:
-            text += f"; did you mean {' or '.join(sorted(error.possibilities))}?"
+        if meant := _meant(error):
+            text += f"; did you mean {meant}?"
     else:
         text = error.format_message().rstrip(".").replace("argument(s)", "argument")
         text = f"{text[:1].lower()}{text[1:]}"
     if error.ctx is not None:
         text += f" (see {error.ctx.command_path} --help)"
     return text
+
+
+def _meant(error: Any) -> str:
+    """Return the option that was probably meant by one that does not exist; empty if none is like it."""
+    meant = ELSEWHERE.get(error.option_name, "")
+    parameters = [] if error.ctx is None else error.ctx.command.params
+    if any(meant.split(" ")[0] in parameter.opts for parameter in parameters):
+        return meant
+    return next(iter(get_close_matches(error.option_name, error.possibilities or [], n=1, cutoff=0)), "")

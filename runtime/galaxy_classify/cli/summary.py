@@ -24,7 +24,8 @@ def run_summary(counts: RunCounts, seconds: float | None, *, in_table: bool) -> 
         Whether the rows went to a table, which ends with their numbers: they are left out here.
     """
     if not in_table:
-        rate = "" if seconds is None else f" ({seconds:.1f} s, {(counts.total - counts.kept) / seconds:,.0f} images/s)"
+        done = counts.total - counts.kept
+        rate = f" ({seconds:.1f} s, {done / seconds:,.0f} images/s)" if seconds and done else ""
         yield counts.summary() + rate
     if counts.kept:
         tried = "" if seconds is None else ", its errors tried again"

@@ -34,6 +34,13 @@ class OutputFormat(StrEnum):
         return OutputFormat.JSONL if self.is_typed else self
 
 
+class ProvenanceIn(StrEnum):
+    """Where JSON Lines have their provenance: in each row, or not in the rows."""
+
+    ROW = "row"
+    NONE = "none"
+
+
 #: Suffixes by which the format of a result file is known.
 SUFFIXES: Final = {
     ".csv": OutputFormat.CSV,

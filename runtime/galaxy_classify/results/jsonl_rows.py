@@ -22,7 +22,7 @@ def read_jsonl_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow
 class JsonlWriter:
     """Write a JSON object for each row, with the CSV's columns; a field without a value is null.
 
-    Each row carries the provenance; None leaves it out, where the finished file records it.
+    Each row carries the provenance; None leaves it out, where a sidecar or the finished file records it.
     """
 
     def __init__(self, stream: RecordStream, layout: RowLayout, provenance: dict[str, Any] | None) -> None:

@@ -92,4 +92,5 @@ def row_writer(job: Job, output_format: OutputFormat, stream: RecordStream) -> W
         from galaxy_classify.results.terminal_table import TableWriter  # imports rich, which other formats do not need
 
         return TableWriter(stream, job.layout, job.classifier.model.identity)
-    return JsonlWriter(stream, job.layout, None if output_format.is_typed else job.provenance)
+    in_rows = job.provenance_in_rows and not output_format.is_typed
+    return JsonlWriter(stream, job.layout, job.provenance if in_rows else None)

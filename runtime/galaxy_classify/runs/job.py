@@ -39,6 +39,8 @@ class Job:
         Which part of the inputs these are, as in ``3/100``.
     image_column : str, optional
         Column of Parquet files in which the images were looked for.
+    provenance_in_rows : bool, optional
+        Whether each row of JSON Lines carries the provenance, because there is no sidecar for it.
     evaluate : callable, optional
         Returns at the end how well the rows agree with labels, for the sidecar.
     counts : RunCounts
@@ -52,6 +54,7 @@ class Job:
     observers: Sequence[Observer] = ()
     shard: str | None = None
     image_column: str | None = None
+    provenance_in_rows: bool = False
     evaluate: Callable[[], dict[str, Any] | None] = lambda: None
     counts: RunCounts = field(default_factory=RunCounts)
 

@@ -88,6 +88,82 @@ def test_misspelt_names_are_asked_about(nested: Path) -> None:
     assert "did you mean 'fiel'?" in run("--catalog", "cat.csv", cwd=nested).stderr
 
 
+def test_habits_of_other_commands(drawn_images: Path, tmp_path: Path) -> None:
+    """-h, -V, -o -, --json, and a format that is called otherwise."""
+    assert run("-h").stdout == run("--help").stdout
+    assert run("-V").stdout == run("--version").stdout
+    assert run(drawn_images, "-o", "-", cwd=tmp_path).stdout == run(drawn_images).stdout
+    assert list(tmp_path.iterdir()) == []
+    assert run(drawn_images, "--json").stdout == run(drawn_images, "-f", "jsonl").stdout
+    assert "leave one of them out" in run(drawn_images, "--json", "-f", "csv").stderr
+    assert "did you mean 'jsonl'?" in run(drawn_images, "-f", "json").stderr
+
+
+def test_the_first_inputs_only(nested: Path) -> None:
+    """--limit tries a long run on its first inputs, however they are listed; --resume then does the others."""
+    (nested / "list.txt").write_text("images/a.jpg\nimages/none.jpg\nimages/sub/c.jpg\n")
+    assert paths(run("images", "--limit", "2", cwd=nested)) == ["images/a.jpg", "images/b[1].jpg"]
+    assert paths(run("--from-file", "list.txt", "--limit", "2", cwd=nested)) == ["images/a.jpg", "images/none.jpg"]
+    run("images", "-o", "out.csv", "--limit", "1", cwd=nested)
+    result = run("images", "-o", "out.csv", "--resume", cwd=nested)
+    assert "kept: 1 rows" in result.stderr
+    assert (nested / "out.csv").read_text() == run("images", cwd=nested).stdout
+    assert run("images", "--watch", "--limit", "1", cwd=nested).returncode == 2
+
+
+def test_nothing_to_classify(tmp_path: Path) -> None:
+    """An empty folder is a success without a rate, unless --fail-if-empty says that it is a mistake."""
+    result = run(tmp_path)
+    assert (result.returncode, "images/s" in result.stderr, "no images found" in result.stderr) == (0, False, True)
+    result = run(tmp_path, "--fail-if-empty")
+    assert (result.returncode, result.stderr.splitlines()[-1][:23]) == (2, "error: no images found,")
+
+
+def test_the_progress_bar_can_be_left_out(drawn_images: Path) -> None:
+    """--no-progress keeps the summary, which --quiet leaves out as well."""
+    for arguments, bar, summary in ((["--no-progress"], False, True), (["-q"], False, False), ([], True, True)):
+        controller, terminal = pty.openpty()
+        process = subprocess.Popen(
+            [*COMMAND, str(drawn_images), *arguments], stdout=subprocess.DEVNULL, stderr=terminal, stdin=terminal,
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+        )  # fmt: skip
+        os.close(terminal)
+        shown = read_terminal(controller)
+        assert process.wait(timeout=60) == 0
+        assert ("left:" in shown, "4 images: 4 classified" in shown) == (bar, summary)
+
+
+@pytest.mark.parametrize("alone", ["--version", "--list-models", "--model-card", "--self-test"])
+def test_what_would_be_ignored_is_refused(drawn_images: Path, alone: str) -> None:
+    """Beside an option that only prints something, inputs and other options are a mistake; the model may be named."""
+    for ignored in (drawn_images, "--force", "--check-shards"):
+        others = [ignored, "folder"] if ignored == "--check-shards" else [ignored]
+        result = run(alone, *others)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "classifies nothing: leave out " in result.stderr
+        assert str(ignored) in result.stderr
+    assert run(alone, GALAXY_MODEL="galaxy-mlp").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume"], "name it with --output"),
+        (["--resume", "--force", "-o", "x.csv"], "--force replaces it"),
+        (["--resume", "-f", "table", "-o", "x.csv"], "a table is none"),
+        (["--gpu"], "did you mean --provider cuda?"),
+        (["--cpu"], "did you mean --provider cpu?"),
+        (["--device", "cuda"], "did you mean --provider?"),
+        (["--jobs", "4"], "did you mean --threads?"),
+    ],
+)
+def test_messages_say_what_is_needed(nested: Path, arguments: list[str], message: str) -> None:
+    """One line, and exit code 2."""
+    result = run("images", *arguments, cwd=nested)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert message in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -106,7 +106,7 @@ def test_output_file_by_suffix(drawn_images: Path, tmp_path: Path) -> None:
         assert (result.returncode, result.stdout) == (0, "")
     from_csv = rows((tmp_path / "out.csv").read_text())
     from_json = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert list(from_json[0]) == [*COLUMNS, "provenance"]
+    assert list(from_json[0]) == COLUMNS
     assert [row["label"] for row in from_csv] == [row["label"] for row in from_json]
 
 

@@ -314,8 +314,24 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
         "fits": {"bands": None, "recipe": None, "hdu": None, "pattern": None},
     }  # fmt: skip
     assert sidecar["package_version"]
-    for line in (tmp_path / "out.jsonl").read_text().splitlines():
-        assert json.loads(line)["provenance"] == sidecar
+    assert json.loads((tmp_path / "out.jsonl.meta.json").read_text()) == sidecar
+
+
+def test_provenance_in_json_lines(tmp_path: Path, images: Path) -> None:
+    """It takes two thirds of a row: only rows without a sidecar carry it, unless it is asked for."""
+    run(images, "-o", tmp_path / "out.jsonl")
+    sidecar = json.loads((tmp_path / "out.jsonl.meta.json").read_text())
+    run(images, "-o", tmp_path / "rows.jsonl", "--provenance", "row")
+    for text, expected in (
+        (run(images, "--json").stdout, sidecar),
+        (run(images, "--json", "--provenance", "none").stdout, None),
+        ((tmp_path / "out.jsonl").read_text(), None),
+        ((tmp_path / "rows.jsonl").read_text(), sidecar),
+    ):
+        rows = list(map(json.loads, text.splitlines()))
+        assert rows
+        assert all(row.get("provenance") == expected for row in rows)
+    assert run(images, "-f", "csv", "--provenance", "row").returncode == 2
 
 
 def test_a_killed_process_leaves_whole_rows(tmp_path: Path) -> None:

@@ -251,6 +251,26 @@ def test_the_script_takes_several_parts(scripts: Path, images: Path, tmp_path: P
     assert check_shards(str(results)).faults == []
 
 
+@pytest.mark.parametrize(("code", "ended"), [(0, 4), (1, 4), (2, 2), (130, 130)])
+def test_the_script_believes_only_its_file(
+    scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, ended: int
+) -> None:
+    """A scheduler never takes a part for done whose file is not there, whatever the command ended with."""
+    command = tmp_path / "galaxy-classify"
+    command.write_text(f"#!/bin/sh\nexit {code}\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "shard-08-of-10.parquet").write_bytes(b"PAR1")
+    script = str(scripts / "classify_shard.sh")
+    result = subprocess.run([script, "8-9", "10", "in", results], capture_output=True, text=True, check=False)
+    assert result.returncode == ended
+    assert ("shard-09-of-10.parquet: missing" in result.stderr) == (code in (0, 1))
+    whole = subprocess.run([script, "8", "10", "in", results], capture_output=True, check=False)
+    assert whole.returncode == (0 if code in (0, 1) else code)
+
+
 @pytest.mark.slow
 def test_the_condor_file_runs_all_processes(scripts: Path, images: Path, tmp_path: Path) -> None:
     """With its macros expanded as HTCondor does, each process classifies its part."""
