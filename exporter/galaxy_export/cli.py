@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from galaxy_classify.cli.declare import HELP, PlainCommand, PlainGroup, argument, flag, number, option, version_option
 from galaxy_classify.cli.runner import run
-from galaxy_classify.errors import DataError, GalaxyClassifyError
+from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
+from galaxy_classify.text import did_you_mean
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
 from galaxy_train.run_folder import RunFolder
 
@@ -45,10 +46,8 @@ class ExportCommand(PlainCommand):
 subcommand = app.command(cls=ExportCommand)
 
 
-ImagesOption = Annotated[
-    Path,
-    option(metavar="DIR_OR_HDF5", help="Real galaxies to compare predictions on: image files, or GalaxyMNIST's HDF5."),
-]
+IMAGES_HELP: Final = "Real galaxies to compare predictions on: an HDF5 or CSV file, a data set, or a folder of images."
+ImagesOption = Annotated[Path, option(metavar="DIR_OR_FILE", help=IMAGES_HELP)]
 
 
 ToleranceOption = Annotated[
@@ -71,11 +70,13 @@ ReportOption = Annotated[
 def convert(
     run_path: Annotated[Path, argument("RUN")],
     output: Annotated[Path, option("--output", "-o", metavar="MODEL.onnx", help="Model file to write.")],
-    images: ImagesOption,
+    images: Annotated[
+        Path | None, option(metavar="DIR_OR_FILE", help=f"{IMAGES_HELP} Default: the test images of the run's data.")
+    ] = None,
     int8: Annotated[bool, flag("--int8", help="Quantize the network to int8; the images must have labels.")] = False,
     calibration: Annotated[
         Path | None,
-        option(metavar="DATA", help="Training data of the run, to calibrate int8 convolutions. Default: --images."),
+        option(metavar="DATA", help="Training data of the run, to calibrate int8 convolutions. Default: as --images."),
     ] = None,
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
@@ -96,6 +97,10 @@ def convert(
     """
     folder = RunFolder(run_path)
     folder.check_complete()
+    check_suffix(output)
+    images = images or folder.data_source()
+    if images is None:
+        raise UsageError(f"{run_path}: does not say where its data are; name images with --images")
     import_tensorflow_quietly()
     from galaxy_export.export import export_run
 
@@ -152,6 +157,13 @@ def embed(
 
     embedded = embed_model(model, into, default=default)
     typer.echo(f"{into}: {embedded.identity}")
+
+
+def check_suffix(output: Path) -> None:
+    """Check that a model file is called one: other commands tell it from a model's name by its suffix."""
+    if output.suffix.lower() != ".onnx":
+        meant = output.with_suffix(".onnx") if did_you_mean(output.suffix, [".onnx"]) else f"{output}.onnx"
+        raise UsageError(f"{output}: a model file ends with .onnx; did you mean {meant}?")
 
 
 def read_notes(path: Path) -> str:

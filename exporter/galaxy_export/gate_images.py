@@ -13,15 +13,13 @@ from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inputs.discovery import Discovery
+from galaxy_train.data.galaxy_mnist import SPLITS
 from galaxy_train.data.hdf5 import find_split, read_hdf5
-from galaxy_train.data.image_files import list_csv
+from galaxy_train.data.image_files import LABELS_FILE, has_class_folders, list_csv
 from galaxy_train.data.load import load_test
 
 #: With fewer images the largest difference says little about rounding errors.
 MIN_IMAGES = 32
-
-
-LABELS_FILE = "labels.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,9 @@ def load_gate_images(path: Path, size: tuple[int, int], classes: tuple[str, ...]
     Parameters
     ----------
     path : pathlib.Path
-        An HDF5 file in GalaxyMNIST's layout, a folder with a test set in that layout, a CSV file of images and classes
-        (``file,label``), or a folder of image files, which are preprocessed as in the runtime; their classes are read
-        from a ``labels.csv`` in it, or from class folders.
+        An HDF5 file in GalaxyMNIST's layout, or any data set that a network can be trained on, of which the test part
+        is taken if there is one; or a folder of image files without labels. Image files are preprocessed as in the
+        runtime.
     size : tuple of (int, int)
         The model's input height and width, in pixels.
     classes : tuple of str
@@ -104,12 +102,12 @@ def _from_hdf5(path: Path) -> GateImages:
 
 
 def _from_csv(path: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
-    found, unreadable = load_test(path, classes, size[0], whole=True)
+    found, unreadable = load_test(path, classes, size[0], whole=None)
     return GateImages(found.images, found.labels.astype(np.int64), path.name, len(unreadable))
 
 
 def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) -> GateImages:
-    paths = list(Discovery().paths([str(folder)], stdin=()))
+    paths = list(Discovery().paths([str(_test_part(folder))], stdin=()))
     if not paths:
         return _from_hdf5(find_split(folder, "test", size[0]))
     decoder = Decoder(Resizer(size, Preprocessing()))
@@ -123,6 +121,12 @@ def _from_folder(folder: Path, size: tuple[int, int], classes: tuple[str, ...]) 
         raise DataError(f"{folder}: none of its {len(paths)} images can be read")
     labels = _find_labels(folder, [Path(path) for path in pixels], classes)
     return GateImages(np.stack(list(pixels.values())), labels, folder.name, len(paths) - len(pixels))
+
+
+def _test_part(folder: Path) -> Path:
+    """Return the folder of the test images, where class folders are split into ``train`` and ``test``."""
+    parts = [folder / split for split in SPLITS]
+    return folder / "test" if all(map(has_class_folders, parts)) else folder
 
 
 def _find_labels(folder: Path, paths: list[Path], classes: tuple[str, ...]) -> NDArray[np.int64] | None:

@@ -96,6 +96,25 @@ def test_class_folders_and_tables_bring_their_labels(folder: Path, tmp_path: Pat
         assert label == labels[next(number for number, image in enumerate(images) if np.array_equal(image, pixels))]
 
 
+@pytest.mark.parametrize("form", ["folders", "table"])
+def test_only_the_test_part_is_taken(folder: Path, form: str) -> None:
+    """An accuracy on images that the network was trained on would flatter it."""
+    _, labels = paint_set(per_class=10, seed=4)
+    lines = ["file,label,split"]
+    for number, label in enumerate(labels):
+        split, name = "train" if label not in labels[:number] else "test", GALAXY_MNIST_CLASSES[label]
+        target = folder / "data" / split / name / f"{number:02}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:02}.png").rename(target)
+        lines.append(f"{target.relative_to(folder / 'data')},{name},{split}")
+    given = folder / "data"
+    if form == "table":
+        given = given / "all.csv"
+        given.write_text("\n".join(lines) + "\n")
+    found = load_gate_images(given, SIZE, GALAXY_MNIST_CLASSES)
+    assert (len(found.pixels), len(found.require_labels())) == (36, 36)
+
+
 def test_hdf5_files_and_data_set_folders(tmp_path: Path, write_dataset: Write) -> None:
     """A file is taken as it is; of a data set's folder, the test set."""
     images, labels = paint_set(per_class=10, seed=5)

@@ -80,7 +80,8 @@ def test_every_option_says_what_its_value_is(app: Any) -> None:
         (train, ["fit", "x"], "got unexpected extra argument (x)"),
         (train, ["evaluate"], "missing argument 'RUN'"),
         (train, ["nonsense"], "no such command 'nonsense'"),
-        (export, ["convert", "run", "-o", "x.onnx"], "missing option '--images'"),
+        (export, ["convert", "run"], "missing option '--output' / '-o'"),
+        (export, ["verify", "x.onnx", "--against", "run"], "missing option '--images'"),
     ],
 )
 def test_a_wrong_command_line_gets_one_line(main: Callable[[], None], arguments: list[str], message: str) -> None:

@@ -285,6 +285,7 @@ def test_mistakes_are_one_line_each(
             "1e-12",
         ): "beyond the tolerance 1e-1",
         ("convert", trained_run, "-o", tmp_path / "no" / "m.onnx", "--images", drawn_dataset): "cannot be written",
+        ("convert", trained_run, "-o", tmp_path / "m.onx", "--images", drawn_dataset): f"did you mean {output}?",
         ("embed", drawn_images / "smooth_round.jpg", "--into", tmp_path): "not a usable ONNX model",
         ("embed", output, "--into", tmp_path / "none"): "no such folder",
     }
@@ -299,15 +300,13 @@ def test_mistakes_are_one_line_each(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_golden_images_travel_with_the_model(
-    convert: Convert, trained_run: Path, drawn_dataset: Path, tmp_path: Path
-) -> None:
+def test_golden_images_travel_with_the_model(convert: Convert, trained_run: Path, tmp_path: Path) -> None:
     """They hold Keras' own answers, stay small, are copied along, and pass the self-test of the command."""
     from galaxy_painter import draw_golden
 
     draw_golden(tmp_path / "golden")
     model = tmp_path / "own.onnx"
-    options: list[str | Path] = ["--images", drawn_dataset, "--golden", tmp_path / "golden"]
+    options: list[str | Path] = ["--golden", tmp_path / "golden"]  # and the images of the run's own data
     result = convert(trained_run, "-o", model, *options)
     assert result.returncode == 0, result.stderr
     content = json.loads((tmp_path / "own.golden.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from galaxy_classify.cli.declare import (
     with_options,
 )
 from galaxy_classify.cli.runner import run
-from galaxy_classify.errors import EXIT_INTERRUPTED, UsageError
+from galaxy_classify.errors import EXIT_INTERRUPTED, DataError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_train.checksum import file_sha256
 from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
@@ -76,7 +77,8 @@ DataOption = Annotated[
         panel=DATA,
         metavar="DIR_OR_CSV",
         help="Folder with {train,test}_dataset.hdf5 or .hdf5.gz (or GalaxyMNIST/raw/ below it); folder with "
-        "{train,test}/CLASS/ or CLASS/; or a CSV file (file,label, and optionally split, weight). "
+        "{train,test}/CLASS/ or CLASS/; folder of images with a labels.csv; or a CSV file (file,label, and optionally "
+        "split, weight). "
         "Default: what galaxy-train download fetched.",
     ),
 ]
@@ -276,13 +278,16 @@ def fit(options: FitOptions) -> None:
         force=options.force,
     )
     show_metrics(result.test, found.test.file)
-    typer.echo(f"run folder: {out}", err=True)
+    folder = RunFolder(out)
+    pictures = (folder.accuracy_plot, folder.confusion_plot, folder.reliability_plot)
+    typer.echo(f"run folder: {out}, with the pictures {', '.join(picture.name for picture in pictures)}", err=True)
     if result.interrupted:
         done = result.epochs_completed
         typer.echo(
             f"interrupted: the run folder holds the network after {done} of {parameters.epochs} epochs", err=True
         )
         raise typer.Exit(EXIT_INTERRUPTED)
+    typer.echo(f"next: galaxy-export convert {shlex.quote(str(out))} -o {out.name}.onnx", err=True)
 
 
 @subcommand
@@ -317,7 +322,9 @@ def cross_validate(options: CrossValidationOptions) -> None:
 @subcommand
 def evaluate(
     run_path: Annotated[Path, argument("RUN")],
-    data: DataOption = None,
+    data: Annotated[
+        Path | None, option(metavar="DIR_OR_FILE", help="Data as for fit, or one HDF5 file. Default: those of the run.")
+    ] = None,
     whole: Annotated[
         bool, flag("--whole", help="Use all image files of a folder or CSV, not only the test set.")
     ] = False,
@@ -339,14 +346,17 @@ def evaluate(
     folder.check_complete()
     metrics = folder.read_metrics()
     recorded = metrics.data
+    remembered = folder.data_source() if data is None else None
     test, unreadable = load_test(
-        data,
+        remembered or data,
         metrics.classes,
         recorded.test.shape[1],
         split_seed=recorded.split_seed,
         whole=whole,
     )
     show_unreadable(unreadable)
+    if remembered is not None and not whole and test.record().sha256 != recorded.test.sha256:
+        raise DataError(f"{remembered}: has changed since the run; name it with --data to evaluate on it as it is")
     import_tensorflow_quietly()
     from galaxy_train.evaluation.evaluate import evaluate_model
     from galaxy_train.evaluation.out_of_class import evaluate_out_of_class

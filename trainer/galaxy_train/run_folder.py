@@ -99,6 +99,19 @@ class RunFolder:
         """
         return self._parse_metrics()[0]
 
+    def data_source(self) -> Path | None:
+        """Return the data set that the run was trained on; None if an earlier version has not recorded it.
+
+        Raises
+        ------
+        DataError
+            If it is not there any more.
+        """
+        recorded = self.read_metrics().data_source
+        if recorded is not None and not Path(recorded).exists():
+            raise DataError(f"{self.path}: was trained on {recorded}, which is not there any more; name the data set")
+        return None if recorded is None else Path(recorded)
+
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Write ``metrics.json``."""
         _write_json(self.metrics, metrics.to_json())

@@ -339,6 +339,9 @@ class RunMetrics:
         Checksum of ``model.keras``.
     versions : dict
         Versions of Python and of the packages involved.
+    data_source : str or None
+        Where the data were loaded from on the machine of the training, as an absolute path. It says nothing of the
+        data themselves, and stays out of model files.
     evaluation : EvaluationRecord or None
         A later evaluation, if one was recorded.
     """
@@ -357,6 +360,7 @@ class RunMetrics:
     test: ClassificationMetrics
     model_sha256: str
     versions: dict[str, str]
+    data_source: str | None = None
     evaluation: EvaluationRecord | None = None
 
     @classmethod
@@ -387,7 +391,7 @@ class RunMetrics:
         """Return the record as JSON values, in the order of ``metrics.json``."""
         content = {field.name: getattr(self, field.name) for field in fields(self)} | {"classes": list(self.classes)}
         records = {name: value.to_json() for name, value in content.items() if hasattr(value, "to_json")}
-        return _without_absent(content | records, "evaluation")
+        return _without_absent(_without_absent(content | records, "evaluation"), "data_source")
 
     @property
     def held_out(self) -> ClassificationMetrics | None:

@@ -244,3 +244,19 @@ def test_holding_out_class_by_class() -> None:
     assert np.array_equal(hold_out(labels, 0.2, 0, eligible)[1], held_out)
     assert not np.array_equal(hold_out(labels, 0.2, 1, eligible)[1], held_out)
     assert len(hold_out(labels, 0.0, 0)[1]) == 0
+
+
+def test_a_folder_of_images_with_labels(gallery: Path, tmp_path: Path) -> None:
+    """What galaxy-classify --labels and galaxy-export take can be trained on as well."""
+    lines = ["file,label"]
+    for path in sorted(gallery.rglob("*.png")):
+        name = f"{path.parent.name}{path.name}"
+        (tmp_path / name).write_bytes(path.read_bytes())
+        lines.append(f"{name},{path.parent.name}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    found = load_data(tmp_path)
+    table = load_data(tmp_path / "labels.csv")
+    assert found.train.classes == ("elliptical", "spiral", "thin")
+    assert (found.train.sha256, found.test.sha256) == (table.train.sha256, table.test.sha256)
+    test, _ = load_test(tmp_path, found.train.classes, 64)
+    assert test.sha256 == found.test.sha256

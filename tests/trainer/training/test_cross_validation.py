@@ -204,10 +204,10 @@ def test_mistakes_are_one_line_each(
     for split in ("train", "test"):
         write_dataset(few / f"{split}_dataset.hdf5", *paint_set(per_class=3, seed=1))
     cases: list[tuple[list[str | Path], int, str]] = [
-        (["--folds", "2", "--seed", "3", "--out", validated], 1, "is another training: seed was 0, now it is 3"),
-        (["--folds", "3", "--out", validated], 1, "fold was 1/2, now it is 1/3; choose another --out, or use --force"),
-        (["--out", tmp_path / "thesis"], 1, "holds files that do not belong to a cross-validation"),
-        (["--data", few, "--out", tmp_path / "cv"], 1, "has 2 images of smooth_round to train on, too few for 5"),
+        (["--folds", "2", "--seed", "3", "--out", validated], 2, "is another training: seed was 0, now it is 3"),
+        (["--folds", "3", "--out", validated], 2, "fold was 1/2, now it is 1/3; choose another --out, or use --force"),
+        (["--out", tmp_path / "thesis"], 2, "holds files that do not belong to a cross-validation"),
+        (["--data", few, "--out", tmp_path / "cv"], 2, "has 2 images of smooth_round to train on, too few for 5"),
         (["--folds", "1", "--out", tmp_path / "cv"], 2, "--folds"),
     ]
     before = (validated / "cross_validation.json").read_bytes()

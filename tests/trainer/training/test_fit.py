@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +19,9 @@ from PIL import Image
 
 from galaxy_classify.errors import DataError
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
+from galaxy_export.model_file import training_summary
+from galaxy_train.run_folder import RunFolder
+from galaxy_train.training.progress import EpochReporter
 from trainings import TRAIN_COMMAND, run_as_process, run_train
 
 pytestmark = pytest.mark.slow
@@ -76,9 +82,9 @@ def test_the_network_learns_to_tell_drawn_galaxies_apart(trained_run: Path) -> N
     assert json.loads((trained_run / "metrics.json").read_text())["test"]["accuracy"] > 0.85
 
 
-def test_evaluate_repeats_the_test_figures(trained_run: Path, drawn_dataset: Path) -> None:
-    """The model on disk is the model that was measured."""
-    result = run_train("evaluate", trained_run, "--data", drawn_dataset)
+def test_evaluate_repeats_the_test_figures(trained_run: Path) -> None:
+    """The model on disk is the model that was measured; the run knows on which data."""
+    result = run_train("evaluate", trained_run)
     test = json.loads((trained_run / "metrics.json").read_text())["test"]
     assert result.returncode == 0, result.stderr
     for name, figure in (
@@ -155,15 +161,15 @@ def test_mistakes_are_one_line_each(drawn_dataset: Path, trained_run: Path, tmp_
     """A user's mistake never makes a traceback, and costs nothing that was there."""
     before = (trained_run / "model.keras").stat().st_mtime_ns
     cases = {
-        ("fit", "--data", tmp_path / "none"): (1, "no such file or folder"),
-        ("fit", "--data", drawn_dataset, "--recipe", "magic"): (2, "no recipe is called 'magic'; there are: mlp"),
-        ("fit", "--data", drawn_dataset, "--out", trained_run): (1, "exists already"),
-        ("evaluate", tmp_path / "none", "--data", drawn_dataset): (1, "no such run folder"),
-        ("evaluate", trained_run, "--data", tmp_path): (1, "holds no test_dataset.hdf5"),
+        ("fit", "--data", tmp_path / "none"): "no such file or folder",
+        ("fit", "--data", drawn_dataset, "--recipe", "magic"): "no recipe is called 'magic'; there are: mlp",
+        ("fit", "--data", drawn_dataset, "--out", trained_run): "exists already",
+        ("evaluate", tmp_path / "none", "--data", drawn_dataset): "no such run folder",
+        ("evaluate", trained_run, "--data", tmp_path): "holds no test_dataset.hdf5",
     }
-    for arguments, (code, message) in cases.items():
+    for arguments, message in cases.items():
         result = run_train(*arguments)
-        assert result.returncode == code
+        assert result.returncode == 2
         assert result.stdout == ""
         assert message in result.stderr
         assert result.stderr.startswith("error: ")
@@ -208,6 +214,36 @@ def test_without_a_validation_part(minute_dataset: Path, tmp_path: Path) -> None
     )
     assert result.returncode == 0, result.stderr
     assert "val_accuracy" not in (tmp_path / "run" / "history.csv").read_text()
+
+
+def test_the_data_of_a_run_are_remembered(trained_run: Path, tmp_path: Path) -> None:
+    """By path, which stays out of model files; data that have gone or changed are not evaluated on by mistake."""
+    copied = tmp_path / "run"
+    shutil.copytree(trained_run, copied)
+    metrics = json.loads((copied / "metrics.json").read_text())
+    data = Path(metrics["data_source"])
+    assert data.is_absolute()
+    assert str(data) not in json.dumps(training_summary(RunFolder(copied).read_metrics()))
+    for source, message in ((tmp_path / "gone", "is not there any more"), (tmp_path / "data", "has changed since")):
+        (copied / "metrics.json").write_text(json.dumps(metrics | {"data_source": str(source)}))
+        (tmp_path / "data").mkdir(exist_ok=True)
+        shutil.copy(data / "train_dataset.hdf5", tmp_path / "data" / "test_dataset.hdf5")
+        result = run_train("evaluate", copied)
+        assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+
+
+def test_the_bar_moves_within_an_epoch() -> None:
+    """An epoch takes minutes on large data; the bar counts its batches."""
+    controller, end = pty.openpty()
+    with os.fdopen(end, "w") as terminal:
+        reporter = EpochReporter(2, terminal)
+        reporter.set_params({"steps": 4})
+        reporter.on_epoch_begin(1)
+        reporter.on_train_batch_end(1)
+        assert reporter._bar is not None
+        assert reporter._bar.tasks[0].completed == 1.5
+        reporter.close()
+    os.close(controller)
 
 
 def test_a_damaged_network_is_a_data_error(trained_run: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,10 @@ class UnreadableFile:
 
     path: Path
     reason: str
+
+
+#: Table of a folder's images and their classes (``file,label``).
+LABELS_FILE: Final = "labels.csv"
 
 
 def has_class_folders(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.galaxy_mnist import FOLDERS, SPLITS, cache_folder
 from galaxy_train.data.hdf5 import find_split, holds_hdf5, load_file, read_hdf5
 from galaxy_train.data.image_files import (
+    LABELS_FILE,
     LabelledFile,
     UnreadableFile,
     class_names,
@@ -48,6 +49,8 @@ class TrainingData:
         Seed of a random split.
     unreadable : tuple of UnreadableFile
         Image files that were left out.
+    source : pathlib.Path or None
+        Folder or file that they were loaded from.
     """
 
     train: GalaxyDataset
@@ -55,6 +58,7 @@ class TrainingData:
     split: str
     split_seed: int = 0
     unreadable: tuple[UnreadableFile, ...] = ()
+    source: Path | None = None
 
     def record(self) -> DataRecord:
         """Return the record of these data for a run's metrics."""
@@ -75,8 +79,8 @@ def load_data(
     Parameters
     ----------
     source : pathlib.Path or None
-        A folder with HDF5 files in GalaxyMNIST's layout, a folder of class folders, or a CSV file; None for the
-        cache folder of ``galaxy-train download``.
+        A folder with HDF5 files in GalaxyMNIST's layout, a folder of images with a ``labels.csv``, a folder of class
+        folders, or a CSV file; None for the cache folder of ``galaxy-train download``.
     size : int, optional
         Height and width in pixels: selects a resolution of GalaxyMNIST, or resizes image files. By default 64, or the
         resolution of GalaxyMNIST that is present.
@@ -108,11 +112,11 @@ def load_data(
         )
     if size is not None and train.images.shape[1] != size:
         raise DataError(f"{source}: its images have {train.images.shape[1]} px, not the {size} px that --size asks for")
-    return TrainingData(train, test, "as published")
+    return TrainingData(train, test, "as published", source=source)
 
 
 def load_test(
-    source: Path | None, classes: tuple[str, ...], size: int, *, split_seed: int = 0, whole: bool = False
+    source: Path | None, classes: tuple[str, ...], size: int, *, split_seed: int = 0, whole: bool | None = False
 ) -> tuple[GalaxyDataset, tuple[UnreadableFile, ...]]:
     """Load the images to test a network on.
 
@@ -126,8 +130,8 @@ def load_test(
         The network's input height and width, in pixels.
     split_seed : int, optional
         Seed of the random split that the training used.
-    whole : bool, optional
-        Take all image files, not only the test part.
+    whole : bool or None, optional
+        Take all image files, not only the test part; None to do so if the files do not say which that is.
 
     Returns
     -------
@@ -147,7 +151,7 @@ def load_test(
         unknown = sorted({file.label for file in files} - set(classes))
         if unknown:
             raise DataError(f"{source}: the network has no class {', '.join(unknown)}; it has {', '.join(classes)}")
-        if whole:
+        if whole or (whole is None and not any(file.split for file in files)):
             dataset, unreadable = read_files(files, classes, size, source.name)
             return replace(dataset, weights=None), tuple(unreadable)
         parts = _split_files(files, classes, source, size, split_seed, strict=False)
@@ -241,6 +245,8 @@ def _labelled_files(source: Path) -> list[LabelledFile] | None:
     """List labelled image files; return None if the images are in HDF5 files."""
     if source.is_file():
         return list_csv(source) if source.suffix.lower() == ".csv" else None
+    if not holds_hdf5(source) and (source / LABELS_FILE).is_file():
+        return list_csv(source / LABELS_FILE)
     return list_class_folders(source) if not holds_hdf5(source) and has_class_folders(source) else None
 
 
@@ -278,6 +284,7 @@ def _split_files(
         split,
         split_seed,
         tuple(unreadable),
+        source,
     )
     for part in (parts.train, parts.test):
         absent = [name for name, count in part.images_per_class().items() if not count]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from galaxy_train.evaluation.metrics import BINS, expected_calibration_error, reliability
@@ -34,6 +35,7 @@ def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
     if "val_accuracy" in history[0]:
         axes.plot(epochs, [row["val_accuracy"] for row in history], style, label="validation")
     axes.set(xlabel="epoch", ylabel="accuracy", title="Accuracy against epoch", ylim=(0, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     figure.savefig(path)

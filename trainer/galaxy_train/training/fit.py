@@ -147,6 +147,7 @@ def fit(
         test=test,
         model_sha256=run.model_sha256(),
         versions=_versions(),
+        data_source=None if data.source is None else str(data.source.resolve()),
     )
     plot_accuracy(history, run.accuracy_plot)
     plot_confusion_matrix(test.confusion_matrix, train.classes, run.confusion_plot)

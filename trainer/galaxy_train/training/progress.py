@@ -40,6 +40,7 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._epochs = epochs
         self._stream = stream
+        self._epoch = 0
         self._bar: Progress | None = None
         if stream.isatty():
             self._bar = terminal_bar(
@@ -52,6 +53,15 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
             )
             self._task = self._bar.add_task("", total=epochs)
             self._bar.start()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch, which Keras counts from 0."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar by one batch, which Keras counts from 0."""
+        if self._bar is not None and self.params.get("steps"):
+            self._bar.update(self._task, completed=self._epoch + (batch + 1) / self.params["steps"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show one epoch, which Keras counts from 0."""
