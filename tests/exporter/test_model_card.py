@@ -69,7 +69,7 @@ def test_a_card_tells_of_everything_that_was_special(metrics: dict[str, Any]) ->
         "out_of_class": {"merger|s": {"images": 55, "auroc": 0.7654, "kept": kept}},
     }
     int8 = {
-        "agreement": 0.995, "accuracy": 0.98, "float_accuracy": 0.985, "calibration_error": 0.02,
+        "agreement": 0.995, "accuracy": 0.98, "float_accuracy": 0.985, "macro_recall": 0.97, "calibration_error": 0.02,
         "float_calibration_error": 0.015, "probability": 0.05,
     }  # fmt: skip
     card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF | {"int8": int8}, Preprocessing(0.5, "box"))
@@ -155,5 +155,5 @@ def test_the_list_of_models() -> None:
     assert [line.split()[0] for line in lines] == list(embedded_models())
     for line in lines:
         assert line.endswith(", ".join(GALAXY_MNIST_CLASSES))
-        assert line.count("%") == 2
+        assert line.count("%") >= 1  # of int8 files, macro recall was not recorded at first
         assert " of train_dataset.hdf5" in line

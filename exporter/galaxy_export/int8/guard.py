@@ -35,6 +35,8 @@ class QuantizationLoss:
         Share of the images whose class is that of the float model.
     accuracy, float_accuracy : float
         Accuracy of the int8 and of the float model.
+    macro_recall : float
+        Mean of the recalls of the int8 model.
     calibration_error, float_calibration_error : float
         Expected calibration error (15 bins) of the int8 and of the float model.
     probability : float
@@ -44,6 +46,7 @@ class QuantizationLoss:
     agreement: float
     accuracy: float
     float_accuracy: float
+    macro_recall: float
     calibration_error: float
     float_calibration_error: float
     probability: float
@@ -89,6 +92,9 @@ def check_quantization(
         agreement=loss_against_float.agreement,
         accuracy=float((predictions.predicted == labels).mean()),
         float_accuracy=float((reference.predicted == labels).mean()),
+        macro_recall=float(
+            np.mean([(predictions.predicted[labels == each] == each).mean() for each in np.unique(labels)])
+        ),
         calibration_error=expected_calibration_error(labels, predictions.probabilities),
         float_calibration_error=expected_calibration_error(labels, reference.probabilities),
         probability=loss_against_float.probabilities.absolute,

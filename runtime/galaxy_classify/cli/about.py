@@ -9,6 +9,7 @@ import typer
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError, UsageError
 from galaxy_classify.extras import require_extra
+from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.version import __version__
 
@@ -61,8 +62,8 @@ def show_models() -> None:
                 f"{source.path.stat().st_size / 1e6:.2f}",
                 f"{height} x {width}",
                 _images(about.training),
-                _percentage(about.training, "accuracy"),
-                _percentage(about.training, "macro_recall"),
+                _percentage(about, "accuracy"),
+                _percentage(about, "macro_recall"),
                 ", ".join(about.classes),
             )
         )
@@ -130,8 +131,10 @@ def _images(training: dict[str, Any]) -> str:
         return "-"
 
 
-def _percentage(training: dict[str, Any], name: str) -> str:
+def _percentage(about: ModelDescription, name: str) -> str:
+    """Return a test metric of the file itself: of an int8 file, that is not its float network's."""
     try:
-        return f"{training['test'][name]:.1%}"
+        measured = about.parity.get("int8") or about.training["test"]
+        return f"{measured[name]:.1%}"
     except (KeyError, TypeError, ValueError):
         return "-"

@@ -120,7 +120,11 @@ def test_fit_reports_progress_and_is_repeatable(minute_dataset: Path, tmp_path: 
     assert "accuracy" in results["a"].stdout
     lines = results["a"].stderr.splitlines()
     assert [line.split("  ")[0] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
-    assert lines[2:] == [f"run folder: {tmp_path / 'a'}"]
+    folder, following = lines[2:]
+    assert folder == f"run folder: {tmp_path / 'a'}, with the pictures " + ", ".join(
+        name for name in ("accuracy.png", "confusion_matrix.png", "reliability.png") if (tmp_path / "a" / name).exists()
+    )
+    assert following == f"next: galaxy-export convert {tmp_path / 'a'} -o a.onnx"
 
 
 def test_an_interrupted_run_keeps_its_epochs_and_its_network(minute_dataset: Path, tmp_path: Path) -> None:
