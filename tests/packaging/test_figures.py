@@ -68,7 +68,7 @@ def test_the_command_gives_them_again(repository: Path, galaxy_data: Path, figur
         "--data",
         str(galaxy_data),
         "--output",
-        output,
+        str(output),
     ]
     subprocess.run(command, check=True)
     for name, again in json.loads(output.read_text())["models"].items():
