@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -61,8 +62,18 @@ def test_every_option_says_what_its_value_is(app: Any) -> None:
 @pytest.mark.parametrize(
     ("main", "arguments", "message"),
     [
-        (classify, ["a.jpg", "--threads", "1.5"], "--threads: '1.5' is not a whole number of at least 1"),
+        (classify, ["a.jpg", "--threads", "1.5"], "--threads: '1.5' is not a whole number between 1 and 1024"),
         (classify, ["a.jpg", "--top-k", "0"], "--top-k: '0' is not a whole number of at least 1"),
+        (
+            classify,
+            ["a.jpg", "--batch-size", "9" * 20],
+            f"--batch-size: '{'9' * 20}' is not a whole number between 1 and 65536",
+        ),
+        (
+            classify,
+            ["a.jpg", "--max-pixels", "9" * 20],
+            f"--max-pixels: '{'9' * 20}' is not a whole number of at least 1",
+        ),
         (classify, ["a.jpg", "--threshold", "many"], "--threshold: 'many' is not a number between 0 and 1"),
         (classify, ["a.jpg", "--threshold", "nan"], "--threshold: 'nan' is not a number between 0 and 1"),
         (
@@ -90,6 +101,20 @@ def test_a_wrong_command_line_gets_one_line(main: Callable[[], None], arguments:
     assert (result.returncode, result.stdout) == (2, "")
     assert re.sub(r" \(see [^()]* --help\)$", "", result.stderr.strip()) == f"error: {message}"
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("arguments", [["--help-all"], ["--model-card"], ["--list-models"]])
+def test_a_terminal_that_knows_few_characters(arguments: list[str], encoding: str) -> None:
+    """Frames and dashes that it does not know are written as escapes, and end nothing."""
+    code = (
+        f"import sys; sys.argv = {['galaxy-classify', *arguments]}; from galaxy_classify.cli.main import main; main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert len(result.stdout) > 100
 
 
 @pytest.mark.parametrize("main", [train, export])

@@ -7,6 +7,7 @@ stands here, so that users, documentation and tests meet one text.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from enum import StrEnum
@@ -74,6 +75,8 @@ def _number(convert: Callable[[str], Number], kind: str, least: Number, most: Nu
         except ValueError:
             pass
         else:
+            if most is None and found > sys.maxsize:
+                raise typer.BadParameter(f"{value!r} is too large")
             if least <= found and (most is None or found <= most):
                 return found
         raise typer.BadParameter(f"{str(value)!r} is not {kind} {limits}")

@@ -151,14 +151,15 @@ class Options:
     ] = None
     exact: Annotated[bool, flag("--exact", panel=MODEL, help="Resize JPEGs exactly as in training: slower.")] = False
     provider: Annotated[
-        str, option(panel=MODEL, metavar="NAME", help="auto, cpu, cuda, openvino, coreml, …", show_default=False)
+        str,
+        option(panel=MODEL, metavar="NAME", help="auto, cpu, cuda, openvino, coreml.", show_default=False),
     ] = AUTO
     threads: Annotated[
         int | None,
-        option(panel=MODEL, metavar="N", parser=whole_number(1), help="Default: the CPUs that this process may use."),
+        option(panel=MODEL, metavar="N", parser=whole_number(1, 1024), help="Default: all CPUs that it may use."),
     ] = None
     batch_size: Annotated[
-        int, option(panel=MODEL, metavar="N", parser=whole_number(1), help="Images a worker takes at once.")
+        int, option(panel=MODEL, metavar="N", parser=whole_number(1, 65_536), help="Images a worker takes at once.")
     ] = BATCH_SIZE
     shard: Annotated[
         str | None,

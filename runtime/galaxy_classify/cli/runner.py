@@ -84,6 +84,8 @@ def secure_standard_streams() -> None:
             os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number, which is this one
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8")  # every write fails
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only
     if sys.stderr is None or sys.stderr is sys.__stderr__:
         sys.stderr = io.TextIOWrapper(
             io.BufferedWriter(_Messages(2, "wb", closefd=False)),
