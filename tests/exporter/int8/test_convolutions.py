@@ -106,11 +106,12 @@ def test_as_many_convolutions_stay_float_as_it_takes(
     """A looser demand quantizes more; one that nothing meets is refused."""
     from galaxy_export.int8 import convolutions as quantization_static
 
+    few = pixels[:48]
     monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 0.0)
-    assert calibrate(graph, pixels).float_convolutions == 1 <= recipe.float_convolutions
+    assert calibrate(graph, few).float_convolutions == 1 <= recipe.float_convolutions
     monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 1.1)
     with pytest.raises(DataError, match="changes too many classes, however few"):
-        calibrate(graph, pixels)
+        calibrate(graph, few)
 
 
 def test_calibration_images_are_few_and_always_the_same() -> None:

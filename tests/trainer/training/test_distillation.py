@@ -55,17 +55,15 @@ def test_a_student_records_its_teachers(
     further, _ = paint_set(per_class=20, seed=33)
     write_dataset(tmp_path / "further.hdf5", further, None)
     result = run_train(
-        "fit", "--data", small_dataset, "--recipe", "swift", "--out", tmp_path / "run", "--epochs", "3",
-        "--batch-size", "16", "--teacher", trained_tiny, "--unlabelled", tmp_path / "further.hdf5",
+        "fit", "--data", small_dataset, "--recipe", "tiny", "--out", tmp_path / "run", "--teacher", trained_tiny,
+        "--unlabelled", tmp_path / "further.hdf5",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     teacher = json.loads((trained_tiny / "metrics.json").read_text())
     assert metrics["parameters"]["teachers"] == [teacher["model_sha256"]]
     assert len(metrics["parameters"]["unlabelled"]) == 64
-    assert metrics["recipe"] == "swift"
     assert metrics["test"]["accuracy"] > 0.4
-    assert metrics["test"]["symmetry_agreement"] == 1.0
 
 
 def test_a_teacher_that_has_seen_the_held_out_images_is_refused(
