@@ -264,6 +264,9 @@ class DaskRun:
             raise ClusterError(f"{partition.name()} failed: {type(error).__name__}: {error}") from error
 
     def _finish(self, partition: Partition, found: list[Prediction]) -> None:
+        waiting = partition.predictions.count(None)
+        if len(found) != waiting:
+            raise ClusterError(f"{partition.name()}: a worker returned {len(found):,} rows for {waiting:,} inputs")
         new = iter(found)
         for index, source in enumerate(partition.sources):
             if partition.predictions[index] is None:

@@ -11,6 +11,7 @@ from galaxy_classify.errors import ModelError, UsageError
 from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME, ModelDescription, check_tensors
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.onnx_check import MAX_MODEL_BYTES, check_onnx_file
+from galaxy_classify.inference.outputs import check_shape
 from galaxy_classify.inference.session import CPU, open_session
 
 
@@ -95,18 +96,21 @@ class OnnxModel:
         Returns
         -------
         ndarray of float32, shape (batch, classes)
-            Probabilities; each row sums to 1.
+            One row for each image. Whether its values are probabilities, `outputs.value_faults` tells.
 
         Raises
         ------
         ModelError
-            If ONNX Runtime fails on this machine.
+            If ONNX Runtime fails on this machine, or the model does not return one row for each image.
         """
         try:
             (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise ModelError(f"{self.source.path}: inference failed: {_first_line(error)}") from None
-        return np.asarray(probabilities, dtype=np.float32)
+        try:
+            return check_shape(probabilities, len(images), len(self.description.classes))
+        except ModelError as error:
+            raise ModelError(f"{self.source.path}: {error}") from None
 
 
 def _first_line(error: Exception) -> str:
