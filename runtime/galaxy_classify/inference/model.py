@@ -57,11 +57,11 @@ class OnnxModel:
                 f"{source.sha256} is expected; {remedy}"
             )
         try:
-            check_onnx_file(content)
+            content = check_onnx_file(content)
         except ModelError as error:
             raise ModelError(f"{source.path}: {error}") from None
         try:
-            # Give ONNX Runtime the bytes that were hashed, not the path: the file could be replaced in between.
+            # Give ONNX Runtime what was hashed and checked, not the path: the file could be replaced in between.
             self._session, self.provider = open_session(content, provider)
         except UsageError:
             raise

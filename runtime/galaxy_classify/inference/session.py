@@ -69,6 +69,8 @@ def _open(content: bytes, name: str) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Else an ONNX file with "ORTM" at its fifth byte would be read as ONNX Runtime's own format, which nobody checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 3
     if name == "CPU" + _SUFFIX:
         return onnxruntime.InferenceSession(content, sess_options=options, providers=[name])
