@@ -8,11 +8,12 @@ crop, resize, training, parity) is JSON in the file's metadata, under ``galaxy_c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import ModelError
+from galaxy_classify.inference.names import MOST_CHARACTERS, class_fault, name_fault, text_fault
 
 CONTRACT_VERSION: Final = "1"
 INPUT_NAME: Final = "images"
@@ -118,8 +119,8 @@ class ModelDescription:
                 "install a release that matches the model"
             )
         return cls(
-            name=_text(metadata, "name"),
-            version=_text(metadata, "version"),
+            name=_checked(metadata, "name", name_fault),
+            version=_checked(metadata, "version", text_fault),
             classes=_classes(metadata),
             preprocessing=_preprocessing(metadata),
             training=_object(metadata, "training"),
@@ -211,8 +212,17 @@ def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise ModelError("contract: metadata galaxy_classify.classes is not a JSON list of names")
     if len(value) < 2 or len(set(value)) != len(value):
-        raise ModelError(f"contract: classes are {value}; two or more different names are needed")
+        raise ModelError(f"contract: classes are {value!a:.200}; two or more different names are needed")
+    if fault := class_fault(value):
+        raise ModelError(f"contract: {fault}")
     return tuple(value)
+
+
+def _checked(metadata: Mapping[str, str], key: str, find_fault: Callable[[str], str | None]) -> str:
+    value = _text(metadata, key)
+    if fault := find_fault(value):
+        raise ModelError(f"contract: {key} {value[:MOST_CHARACTERS]!a} {fault}")
+    return value
 
 
 def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,71 @@ def test_a_broken_clause_is_refused_by_name(tmp_path: Path, changes: dict[str, A
     with pytest.raises(ModelError, match=clause) as refused:
         OnnxModel(ModelSource(path))
     assert str(refused.value).startswith(f"{path}: contract: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("../../round", "contains a separator of folders or drives, /"),
+        ("/round", "contains a separator of folders or drives, /"),
+        ("a\\b", r"contains a separator of folders or drives, \\"),
+        ("C:round", "contains a separator of folders or drives, :"),
+        ("..", "ends with a dot"),
+        (".", "ends with a dot"),
+        ("round.", "ends with a dot"),
+        ("", "is not a JSON list of names"),
+        (" ", "begins or ends with a space"),
+        ("a\0b", r"contains a character that cannot be seen, U\+0000"),
+        ("a\nb", r"contains a character that cannot be seen, U\+000A"),
+        ("\x1b[31mred", r"contains a character that cannot be seen, U\+001B"),
+        ("\u202egnp", r"contains a character that cannot be seen, U\+202E"),
+        ("a\u200bb", r"contains a character that cannot be seen, U\+200B"),
+        ("a\u00a0b", r"contains a character that cannot be seen, U\+00A0"),
+        ("a\u3164", r"contains a character that cannot be seen, U\+3164"),
+        ("a\ufe0f", r"contains a character that cannot be seen, U\+FE0F"),
+        ("a\ud800", r"contains a character that cannot be seen, U\+D800"),
+        ("NUL", "is the name of a device on Windows"),
+        ("com1.round", "is the name of a device on Windows"),
+        ("lpt\u00b9", "is the name of a device on Windows"),
+        ("a" * 101, "has more than 100 characters"),
+        ("\U00020000" * 61, "or 240 bytes"),
+    ],
+)
+def test_names_that_are_no_folders_or_text_are_refused(tmp_path: Path, name: str, fault: str) -> None:
+    """Class names become folders and columns, model names text; the error says which name of which file it is."""
+    classes = json.dumps(["round", name, "disk", "spiral"])
+    path = save_tiny_model(tmp_path / "a.onnx", metadata=changed_metadata("classes", classes))
+    with pytest.raises(ModelError, match=rf"a\.onnx: contract: .*{fault}") as refused:
+        OnnxModel(ModelSource(path))
+    assert str(refused.value).isprintable()
+    if name and "\ud800" not in name:  # the metadata of a file are UTF-8
+        path = save_tiny_model(tmp_path / "a.onnx", metadata=changed_metadata("name", name))
+        with pytest.raises(ModelError, match=rf"a\.onnx: contract: name .*{fault}"):
+            OnnxModel(ModelSource(path))
+
+
+@pytest.mark.parametrize(
+    ("other", "fault"),
+    [
+        ("Round", "class 'Round' differs from 'round' in upper and lower case only"),
+        ("ro\u00fcnd", "class 'roünd' differs from 'roünd' in the spelling in Unicode only"),
+    ],
+)
+def test_classes_that_a_file_system_takes_for_one_are_refused(tmp_path: Path, other: str, fault: str) -> None:
+    """Of two such folders one would hold the images of both classes."""
+    classes = json.dumps(["round", "rou\u0308nd", other, "spiral"])
+    path = save_tiny_model(tmp_path / "a.onnx", metadata=changed_metadata("classes", classes))
+    with pytest.raises(ModelError, match=r"a\.onnx: contract: class ") as refused:
+        OnnxModel(ModelSource(path))
+    assert unicodedata.normalize("NFC", fault) in unicodedata.normalize("NFC", str(refused.value))
+
+
+@pytest.mark.parametrize("name", ["smooth round", "Sbc", "E-S0", "spirale barrée", "棒旋", "a" * 100])
+def test_ordinary_names_are_accepted(tmp_path: Path, name: str) -> None:
+    """Words, types of galaxies, and other languages; a version may be a date."""
+    metadata = description(name=name, version="2026-11-26T13:00", classes=(name, "b", "c", "d")).to_metadata()
+    model = OnnxModel(ModelSource(save_tiny_model(tmp_path / "a.onnx", metadata=metadata)))
+    assert (model.description.name, model.description.classes[0]) == (name, name)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None])
