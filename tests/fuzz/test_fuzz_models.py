@@ -271,7 +271,7 @@ def test_nothing_that_is_refused_passes_in_disguise() -> None:
         assert check_onnx_file(checked) == checked
 
     check()
-    assert passed > EXAMPLES // 2  # else the files are too broken to show anything
+    assert passed > EXAMPLES // 5  # else the files are too broken to show anything
 
 
 @pytest.mark.parametrize("make", [lambda chance: chance.randbytes(chance.randrange(200)), None])
