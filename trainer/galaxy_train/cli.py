@@ -19,9 +19,10 @@ from galaxy_classify.cli.declare import (
     whole_number,
     with_options,
 )
-from galaxy_classify.cli.runner import EXIT_INTERRUPTED, run
+from galaxy_classify.cli.runner import run
 from galaxy_classify.errors import UsageError
 from galaxy_classify.extras import require_extra
+from galaxy_classify.process import EXIT_INTERRUPTED
 from galaxy_train.checksum import file_sha256
 from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES

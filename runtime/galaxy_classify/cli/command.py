@@ -18,10 +18,9 @@ from galaxy_classify.cli.destination import choose_destination
 from galaxy_classify.cli.inputs import Inputs
 from galaxy_classify.cli.options import Options
 from galaxy_classify.cli.progress import progress
-from galaxy_classify.cli.runner import EXIT_INTERRUPTED
 from galaxy_classify.cli.summary import run_summary, skipped_inputs
 from galaxy_classify.errors import UsageError
-from galaxy_classify.process import prepare_process
+from galaxy_classify.process import EXIT_INTERRUPTED, prepare_process
 from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.report.sample import CAP
 from galaxy_classify.results.formats import OutputFormat, require_format

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import typer
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
+from galaxy_classify.process import EXIT_INTERRUPTED, interrupts_once, was_interrupted
 from galaxy_classify.text import printable
-
-EXIT_INTERRUPTED: Final = 130
 
 #: What typer raises for a wrong command line: a class of click's up to typer 0.25, of typer's own after that. The one
 #: child of it that every version exports is BadParameter.
@@ -26,18 +25,26 @@ def run(command: Callable[..., object]) -> None:
     command : callable
         A typer app, or the command made of one.
     """
+    with interrupts_once() as interrupts:
+        code = _exit_code(command)
+        interrupts.ending = code == EXIT_INTERRUPTED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exit_code(command: Callable[..., object]) -> object:
     try:
-        code = command(standalone_mode=False)
-    except GalaxyClassifyError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
-        code = error.exit_code
+        return command(standalone_mode=False)
     except WrongCommandLine as error:
         print(f"error: {describe(error)}", file=sys.stderr)  # noqa: T201
-        code = UsageError.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)  # noqa: T201
-        code = EXIT_INTERRUPTED
-    sys.exit(code if isinstance(code, int) else 0)
+        return UsageError.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, typer.Abort) or was_interrupted(error):
+            print("interrupted", file=sys.stderr)  # noqa: T201
+            return EXIT_INTERRUPTED
+        if not isinstance(error, GalaxyClassifyError):
+            raise
+        print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
 
 
 def describe(error: Any) -> str:

@@ -9,12 +9,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.dask.cluster import connected
-from galaxy_classify.dask.interrupts import interrupts_deferred
 from galaxy_classify.dask.part_folder import Part, PartFolder, part_provenance
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.parallel import batched
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.process import interrupts_deferred
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
 from galaxy_classify.runs.destination import RunInputs

@@ -13,6 +13,7 @@ from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.onnx_check import MAX_MODEL_BYTES, check_onnx_file
 from galaxy_classify.inference.outputs import check_shape
 from galaxy_classify.inference.session import CPU, open_session
+from galaxy_classify.process import was_interrupted
 
 
 class OnnxModel:
@@ -66,7 +67,7 @@ class OnnxModel:
         except UsageError:
             raise
         except Exception as error:  # ONNX Runtime's errors have no common base
-            raise ModelError(f"{source.path}: not a usable ONNX model: {_first_line(error)}") from None
+            raise _error(source, "not a usable ONNX model", error) from None
         try:
             self.description = ModelDescription.from_metadata(self._session.get_modelmeta().custom_metadata_map)
             self.input_size = check_tensors(
@@ -106,11 +107,18 @@ class OnnxModel:
         try:
             (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})
         except Exception as error:  # ONNX Runtime's errors have no common base
-            raise ModelError(f"{self.source.path}: inference failed: {_first_line(error)}") from None
+            raise _error(self.source, "inference failed", error) from None
         try:
             return check_shape(probabilities, len(images), len(self.description.classes))
         except ModelError as error:
             raise ModelError(f"{self.source.path}: {error}") from None
+
+
+def _error(source: ModelSource, what: str, error: Exception) -> BaseException:
+    """Return what an exception of ONNX Runtime means: an unusable model, or a Ctrl-C that it took for a failure."""
+    if was_interrupted(error):
+        return KeyboardInterrupt()
+    return ModelError(f"{source.path}: {what}: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

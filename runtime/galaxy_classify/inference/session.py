@@ -8,6 +8,7 @@ from typing import Any, Final
 from galaxy_classify.defaults import AUTO
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inference.onnx_runtime import FATAL, load_onnxruntime
+from galaxy_classify.process import interrupts_deferred
 
 #: ``auto`` uses the first of these that is installed and works on this machine, else the CPU.
 GPU_PROVIDERS: Final = ("cuda", "rocm", "migraphx", "dml")
@@ -39,6 +40,12 @@ def open_session(content: bytes, provider: str = CPU) -> tuple[Any, str]:
     Exception
         Whatever ONNX Runtime raises on a graph that it cannot run; its errors have no common base.
     """
+    # ONNX Runtime makes other errors of a Ctrl-C while it is loaded, and a second one aborts the process.
+    with interrupts_deferred():
+        return _open_first(content, provider)
+
+
+def _open_first(content: bytes, provider: str) -> tuple[Any, str]:
     available = available_providers()
     if provider == AUTO:
         for name in GPU_PROVIDERS:
