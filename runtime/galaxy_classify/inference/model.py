@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,8 @@ class OnnxModel:
     """
 
     def __init__(self, source: ModelSource, provider: str = CPU) -> None:
-        self.source = source
+        # The file is needed again, by whoever unpickles a classifier, and the working folder may change before.
+        self.source = replace(source, path=source.path.absolute())
         try:
             # Read one byte more than allowed: that is enough to refuse a huge file without filling the memory with it.
             with source.path.open("rb") as file:
