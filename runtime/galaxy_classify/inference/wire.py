@@ -18,6 +18,8 @@ FIXED32: Final = 5
 #: Protobuf cuts a longer tag to 32 bits, so that it reads another field than the one that the tag names.
 TAG_BITS: Final = 32
 
+_ONE_BYTE: Final = tuple(bytes([value]) for value in range(0x80))
+
 #: Value of a field: an int for a varint, else the bytes of a number, text, packed array or message.
 Value = int | memoryview
 Chunks = list[bytes | memoryview]
@@ -55,6 +57,8 @@ def read_fields(message: memoryview) -> Iterator[tuple[int, int, Value]]:
 
 def read_varint(message: memoryview, position: int) -> tuple[int, int]:
     """Decode the variable-length integer at a position (seven bits a byte), and return it and the position after it."""
+    if position < len(message) and (value := message[position]) < 0x80:  # most have one byte
+        return value, position + 1
     value = 0
     # Ten bytes hold 64 bits. A longer run of continuation bytes is no valid integer.
     for shift in range(0, 70, 7):
@@ -76,6 +80,8 @@ def write_varint(value: int) -> bytes:
     >>> write_varint(300)
     b'\xac\x02'
     """
+    if value < 0x80:
+        return _ONE_BYTE[value]
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
