@@ -110,7 +110,8 @@ class GalaxyClassifier:
     -----
     One classifier may be used from several threads at once, pickled, and used in a forked process. A pickle holds the
     model's name or path and its checksum, so that another process loads the very same model or fails. Messages go to
-    the logger ``galaxy_classify``; no global state is changed.
+    the logger ``galaxy_classify``. No global state is changed but ONNX Runtime's: its telemetry is switched off by the
+    environment variable ``ORT_DISABLE_TELEMETRY``, unless that is set already, and its own log by the log level.
 
     Examples
     --------
