@@ -14,6 +14,7 @@ import onnx
 import pytest
 
 from draw_dataset import draw_dataset
+from galaxy_classify.inference.onnx_runtime import switch_off_telemetry
 from galaxy_painter import KINDS, paint
 from keras_once import KerasOnce
 from tiny_model import save_tiny_model
@@ -21,6 +22,9 @@ from tiny_recipe import with_tiny_recipe
 from trainings import Convert, run_export, train
 
 REPOSITORY = Path(__file__).parents[1]
+
+# Tests import ONNX Runtime themselves, and so do those of the exporter's tools.
+switch_off_telemetry()
 
 #: Tests that share the expensive fixtures of a session, longest first: each group is run by one worker. Other tests
 #: are grouped by file.

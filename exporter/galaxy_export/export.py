@@ -10,6 +10,7 @@ from galaxy_classify.errors import DataError
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inference.names import class_fault, name_fault
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.golden import machine_tolerance, read_golden_candidates, write_golden
 from galaxy_export.graph.convert import to_onnx
@@ -77,9 +78,13 @@ def export_run(
     """
     if not output.absolute().parent.is_dir():
         raise DataError(f"{output}: cannot be written: there is no folder {output.parent}")
+    if fault := name_fault(name):
+        raise DataError(f"the name {name!a} {fault}; give the model another one with --name")
     trained = load_trained(run.path)
     metrics = run.read_metrics()
     classes = metrics.classes
+    if fault := class_fault(classes):
+        raise DataError(f"{run.path}: {fault}; train with another name")
     gate = load_gate_images(images, tuple(trained.network.input_shape[1:3]), classes)
     if int8:
         gate.require_labels()  # fail before the conversion, which takes a while

@@ -97,8 +97,7 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     except OSError as error:
         raise DataError(f"{model}: cannot be read: {error.strerror}") from None
     try:
-        check_onnx_file(content)
-        proto = onnx.load_from_string(content)
+        proto = onnx.load_from_string(check_onnx_file(content))
         check_graph(proto)
         loaded = OnnxModel(ModelSource(model))
     except ModelError as error:

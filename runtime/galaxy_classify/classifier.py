@@ -21,6 +21,7 @@ from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inference.outputs import value_faults
 from galaxy_classify.inputs.remote import is_remote, read_remote
 from galaxy_classify.inputs.source import MEMBER, InOrder, Source, Unreadable
 from galaxy_classify.parallel import available_threads, batched, ordered_map
@@ -109,7 +110,8 @@ class GalaxyClassifier:
     -----
     One classifier may be used from several threads at once, pickled, and used in a forked process. A pickle holds the
     model's name or path and its checksum, so that another process loads the very same model or fails. Messages go to
-    the logger ``galaxy_classify``; no global state is changed.
+    the logger ``galaxy_classify``. No global state is changed but ONNX Runtime's: its telemetry is switched off by the
+    environment variable ``ORT_DISABLE_TELEMETRY``, unless that is set already, and its own log by the log level.
 
     Examples
     --------
@@ -285,7 +287,7 @@ class GalaxyClassifier:
             If `threshold` is outside 0 to 1 or `batch_size` below 1; while iterating, if an item is neither a path
             nor a name with an image.
         ModelError
-            While iterating, if the model cannot run on this machine.
+            While iterating, if the model cannot run on this machine, or does not return one row for each image.
         """
         given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
         classified = self.classify_sources(map(_as_source, given), threshold=threshold, batch_size=batch_size)
@@ -363,16 +365,20 @@ class GalaxyClassifier:
                 inputs.append(decode())
             except ImageError as error:
                 inputs.append(str(error))
-        pixels = [found.pixels for found in inputs if isinstance(found, ModelInput)]
-        probabilities = iter(model.run(np.stack(pixels)) if pixels else ())
+        decoded = [(number, found) for number, found in enumerate(inputs) if isinstance(found, ModelInput)]
+        predictions: dict[int, Prediction] = {}
+        if decoded:
+            probabilities = model.run(np.stack([found.pixels for _, found in decoded]))
+            faults = value_faults(probabilities)
+            for row, (number, found) in enumerate(decoded):
+                if row in faults:
+                    inputs[number] = faults[row]
+                else:
+                    path = batch[number][0].path
+                    predictions[number] = _prediction(model, path, probabilities[row], threshold, found.note)
         return [
-            (
-                source,
-                _failure(model, source.path, found)
-                if isinstance(found, str)
-                else _prediction(model, source.path, next(probabilities), threshold, found.note),
-            )
-            for (source, _), found in zip(batch, inputs, strict=True)
+            (source, _failure(model, source.path, found) if isinstance(found, str) else predictions[number])
+            for number, ((source, _), found) in enumerate(zip(batch, inputs, strict=True))
         ]
 
     def _probabilities(self, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
@@ -382,14 +388,15 @@ class GalaxyClassifier:
                 pixels.append(self._decoder.decode(image).pixels)
             except ImageError as error:
                 raise ImageError(f"image {number}: {error}") from None
-        return model.run(np.stack(pixels))
+        probabilities = model.run(np.stack(pixels))
+        for row, reason in value_faults(probabilities).items():
+            raise ImageError(f"image {numbered[row][0]}: {reason}")
+        return probabilities
 
 
 def _prediction(
     model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str
 ) -> Prediction:
-    if not np.isfinite(probabilities).all():
-        return _failure(model, path, "the model gave no finite probabilities")
     classes = model.description.classes
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])

@@ -55,7 +55,9 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
     stream = iter(items)
     beginning = [] if threads == 1 else list(islice(stream, 2))
     if len(beginning) < 2:
-        yield from map(function, chain(beginning, stream))
+        # Not `yield from map(...)`: a StopIteration raised by the function would end the stream as if it were complete.
+        for item in chain(beginning, stream):
+            yield function(item)
         return
     executor = ThreadPoolExecutor(threads, thread_name_prefix="galaxy-classify")
     pending: deque[Future[R]] = deque()

@@ -1,12 +1,21 @@
-"""Process-wide settings: memory allocator, warnings, Pillow's pixel limit. Only the commands make them."""
+"""Process-wide settings: Ctrl-C, memory allocator, warnings, Pillow's pixel limit. Only commands make lasting ones."""
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import os
+import signal
+import threading
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 from galaxy_classify.defaults import MAX_PIXELS
+from galaxy_classify.errors import EXIT_INTERRUPTED
 
 
 def prepare_process(max_pixels: int) -> None:
@@ -43,3 +52,103 @@ def keep_freed_memory() -> None:
         return
     mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
     mallopt(_MMAP_THRESHOLD, _KEPT_BYTES)
+
+
+#: A second Ctrl-C within this time is one with the first: people press it twice, and it may reach a process twice.
+SAME_PRESS_SECONDS: Final = 1.0
+
+
+class InterruptHandler:
+    """Raise `KeyboardInterrupt` on Ctrl-C, but not again while the first one is on its way.
+
+    A second one would be raised among the destructors and in the native code that a run leaves through, where it is
+    lost or aborts the process. Once the process is ending (`ending`), a late Ctrl-C ends it at once.
+    """
+
+    def __init__(self) -> None:
+        self._last = -SAME_PRESS_SECONDS
+        self.ending = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        now = time.monotonic()
+        if now - self._last < SAME_PRESS_SECONDS:
+            return
+        self._last = now
+        if self.ending:
+            os._exit(EXIT_INTERRUPTED)
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts_once() -> Iterator[InterruptHandler]:
+    """Handle Ctrl-C by an `InterruptHandler` in a command; it stays in force for the rest of a process that is ending.
+
+    Nothing is changed outside the main thread, or where the signal has another handler.
+    """
+    handler = InterruptHandler()
+    if not _raises_interrupts():
+        yield handler
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield handler
+    finally:
+        if handler.ending:
+            # Python restores the system's handler when it ends, which would change the exit code.
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        else:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Finish the block before a Ctrl-C takes effect.
+
+    Python prints a KeyboardInterrupt that is raised in a destructor, and goes on: the interrupt is lost. Native code
+    turns one into an error of its own, or aborts the process. So it must not be raised while objects with long
+    destructors, such as Dask's futures, are deleted, or while ONNX Runtime is loaded. Nothing is changed outside the
+    main thread, or where the signal has another handler.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After the block, if Ctrl-C was pressed during it.
+    """
+    if not _raises_interrupts():
+        yield
+        return
+    pressed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _raises_interrupts() -> bool:
+    """Tell whether this is the main thread, and Ctrl-C raises `KeyboardInterrupt` in it."""
+    handler = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return in_main_thread and (handler is signal.default_int_handler or isinstance(handler, InterruptHandler))
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Tell whether an error was made of a `KeyboardInterrupt`, as native code does that runs Python."""
+    seen: list[BaseException] = []
+    todo: list[BaseException | None] = [error]
+    while todo:
+        found = todo.pop()
+        if isinstance(found, KeyboardInterrupt):
+            return True
+        if found is not None and found not in seen:
+            seen.append(found)
+            todo += [found.__cause__, found.__context__]
+    return False

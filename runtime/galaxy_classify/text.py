@@ -20,6 +20,17 @@ def printable(text: str) -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    r"""Return text of several lines that cannot move the cursor or colour the terminal; line breaks and tabs stay.
+
+    Examples
+    --------
+    >>> printable_lines("# Model\n\x1b[2Jgone")
+    '# Model\n\\x1b[2Jgone'
+    """
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Ask whether the known name that is spelled most alike was meant; empty if none is close.
 

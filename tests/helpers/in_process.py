@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -48,10 +49,14 @@ def run_in_process(
         warnings.catch_warnings(),
         chdir(cwd or os.curdir),
     ):
+        on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             main()
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        finally:
+            if signal.getsignal(signal.SIGINT) is not on_interrupt:  # an interrupted command ends with its own
+                signal.signal(signal.SIGINT, on_interrupt)
     for text in texts.values():
         if not text.closed:
             text.flush()

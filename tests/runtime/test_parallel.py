@@ -26,6 +26,13 @@ def test_results_come_in_input_order(threads: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
+def test_a_function_that_raises_stop_iteration_does_not_end_the_stream(threads: int) -> None:
+    """An iterator that runs out somewhere in the work would else cut off all results behind it, without a word."""
+    with pytest.raises(RuntimeError):
+        list(ordered_map(lambda _: next(iter(())), range(10), threads))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
 def test_the_stream_is_not_read_far_ahead(threads: int) -> None:
     """Memory does not grow with the number of inputs."""
     taken = 0

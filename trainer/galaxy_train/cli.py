@@ -25,6 +25,7 @@ from galaxy_classify.cli.declare import (
 from galaxy_classify.cli.runner import run
 from galaxy_classify.errors import EXIT_INTERRUPTED, DataError, UsageError
 from galaxy_classify.extras import require_extra
+from galaxy_classify.text import printable
 from galaxy_train.checksum import file_sha256
 from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
@@ -401,7 +402,7 @@ def show_unreadable(files: Iterable[UnreadableFile], remedy: str = "") -> None:
     """List the image files that are left out, and count them."""
     count = 0
     for count, file in enumerate(files, start=1):  # noqa: B007 - the last one is the count
-        typer.echo(f"left out: {file.path}: {file.reason}", err=True)
+        typer.echo(printable(f"left out: {file.path}: {file.reason}"), err=True)
     if count:
         typer.echo(f"{count:,} images cannot be read and are left out{remedy}", err=True)
 

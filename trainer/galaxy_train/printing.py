@@ -6,13 +6,14 @@ from pathlib import Path
 
 import typer
 
+from galaxy_classify.text import printable
 from galaxy_train.run_metrics import ClassificationMetrics, CrossValidationMetrics, OutOfClassMetrics
 
 
 def show_metrics(metrics: ClassificationMetrics, file: str) -> None:
     """Print the metrics on a labelled set, named `file`, with the confusion matrix."""
     classes = list(metrics.recall)
-    names = [f"{index} {name}" for index, name in enumerate(classes)]
+    names = [f"{index} {printable(name)}" for index, name in enumerate(classes)]
     width = max(map(len, names))
     typer.echo(f"{file}: {metrics.images:,} images")
     typer.echo(f"accuracy                    {metrics.accuracy:.4f}")
@@ -48,7 +49,7 @@ def show_out_of_class(kinds: dict[str, OutOfClassMetrics], folder: Path) -> None
     typer.echo(f"{'kind':<{width}}  images   AUROC{''.join(f'{threshold:>8}' for threshold in thresholds)}")
     for kind, found in kinds.items():
         shares = "".join(f"{share:>8.1%}" for share in found.kept.values())
-        typer.echo(f"{kind:<{width}}  {found.images:>6,}  {found.auroc:.4f}{shares}")
+        typer.echo(f"{printable(kind):<{width}}  {found.images:>6,}  {found.auroc:.4f}{shares}")
 
 
 def show_cross_validation(metrics: CrossValidationMetrics) -> None:

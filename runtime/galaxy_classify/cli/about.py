@@ -11,6 +11,7 @@ from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError, UsageE
 from galaxy_classify.extras import require_extra
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import embedded_models, find_model
+from galaxy_classify.text import printable, printable_lines
 from galaxy_classify.version import __version__
 
 #: Options that print something and classify nothing; --model may stand beside them.
@@ -69,7 +70,7 @@ def show_models() -> None:
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        typer.echo(printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
 
 
 def show_card(model: str | None) -> None:
@@ -85,7 +86,7 @@ def show_card(model: str | None) -> None:
     loaded = OnnxModel(find_model(model))
     if not loaded.description.card:
         raise ModelError(f"{loaded.source.path}: carries no model card; export it again with galaxy-export convert")
-    typer.echo(loaded.description.card, nl=False)
+    typer.echo(printable_lines(loaded.description.card), nl=False)
 
 
 def show_self_test(model: str | None) -> int:
@@ -99,7 +100,7 @@ def show_self_test(model: str | None) -> int:
     typer.echo(f"model {loaded.identity}")
     typer.echo(f"preprocessing: the pixels of {exact} of {result.images} golden images are exact")
     for name in result.changed_pixels:
-        typer.echo(f"preprocessing: {name} has other pixels, or none")
+        typer.echo(f"preprocessing: {printable(name)} has other pixels, or none")
     difference = f"{result.largest_difference:.1e} (limit {result.tolerance:.0e})"
     typer.echo(f"inference: the largest difference of a probability is {difference}")
     if result.preprocessing_holds and result.inference_holds:
@@ -117,7 +118,7 @@ def show_shards(folder: str) -> int:
     result = check_shards(folder)
     typer.echo(f"{result.shards:,} of {result.count:,} shards, {result.rows:,} rows, {result.failed:,} of them failed")
     for fault in result.faults:
-        typer.echo(fault)
+        typer.echo(printable(fault))
     typer.echo("not whole: do not use it yet" if result.faults else "whole")
     return EXIT_FAILURES if result.faults else 0
 

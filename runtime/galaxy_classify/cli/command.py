@@ -27,6 +27,7 @@ from galaxy_classify.results.formats import OutputFormat, ProvenanceIn, require_
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.runs.job import Job, Observer
+from galaxy_classify.text import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -184,4 +185,4 @@ class Command:
         if self.evaluation is not None:
             lines += [self.evaluation.summary(), *self.evaluation.table(), *self.evaluation.notes()]
         for line in lines:
-            typer.echo(line, err=True)
+            typer.echo(printable(line), err=True)

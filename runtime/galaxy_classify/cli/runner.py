@@ -19,6 +19,7 @@ from galaxy_classify.errors import (
     EXIT_USAGE,
     GalaxyClassifyError,
 )
+from galaxy_classify.process import interrupts_once, was_interrupted
 from galaxy_classify.text import printable
 
 #: What typer raises for a wrong command line: a class of click's up to typer 0.25, of typer's own after that. The one
@@ -48,26 +49,38 @@ def run(command: Callable[..., object]) -> None:
         A typer app, or the command made of one.
     """
     secure_standard_streams()
+    with interrupts_once() as interrupts:
+        code = _flush(_exit_code(command))
+        interrupts.ending = code == EXIT_INTERRUPTED
+    sys.exit(code)
+
+
+def _exit_code(command: Callable[..., object]) -> int:
     try:
-        code = command(standalone_mode=False)
-    except GalaxyClassifyError as error:
-        code = _stop(str(error), error.exit_code)
+        code: object = command(standalone_mode=False)
     except WrongCommandLine as error:
-        code = _stop(describe(error), EXIT_USAGE)
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)  # noqa: T201
-        code = EXIT_INTERRUPTED
+        return _stop(describe(error), EXIT_USAGE)
     except SystemExit as ended:
         # Typer ends the process itself, with 1, when the reader of standard output has gone.
         code = EXIT_BROKEN_PIPE if isinstance(ended.__context__, BrokenPipeError) else ended.code
-    except OSError as error:
-        code = _stop(f"{error.filename or 'reading or writing failed'}: {error.strerror or error}", EXIT_STOPPED)
-    except MemoryError:
-        code = _stop("out of memory; fewer --threads or a smaller --batch-size need less", EXIT_STOPPED)
-    except Exception:
-        traceback.print_exc()
-        code = _stop("this is a fault of the command itself; please report the lines above", EXIT_STOPPED)
-    sys.exit(_flush(code if isinstance(code, int) else 0))
+    except (Exception, KeyboardInterrupt) as error:
+        return _failure(error)
+    return code if isinstance(code, int) else 0
+
+
+def _failure(error: BaseException) -> int:
+    """Print what ended a command, and return the exit code."""
+    if isinstance(error, typer.Abort) or was_interrupted(error):
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+    if isinstance(error, GalaxyClassifyError):
+        return _stop(str(error), error.exit_code)
+    if isinstance(error, OSError):
+        return _stop(f"{error.filename or 'reading or writing failed'}: {error.strerror or error}", EXIT_STOPPED)
+    if isinstance(error, MemoryError):
+        return _stop("out of memory; fewer --threads or a smaller --batch-size need less", EXIT_STOPPED)
+    traceback.print_exception(error)
+    return _stop("this is a fault of the command itself; please report the lines above", EXIT_STOPPED)
 
 
 def secure_standard_streams() -> None:

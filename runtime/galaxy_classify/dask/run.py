@@ -9,12 +9,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.dask.cluster import connected
-from galaxy_classify.dask.interrupts import interrupts_deferred
 from galaxy_classify.dask.part_folder import Part, PartFolder, part_provenance
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.parallel import batched
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.process import interrupts_deferred
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
 from galaxy_classify.runs.destination import RunInputs
@@ -264,6 +264,9 @@ class DaskRun:
             raise ClusterError(f"{partition.name()} failed: {type(error).__name__}: {error}") from error
 
     def _finish(self, partition: Partition, found: list[Prediction]) -> None:
+        waiting = partition.predictions.count(None)
+        if len(found) != waiting:
+            raise ClusterError(f"{partition.name()}: a worker returned {len(found):,} rows for {waiting:,} inputs")
         new = iter(found)
         for index, source in enumerate(partition.sources):
             if partition.predictions[index] is None:

@@ -8,16 +8,20 @@ crop, resize, training, parity) is JSON in the file's metadata, under ``galaxy_c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import ModelError
+from galaxy_classify.inference.names import MOST_CHARACTERS, class_fault, name_fault, text_fault
 
 CONTRACT_VERSION: Final = "1"
 INPUT_NAME: Final = "images"
 OUTPUT_NAME: Final = "probabilities"
 METADATA_PREFIX: Final = "galaxy_classify."
+#: Largest height and width of the input, in pixels: beyond it a batch would take gigabytes.
+MAX_INPUT_EDGE: Final = 4096
+MAX_CLASSES: Final = 1000
 #: Classes of GalaxyMNIST in the order of their labels 0 to 3.
 GALAXY_MNIST_CLASSES: Final = ("smooth_round", "smooth_cigar", "edge_on_disk", "unbarred_spiral")
 #: Filters that the contract allows for the resize, named as Pillow names them.
@@ -118,8 +122,8 @@ class ModelDescription:
                 "install a release that matches the model"
             )
         return cls(
-            name=_text(metadata, "name"),
-            version=_text(metadata, "version"),
+            name=_checked(metadata, "name", name_fault),
+            version=_checked(metadata, "version", text_fault),
             classes=_classes(metadata),
             preprocessing=_preprocessing(metadata),
             training=_object(metadata, "training"),
@@ -152,6 +156,10 @@ def check_tensors(
         raise ModelError(f"contract: input {INPUT_NAME!r} is {kind}, not tensor(uint8)")
     if len(shape) != 4 or shape[3] != 3 or not all(isinstance(edge, int) and edge > 0 for edge in shape[1:3]):
         raise ModelError(f"contract: input {INPUT_NAME!r} has shape {shape}, not [batch, height, width, 3]")
+    if max(shape[1:3]) > MAX_INPUT_EDGE:
+        raise ModelError(
+            f"contract: input {INPUT_NAME!r} has {shape[1]} x {shape[2]} pixels, the limit is {MAX_INPUT_EDGE} each way"
+        )
     if isinstance(shape[0], int):
         raise ModelError(f"contract: the batch size of input {INPUT_NAME!r} is fixed to {shape[0]}, it must be dynamic")
     kind, output_shape = _only("output", OUTPUT_NAME, outputs)
@@ -190,6 +198,8 @@ def _json(metadata: Mapping[str, str], key: str) -> Any:
         return json.loads(_text(metadata, key))
     except ValueError as error:
         raise ModelError(f"contract: metadata {METADATA_PREFIX}{key} is not JSON: {error}") from None
+    except RecursionError:
+        raise ModelError(f"contract: metadata {METADATA_PREFIX}{key} is nested too deeply") from None
 
 
 def _object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
@@ -211,8 +221,19 @@ def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise ModelError("contract: metadata galaxy_classify.classes is not a JSON list of names")
     if len(value) < 2 or len(set(value)) != len(value):
-        raise ModelError(f"contract: classes are {value}; two or more different names are needed")
+        raise ModelError(f"contract: classes are {value!a:.200}; two or more different names are needed")
+    if len(value) > MAX_CLASSES:
+        raise ModelError(f"contract: there are {len(value):,} classes, the limit is {MAX_CLASSES:,}")
+    if fault := class_fault(value):
+        raise ModelError(f"contract: {fault}")
     return tuple(value)
+
+
+def _checked(metadata: Mapping[str, str], key: str, find_fault: Callable[[str], str | None]) -> str:
+    value = _text(metadata, key)
+    if fault := find_fault(value):
+        raise ModelError(f"contract: {key} {value[:MOST_CHARACTERS]!a} {fault}")
+    return value
 
 
 def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:

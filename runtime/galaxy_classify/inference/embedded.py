@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ MODELS_FOLDER: Final = Path(__file__).parents[1] / "models"
 MANIFEST: Final = "manifest.json"
 #: Embedded models that were renamed: their old names still work, so that scripts do not break.
 RENAMED: Final = {"seed-mlp": "galaxy-mlp"}
+
+#: Characters of a model's name or path that a message shows, if there is no such model.
+SHOWN: Final = 255
 
 LOGGER = logging.getLogger("galaxy_classify")
 
@@ -68,7 +72,16 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
     if isinstance(model, str) and model in models:
         return models[model]
     path = Path(model)
-    if not path.is_file():
+    try:
+        kind = path.stat().st_mode
+    except PermissionError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError):  # also a name that no file can have: too long, or with a null character
+        kind = 0
+    if kind and not stat.S_ISREG(kind):
+        raise ModelError(f"{path}: is a folder, a pipe or a device, not an ONNX file")
+    if not kind:
+        shown = str(path) if len(str(path)) <= SHOWN else f"{str(path)[:SHOWN]}…"
         hint = did_you_mean(str(path), models)
-        raise ModelError(f"{path}: neither an ONNX file nor an embedded model; {hint}embedded: {', '.join(models)}")
+        raise ModelError(f"{shown}: neither an ONNX file nor an embedded model; {hint}embedded: {', '.join(models)}")
     return ModelSource(path)

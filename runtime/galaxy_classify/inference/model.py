@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from galaxy_classify.errors import ModelError, UsageError
 from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME, ModelDescription, check_tensors
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.onnx_check import MAX_MODEL_BYTES, check_onnx_file
+from galaxy_classify.inference.outputs import check_shape
 from galaxy_classify.inference.session import CPU, open_session
+from galaxy_classify.process import was_interrupted
 
 
 class OnnxModel:
@@ -41,7 +44,8 @@ class OnnxModel:
     """
 
     def __init__(self, source: ModelSource, provider: str = CPU) -> None:
-        self.source = source
+        # The file is needed again, by whoever unpickles a classifier, and the working folder may change before.
+        self.source = replace(source, path=source.path.absolute())
         try:
             # Read one byte more than allowed: that is enough to refuse a huge file without filling the memory with it.
             with source.path.open("rb") as file:
@@ -56,16 +60,16 @@ class OnnxModel:
                 f"{source.sha256} is expected; {remedy}"
             )
         try:
-            check_onnx_file(content)
+            content = check_onnx_file(content)
         except ModelError as error:
             raise ModelError(f"{source.path}: {error}") from None
         try:
-            # Give ONNX Runtime the bytes that were hashed, not the path: the file could be replaced in between.
+            # Give ONNX Runtime what was hashed and checked, not the path: the file could be replaced in between.
             self._session, self.provider = open_session(content, provider)
         except UsageError:
             raise
         except Exception as error:  # ONNX Runtime's errors have no common base
-            raise ModelError(f"{source.path}: not a usable ONNX model: {_first_line(error)}") from None
+            raise _error(source, "not a usable ONNX model", error) from None
         try:
             self.description = ModelDescription.from_metadata(self._session.get_modelmeta().custom_metadata_map)
             self.input_size = check_tensors(
@@ -95,18 +99,28 @@ class OnnxModel:
         Returns
         -------
         ndarray of float32, shape (batch, classes)
-            Probabilities; each row sums to 1.
+            One row for each image. Whether its values are probabilities, `outputs.value_faults` tells.
 
         Raises
         ------
         ModelError
-            If ONNX Runtime fails on this machine.
+            If ONNX Runtime fails on this machine, or the model does not return one row for each image.
         """
         try:
             (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})
         except Exception as error:  # ONNX Runtime's errors have no common base
-            raise ModelError(f"{self.source.path}: inference failed: {_first_line(error)}") from None
-        return np.asarray(probabilities, dtype=np.float32)
+            raise _error(self.source, "inference failed", error) from None
+        try:
+            return check_shape(probabilities, len(images), len(self.description.classes))
+        except ModelError as error:
+            raise ModelError(f"{self.source.path}: {error}") from None
+
+
+def _error(source: ModelSource, what: str, error: Exception) -> BaseException:
+    """Return what an exception of ONNX Runtime means: an unusable model, or a Ctrl-C that it took for a failure."""
+    if was_interrupted(error):
+        return KeyboardInterrupt()
+    return ModelError(f"{source.path}: {what}: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

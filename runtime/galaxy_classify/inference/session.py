@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
+from functools import partial
 from typing import Any, Final
 
 from galaxy_classify.defaults import AUTO
 from galaxy_classify.errors import UsageError
+from galaxy_classify.inference.onnx_runtime import FATAL, load_onnxruntime
+from galaxy_classify.process import interrupts_deferred
 
 #: ``auto`` uses the first of these that is installed and works on this machine, else the CPU.
 GPU_PROVIDERS: Final = ("cuda", "rocm", "migraphx", "dml")
@@ -25,9 +26,7 @@ def available_providers() -> dict[str, str]:
     >>> available_providers()["cpu"]
     'CPUExecutionProvider'
     """
-    import onnxruntime  # imported late: `--help` must not wait for it
-
-    names = {name.removesuffix(_SUFFIX).lower(): name for name in onnxruntime.get_available_providers()}
+    names = {name.removesuffix(_SUFFIX).lower(): name for name in load_onnxruntime().get_available_providers()}
     return {short: name for short, name in names.items() if short not in REMOTE_PROVIDERS}
 
 
@@ -41,6 +40,12 @@ def open_session(content: bytes, provider: str = CPU) -> tuple[Any, str]:
     Exception
         Whatever ONNX Runtime raises on a graph that it cannot run; its errors have no common base.
     """
+    # ONNX Runtime makes other errors of a Ctrl-C while it is loaded, and a second one aborts the process.
+    with interrupts_deferred():
+        return _open_first(content, provider)
+
+
+def _open_first(content: bytes, provider: str) -> tuple[Any, str]:
     available = available_providers()
     if provider == AUTO:
         for name in GPU_PROVIDERS:
@@ -62,22 +67,22 @@ def open_session(content: bytes, provider: str = CPU) -> tuple[Any, str]:
 
 def _open(content: bytes, name: str) -> Any:
     """Create a session with this provider, or return None if the provider does not work on this machine."""
-    import onnxruntime
-
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     # Our worker threads already use all cores. ONNX Runtime's own threads would spin and compete with them.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    # Else an ONNX file with "ORTM" at its fifth byte would be read as ONNX Runtime's own format, which nobody checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    options.log_severity_level = FATAL
+    # Else ONNX Runtime would try the CPU itself if the provider fails, and say so on standard output, among the rows.
+    make = partial(onnxruntime.InferenceSession, content, sess_options=options, enable_fallback=0)
     if name == "CPU" + _SUFFIX:
-        return onnxruntime.InferenceSession(content, sess_options=options, providers=[name])
-    # The CPU provider is listed too, for operators that the device does not support. If the device is missing, ONNX
-    # Runtime prints that on standard output, where the result rows go: redirect it.
-    options.log_severity_level = 4
+        return make(providers=[name])
     try:
-        with redirect_stdout(sys.stderr):
-            session = onnxruntime.InferenceSession(content, sess_options=options, providers=[name, "CPU" + _SUFFIX])
+        # The CPU provider is listed too, for operators that the device does not support.
+        session = make(providers=[name, "CPU" + _SUFFIX])
     except Exception:  # no driver or device; an unusable graph shows when the CPU provider is tried
         return None
     # A silent fallback to the CPU in the middle of a run would make the recorded provider wrong.

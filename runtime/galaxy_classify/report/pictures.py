@@ -46,7 +46,9 @@ class SampledImages:
             # Compressed tars and Parquet files must be read in the order of the inputs, but the threads that make
             # thumbnails call in any order: read on up to the wanted input, and keep what others will ask for.
             while not self._read[path]:
-                source = next(self._unread)
+                source = next(self._unread, None)
+                if source is None:
+                    raise ImageError("cannot be read once more")
                 self._read[source.path].append(_read_if_in_order(source))
             content = self._read[path].popleft()
             # Images may be large: keep only those that are still to be asked for.

@@ -7,14 +7,17 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.images.formats import suffix_of
+from galaxy_classify.inference.names import name_fault
 from galaxy_classify.inputs.names import is_image_name
 from galaxy_classify.inputs.source import Content, Source
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.text import printable
 
 T = TypeVar("T")
 
@@ -66,16 +69,17 @@ class Sorter:
         """Copy or link one input; one that could not be classified is left out."""
         if prediction.label is None:
             return
-        place = os.path.join(self._folder, prediction.label, os.path.dirname(source.place))
         if source.content is not None:
-            target = os.path.join(place, os.path.basename(source.place))
-            self._try(self._put_content, source.content, target)
+            self._try(self._put_content, source.content, prediction.label, source.place)
             return
         for file in self._files(source.path):
-            self._try(self._put_file, file, os.path.join(place, os.path.basename(file)))
+            place = os.path.join(os.path.dirname(source.place), os.path.basename(file))
+            self._try(self._put_file, file, prediction.label, place)
 
-    def _try(self, put: Callable[[T, str], None], image: T, target: str) -> None:
+    def _try(self, put: Callable[[T, str], None], image: T, label: str, place: str) -> None:
+        target = os.path.join(self._folder, label, place)
         try:
+            _check_place(label, place)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             put(image, target)
         except OSError as error:
@@ -114,7 +118,7 @@ class Sorter:
     def _fail(self, reason: str) -> None:
         self.failed += 1
         if len(self.reasons) < NAMED:
-            self.reasons.append(reason)
+            self.reasons.append(printable(reason))
 
     def summary(self) -> str:
         """Return in one line how many files were copied or linked, and what failed."""
@@ -128,9 +132,21 @@ def _same(file: str, target: str) -> bool:
     return os.path.isfile(target) and (os.path.samefile(file, target) or filecmp.cmp(file, target, shallow=False))
 
 
+def _check_place(label: str, place: str) -> None:
+    """Raise `ImageError` if a class or a relative place would lead out of the class folders.
+
+    The names of both were checked when they were read. Whatever becomes of those checks, nothing is written elsewhere.
+    """
+    if fault := name_fault(label):
+        raise ImageError(f"the class cannot be a folder: its name {fault}")
+    parts = place.split(os.sep)
+    if os.path.isabs(place) or os.path.splitdrive(place)[0] or os.pardir in parts or "\0" in place or not parts[-1]:
+        raise ImageError("this name cannot be used below a folder")
+
+
 def _copy(write: Callable[[str], object], target: str) -> None:
     """Write a file under another name first, so that a killed process leaves no partial one under the final name."""
-    partial = f"{target}.partial"
+    partial = _new_file(os.path.dirname(target))
     try:
         write(partial)
         try:
@@ -138,7 +154,19 @@ def _copy(write: Callable[[str], object], target: str) -> None:
         except FileExistsError:
             raise
         except OSError:  # a file system without links
+            if os.path.lexists(target):
+                raise
             os.rename(partial, target)
     finally:
         with suppress(FileNotFoundError):
             os.remove(partial)
+
+
+def _new_file(folder: str) -> str:
+    """Create an empty file under a name that nobody uses, and return it."""
+    for number in count():
+        path = os.path.join(folder, f".galaxy-classify-{os.getpid()}-{number}.partial")
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            return path
+    raise AssertionError  # the numbers do not end

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +18,15 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from galaxy_classify import GalaxyClassifier
+from galaxy_classify.dask.worker import model_content
 from galaxy_classify.errors import ModelError
 from galaxy_classify.inference import embedded
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import ModelSource, embedded_models, find_model
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
+from in_process import run_classify
 from tiny_model import description, save_tiny_model
 
 
@@ -58,6 +66,11 @@ def test_a_description_survives_the_file() -> None:
         ({"input_name": "pictures"}, "inputs are pictures; exactly one is allowed, 'images'"),
         ({"input_type": TensorProto.FLOAT}, r"input 'images' is tensor\(float\), not tensor\(uint8\)"),
         ({"batch": 1}, "the batch size of input 'images' is fixed to 1"),
+        ({"size": (0, 64)}, r"input 'images' has shape .*, not \[batch, height, width, 3\]"),
+        ({"size": (100_000, 100_000)}, "input 'images' has 100000 x 100000 pixels, the limit is 4096 each way"),
+        ({"metadata": changed_metadata("classes", str([f"c{n}" for n in range(1001)]).replace("'", '"'))},
+         "there are 1,001 classes, the limit is 1,000"),
+        ({"metadata": changed_metadata("training", "[" * 100_000)}, "training is nested too deeply"),
         ({"size": ("height", "width")}, r"input 'images' has shape .*, not \[batch, height, width, 3\]"),
         ({"output_name": "scores"}, "outputs are scores; exactly one is allowed, 'probabilities'"),
         ({"double_output": True}, r"output 'probabilities' is tensor\(double\)"),
@@ -97,6 +110,71 @@ def test_a_broken_clause_is_refused_by_name(tmp_path: Path, changes: dict[str, A
     with pytest.raises(ModelError, match=clause) as refused:
         OnnxModel(ModelSource(path))
     assert str(refused.value).startswith(f"{path}: contract: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("../../round", "contains a separator of folders or drives, /"),
+        ("/round", "contains a separator of folders or drives, /"),
+        ("a\\b", r"contains a separator of folders or drives, \\"),
+        ("C:round", "contains a separator of folders or drives, :"),
+        ("..", "ends with a dot"),
+        (".", "ends with a dot"),
+        ("round.", "ends with a dot"),
+        ("", "is not a JSON list of names"),
+        (" ", "begins or ends with a space"),
+        ("a\0b", r"contains a character that cannot be seen, U\+0000"),
+        ("a\nb", r"contains a character that cannot be seen, U\+000A"),
+        ("\x1b[31mred", r"contains a character that cannot be seen, U\+001B"),
+        ("\u202egnp", r"contains a character that cannot be seen, U\+202E"),
+        ("a\u200bb", r"contains a character that cannot be seen, U\+200B"),
+        ("a\u00a0b", r"contains a character that cannot be seen, U\+00A0"),
+        ("a\u3164", r"contains a character that cannot be seen, U\+3164"),
+        ("a\ufe0f", r"contains a character that cannot be seen, U\+FE0F"),
+        ("a\ud800", r"contains a character that cannot be seen, U\+D800"),
+        ("NUL", "is the name of a device on Windows"),
+        ("com1.round", "is the name of a device on Windows"),
+        ("lpt\u00b9", "is the name of a device on Windows"),
+        ("a" * 101, "has more than 100 characters"),
+        ("\U00020000" * 61, "or 240 bytes"),
+    ],
+)
+def test_names_that_are_no_folders_or_text_are_refused(tmp_path: Path, name: str, fault: str) -> None:
+    """Class names become folders and columns, model names text; the error says which name of which file it is."""
+    classes = json.dumps(["round", name, "disk", "spiral"])
+    path = save_tiny_model(tmp_path / "a.onnx", metadata=changed_metadata("classes", classes))
+    with pytest.raises(ModelError, match=rf"a\.onnx: contract: .*{fault}") as refused:
+        OnnxModel(ModelSource(path))
+    assert str(refused.value).isprintable()
+    if name and "\ud800" not in name:  # the metadata of a file are UTF-8
+        path = save_tiny_model(tmp_path / "a.onnx", metadata=changed_metadata("name", name))
+        with pytest.raises(ModelError, match=rf"a\.onnx: contract: name .*{fault}"):
+            OnnxModel(ModelSource(path))
+
+
+@pytest.mark.parametrize(
+    ("other", "fault"),
+    [
+        ("Round", "class 'Round' differs from 'round' in upper and lower case only"),
+        ("ro\u00fcnd", "class 'roünd' differs from 'roünd' in the spelling in Unicode only"),
+    ],
+)
+def test_classes_that_a_file_system_takes_for_one_are_refused(tmp_path: Path, other: str, fault: str) -> None:
+    """Of two such folders one would hold the images of both classes."""
+    classes = json.dumps(["round", "rou\u0308nd", other, "spiral"])
+    path = save_tiny_model(tmp_path / "a.onnx", metadata=changed_metadata("classes", classes))
+    with pytest.raises(ModelError, match=r"a\.onnx: contract: class ") as refused:
+        OnnxModel(ModelSource(path))
+    assert unicodedata.normalize("NFC", fault) in unicodedata.normalize("NFC", str(refused.value))
+
+
+@pytest.mark.parametrize("name", ["smooth round", "Sbc", "E-S0", "spirale barrée", "棒旋", "a" * 100])
+def test_ordinary_names_are_accepted(tmp_path: Path, name: str) -> None:
+    """Words, types of galaxies, and other languages; a version may be a date."""
+    metadata = description(name=name, version="2026-11-26T13:00", classes=(name, "b", "c", "d")).to_metadata()
+    model = OnnxModel(ModelSource(save_tiny_model(tmp_path / "a.onnx", metadata=metadata)))
+    assert (model.description.name, model.description.classes[0]) == (name, name)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None])
@@ -159,3 +237,57 @@ def test_a_model_is_found_by_name_or_file(tiny_model: Path) -> None:
         ModelError, match=r"nonsense: neither an ONNX file nor an embedded model; embedded: .*galaxy-mlp"
     ):
         find_model("nonsense")
+
+
+def test_a_relative_path_is_kept_for_later(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A classifier can be pickled, and sent to workers, after the program has changed its working folder."""
+    shutil.copy(tiny_model, tmp_path / "a.onnx")
+    monkeypatch.chdir(tmp_path)
+    classifier = GalaxyClassifier("a.onnx")
+    monkeypatch.chdir("/")
+    again = pickle.loads(pickle.dumps(classifier))  # noqa: S301 - our own
+    assert again.model.identity == classifier.model.identity
+    assert model_content(classifier) == tiny_model.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "a" * 5000, "b/" * 3000, "a\0b", "/dev/zero", "fifo", ".", "empty.onnx"])
+def test_a_path_that_leads_to_no_model_is_an_error(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3 on one line; a pipe is not waited for, and a device not read for ever."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("fifo")
+    Path("empty.onnx").touch()
+    result = run_classify("x.jpg", "-m", name)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr) < 500
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_a_model_that_may_not_be_read_is_an_error(tiny_model: Path, drawn_images: Path, closed: str) -> None:
+    """For an ordinary user, whom permissions bind."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "models").mkdir()
+        model = Path(shutil.copy(tiny_model, folder / "models" / "a.onnx"))
+        assert run_classify(drawn_images / "smooth_round.jpg", "-m", model).returncode == 0  # imports what it needs
+        (model if closed == "file" else folder / "models").chmod(0o000)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        try:
+            result = run_classify("x.jpg", "-m", model)
+        finally:
+            if is_root:
+                os.seteuid(0)
+            (folder / "models").chmod(0o755)
+    assert (result.returncode, result.stderr) == (3, f"error: {model}: cannot be read: Permission denied\n")
+
+
+def test_texts_of_a_model_do_not_colour_the_terminal(tmp_path: Path) -> None:
+    """A model card is text of strangers."""
+    metadata = description(card="# Card\n\n\x1b[2J\x1b]0;title\x07\tgone \u202eback\n").to_metadata()
+    model = save_tiny_model(tmp_path / "a.onnx", metadata=metadata)
+    shown = run_classify("--model-card", "-m", model).stdout
+    assert shown == "# Card\n\n\\x1b[2J\\x1b]0;title\\x07\tgone \\u202eback\n"

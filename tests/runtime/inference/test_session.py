@@ -21,10 +21,12 @@ def offers_cuda(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     asked: list[list[str]] = []
 
     class Session:
-        def __init__(self, content: bytes, sess_options: Any, providers: list[str]) -> None:
+        def __init__(self, content: bytes, sess_options: Any, providers: list[str], enable_fallback: int = 1) -> None:
             asked.append(providers)
             self.providers = providers if "works" in str(content) else providers[1:] or providers
             if self.providers != providers:
+                if not enable_fallback:
+                    raise RuntimeError("EP Error")
                 print("EP Error: falling back")  # noqa: T201 - as ONNX Runtime does
 
         def get_providers(self) -> list[str]:

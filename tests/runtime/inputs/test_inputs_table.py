@@ -205,6 +205,8 @@ def test_the_documentation_says_the_same(repository: Path) -> None:
     elsewhere = {  # see test_imagefile, test_fits, test_band_files, and below
         "permission denied",
         "the model gave no finite probabilities",
+        "the model gave no probabilities: values outside 0 to 1",
+        "the model gave no probabilities: their sum is not 1",
         "no file for band z",
         "FITS needs astropy: pip install 'galaxy-classify[fits]'",
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,68 @@ def test_two_folders_do_not_meet(drawn_images: Path, tmp_path: Path) -> None:
     assert below(tmp_path / "listed") == {f"smooth_round/{place}/night{number}/a.jpg" for number in (1, 2)}
     run(tmp_path / "night1" / "a.jpg", "--sort-into", tmp_path / "named")
     assert below(tmp_path / "named") == {"smooth_round/a.jpg"}
+
+
+@pytest.mark.parametrize(
+    "label", ["../../out", "/out", "..", ".", "", "a/b", "a\\b", "C:a", "a\0b", "a\n", "nul", "a" * 300]
+)
+@pytest.mark.parametrize("content", [None, lambda: b"x"])
+def test_no_class_leads_out_of_the_folder(tmp_path: Path, label: str, content: Callable[[], bytes] | None) -> None:
+    """A model with such a class is not loaded; if one were, it would be a failure of the copy."""
+    (tmp_path / "a.jpg").write_text("a")
+    sorter = Sorter(str(tmp_path / "in" / "sorted"), link=False)
+    sorter.see(Source(str(tmp_path / "a.jpg"), "a.jpg", content=content), replace(row("round"), label=label))
+    assert (sorter.done, sorter.failed) == (0, 1)
+    assert "the class cannot be a folder: its name" in sorter.summary()
+    assert below(tmp_path) == {"a.jpg"}
+
+
+@pytest.mark.parametrize("place", ["../a.jpg", "/a.jpg", "x/../../../a.jpg", "a\0.jpg", "x/", ""])
+@pytest.mark.parametrize("content", [None, lambda: b"x"])
+def test_no_place_leads_out_of_the_folder(tmp_path: Path, place: str, content: Callable[[], bytes] | None) -> None:
+    """Whatever a container or a list calls its images."""
+    path = tmp_path / "a\0.jpg" if "\0" in place else tmp_path
+    sorter = Sorter(str(tmp_path / "in" / "sorted"), link=False)
+    sorter.see(Source(f"{path}/", place, content=content), row("round"))
+    assert (sorter.done, sorter.failed) == (0, 1)
+    assert "this name cannot be used below a folder" in sorter.summary()
+    assert below(tmp_path) == set()
+
+
+def test_a_partial_file_of_the_user_stays(images: Path, tmp_path: Path) -> None:
+    """Files are written under another name first, which nobody else uses."""
+    precious = tmp_path / "sorted" / "smooth_round" / "field" / "smooth_round.jpg.partial"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("precious")
+    run(images, "--sort-into", tmp_path / "sorted")
+    assert precious.read_text() == "precious"
+    assert {path.name for path in precious.parent.iterdir()} == {"smooth_round.jpg", "smooth_round.jpg.partial"}
+
+
+def test_a_left_over_of_a_killed_run_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Its name may come again; it is not touched."""
+    (tmp_path / "round").mkdir()
+    (tmp_path / "round" / f".galaxy-classify-{os.getpid()}-0.partial").write_text("left over")
+    sorter = Sorter(str(tmp_path), link=False)
+    sorter.see(Source("x", "a.jpg", content=lambda: b"x"), row("round"))
+    assert sorter.done == 1
+    assert sorted(path.read_text() for path in (tmp_path / "round").iterdir()) == ["left over", "x"]
+
+
+def test_names_of_250_characters_can_be_sorted(tmp_path: Path) -> None:
+    """The other name that a file is written under first is not longer."""
+    name = "a" * 246 + ".jpg"
+    sorter = Sorter(str(tmp_path / "sorted"), link=False)
+    sorter.see(Source("x", name, content=lambda: b"x"), row("round"))
+    assert below(tmp_path) == {f"sorted/round/{name}"}
+
+
+def test_reasons_do_not_colour_the_terminal(tmp_path: Path) -> None:
+    """Names of files may hold escape codes."""
+    sorter = Sorter(str(tmp_path / "sorted"), link=False)
+    sorter.see(Source(str(tmp_path / "\x1b[31mred.jpg"), "\x1b[31mred.jpg"), row("round"))
+    assert sorter.failed == 1
+    assert "\x1b" not in sorter.summary()
 
 
 def test_the_folder_must_not_lie_in_the_input(images: Path) -> None:

@@ -185,6 +185,8 @@ def test_folders_that_will_not_do(gallery: Path, tmp_path: Path) -> None:
             "the column split must be train or test in every row",
         ),
         ([{"file": "none.png", "label": "x"}, {"file": "n.png", "label": "y"}], "none of its 2 images can be read"),
+        ([{"file": "a.png", "label": "x"}, {"file": "b.png", "label": "X"}], "in upper and lower case only; give it"),
+        ([{"file": "a.png", "label": "x"}, {"file": "b.png", "label": "a/b"}], "class 'a/b' contains a separator"),
     ],
 )
 def test_tables_that_will_not_do(tmp_path: Path, rows: list[dict[str, str]], message: str) -> None:

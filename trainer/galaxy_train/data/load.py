@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
+from galaxy_classify.inference.names import class_fault
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.galaxy_mnist import FOLDERS, SPLITS, cache_folder
 from galaxy_train.data.hdf5 import find_split, holds_hdf5, load_file, read_hdf5
@@ -261,6 +262,8 @@ def _split_files(
 ) -> TrainingData:
     if len(classes) < 2:
         raise DataError(f"{source}: images are of {len(classes)} class, there must be two or more")
+    if fault := class_fault(classes):
+        raise DataError(f"{source}: {fault}; give it another name")
     dataset, unreadable = read_files(files, classes, size, source.name)
     if unreadable and strict:
         raise DataError(
