@@ -25,6 +25,8 @@ class FileServer:
         self.cut_after: list[int] = []
         #: Status codes of the next answers.
         self.refuse_with: list[int] = []
+        #: Where a path has moved to.
+        self.moved: dict[str, str] = {}
         self.knows_ranges = True
         self.address = ""
 
@@ -38,6 +40,12 @@ class _Handler(BaseHTTPRequestHandler):
         state.requests.append((self.path, asked))
         if state.refuse_with:
             self.send_error(state.refuse_with.pop(0))
+            return
+        if self.path in state.moved:
+            self.send_response(302)
+            self.send_header("Location", state.moved[self.path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         content = state.files.get(self.path)
         if content is None:

@@ -108,10 +108,12 @@ def open_catalog(
     Raises
     ------
     UsageError
-        If the file cannot be read, or a column is missing.
+        If the file is not on this machine or cannot be read, or a column is missing.
     MissingExtraError
         If an optional dependency is not installed.
     """
+    if is_remote(path):
+        raise UsageError(f"{path}: --catalog takes a local file: download the table first")
     with table_errors(path):
         table = open_table(path, typed=typed)
         names = [column.name for column in table.columns]

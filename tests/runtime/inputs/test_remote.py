@@ -21,6 +21,7 @@ from moto.server import ThreadedMotoServer
 from file_server import serving
 from galaxy_classify import GalaxyClassifier, Prediction
 from galaxy_classify.errors import ImageError, MissingExtraError
+from galaxy_classify.inputs.addresses import SCHEMES
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.remote import is_remote, read_remote, remote_source, remote_sources, require_remote
 from galaxy_classify.inputs.source import Source
@@ -85,8 +86,9 @@ def s3(files: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def memory(files: Path) -> Iterator[Any]:
-    """File system in memory with the files below ``/images``."""
+def memory(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """File system in memory with the files below ``/images``; only here its scheme is allowed."""
+    monkeypatch.setattr("galaxy_classify.inputs.addresses.SCHEMES", (*SCHEMES, "memory"))
     filesystem = fsspec.filesystem("memory")
     for path in sorted(files.rglob("*.*")):
         filesystem.pipe(f"/images/{path.relative_to(files).as_posix()}", path.read_bytes())
@@ -152,7 +154,7 @@ def test_an_object_may_be_named_alone(s3: Any, files: Path, classifier: GalaxyCl
     assert classifier.picture(url).size == (60, 60)
 
 
-def test_what_a_store_refuses_is_a_short_reason(s3: Any, classifier: GalaxyClassifier) -> None:
+def test_what_a_store_refuses_is_a_short_reason(s3: Any, memory: Any, classifier: GalaxyClassifier) -> None:
     """The same words for the same fault, without a path, an identifier of the request or a traceback."""
     expected = {
         "s3://survey/none.jpg": "no such object",
@@ -161,7 +163,9 @@ def test_what_a_store_refuses_is_a_short_reason(s3: Any, classifier: GalaxyClass
         "s3://survey/images": "is a folder, not an image",
         "s3://survey/images/empty.jpg": "empty file",
         "gs://survey/a.jpg": "cannot be read: Please install gcsfs to access Google Storage",
-        "nonsense://survey/a.jpg": "cannot be read: Protocol not known: nonsense",
+        "nonsense://survey/a.jpg": (
+            "addresses with nonsense:// are not read, only s3, gs, az, abfs, http, https and file"
+        ),
         "memory://none.jpg": "no such object",
         f"file://{os.devnull}": "not a regular file",
     }
