@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_classify.images.fits.band_files import BandPattern
+from galaxy_classify.inputs.folders import VisitedFolders, expand, is_folder
 from galaxy_classify.inputs.names import (
     is_archive_name,
     is_image_name,
@@ -73,8 +73,8 @@ class Discovery:
         inputs : iterable of str
             Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell did not
             expand, and ``-`` for a list of paths on standard input. Folders are searched in sorted order. Links are
-            followed unless they lead back to a folder that is being searched. Files that do not exist are yielded too,
-            so that the result has an error row for each.
+            followed, but each folder is searched once, by the first path that leads to it. Files that do not exist are
+            yielded too, so that the result has an error row for each.
         stdin : iterable of bytes
             Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
@@ -91,7 +91,7 @@ class Discovery:
                 yield from self.listed(stdin)
             elif os.path.isdir(name):
                 prefix = os.path.basename(os.path.abspath(name)) if several else ""
-                for path in self._walk(name, ()):
+                for path in self._walk(name):
                     yield from self._inputs_of(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
             elif is_remote(name):
                 folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
@@ -161,20 +161,32 @@ class Discovery:
         before.add(path)
         return path
 
-    def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
-        """Yield the files below a folder in sorted order; ``parents`` are the folders above, to find loops of links."""
+    def _walk(self, top: str) -> Iterator[str]:
+        """Yield the files below a folder in sorted order, each folder once, however deep they lie in each other."""
+        visited = VisitedFolders()
+        open_folders = [self._entries(top, visited)]
+        while open_folders:
+            for path, in_folder in open_folders[-1]:
+                if in_folder:
+                    open_folders.append(self._entries(path, visited))
+                    break
+                yield path
+            else:
+                open_folders.pop()
+
+    def _entries(self, folder: str, visited: VisitedFolders) -> Iterator[tuple[str, bool]]:
+        """Yield the folders and files in a folder in sorted order, each with whether it is a folder."""
         # A folder may have millions of entries, and all must be sorted: keep only the names of those that are inputs.
         names: list[str] = []
         folders: set[str] = set()
         archives = 0
         self.unlisted -= 1
         try:
-            status = os.stat(folder)
-            if (identity := (status.st_dev, status.st_ino)) in parents:
+            if not visited.enter(folder):
                 return
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if _is_folder(entry):
+                    if is_folder(entry):
                         if not self.recursive:
                             continue
                         folders.add(entry.name)
@@ -187,7 +199,7 @@ class Discovery:
         except OSError:
             # Yield the folder itself. The classifier fails to open it, and so the result has a row with the reason.
             self.listed_files += 1
-            yield folder
+            yield folder, False
             return
         self.unlisted += len(folders) + archives
         self.listed_files += len(names) - len(folders) - archives
@@ -196,20 +208,13 @@ class Discovery:
         for name in names:
             path = os.path.join(folder, name)
             if name in folders:
-                yield from self._walk(path, (*parents, identity))
+                yield path, True
             elif (joined := self._joined(path, files)) is not None:
-                yield joined
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
-    except OSError:  # a broken link
-        return False
+                yield joined, False
 
 
 def _expand(name: str) -> list[str]:
     """Expand a pattern that the shell did not expand, unless a file of that very name exists."""
     if os.path.lexists(name) or not glob.has_magic(name):
         return [name]
-    return sorted(glob.glob(name, recursive=True)) or [name]
+    return expand(name) or [name]

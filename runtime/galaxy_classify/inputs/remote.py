@@ -133,8 +133,22 @@ def _open(url: str) -> tuple[Any, str]:
     return filesystem, kind._strip_protocol(url)
 
 
-def _below(filesystem: Any, folder: str, recursive: bool, skip: Callable[[], None]) -> Iterator[tuple[str, Content]]:
-    """Yield path and content of each image below a folder."""
+def _below(filesystem: Any, root: str, recursive: bool, skip: Callable[[], None]) -> Iterator[tuple[str, Content]]:
+    """Yield path and content of each image below a folder, sorted within each folder."""
+    open_folders = [_entries(filesystem, root, skip)]
+    while open_folders:
+        for name, content in open_folders[-1]:
+            if content is not None:
+                yield name, content
+            elif recursive:
+                open_folders.append(_entries(filesystem, name, skip))
+                break
+        else:
+            open_folders.pop()
+
+
+def _entries(filesystem: Any, folder: str, skip: Callable[[], None]) -> Iterator[tuple[str, Content | None]]:
+    """Yield path and content of each entry of a folder, in sorted order; a folder in it has no content."""
     try:
         with _remote_errors():
             entries = [
@@ -154,8 +168,7 @@ def _below(filesystem: Any, folder: str, recursive: bool, skip: Callable[[], Non
             if kind == "directory":
                 yield f"{folder}//", EMPTY_PART
         elif kind == "directory":
-            if recursive:
-                yield from _below(filesystem, name, recursive, skip)
+            yield name, None
         elif is_image_name(name) or is_archive_name(name):
             yield name, _content(filesystem, {"name": name, "type": kind, "size": size})
         else:
