@@ -39,6 +39,8 @@ class Discovery:
         Whether to read the images in archives, and in Parquet files that the user names.
     image_column : str, optional
         Column of images of the Parquet files.
+    own : frozenset of str, optional
+        Real paths of the files that the run writes (`real_paths`): in a folder that is searched, they are no inputs.
     empty : int
         Number of containers without an image, so far.
     listed_files : int
@@ -52,6 +54,7 @@ class Discovery:
     skipped: int = 0
     containers: bool = False
     image_column: str | None = None
+    own: frozenset[str] = frozenset()
     empty: int = 0
     listed_files: int = 0
     unlisted: int = 0
@@ -73,8 +76,8 @@ class Discovery:
         inputs : iterable of str
             Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell did not
             expand, and ``-`` for a list of paths on standard input. Folders are searched in sorted order. Links are
-            followed, but each folder is searched once, by the first path that leads to it. Files that do not exist are
-            yielded too, so that the result has an error row for each.
+            followed, but each folder is searched once: by its own path, or by the first link that leads to it from
+            elsewhere. Files that do not exist are yielded too, so that the result has an error row for each.
         stdin : iterable of bytes
             Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
@@ -163,7 +166,7 @@ class Discovery:
 
     def _walk(self, top: str) -> Iterator[str]:
         """Yield the files below a folder in sorted order, each folder once, however deep they lie in each other."""
-        visited = VisitedFolders()
+        visited = VisitedFolders(top)
         open_folders = [self._entries(top, visited)]
         while open_folders:
             for path, in_folder in open_folders[-1]:
@@ -184,6 +187,8 @@ class Discovery:
         try:
             if not visited.enter(folder):
                 return
+            real = os.path.realpath(folder) if self.own else ""
+            own = {os.path.basename(path) for path in self.own if os.path.dirname(path) == real}
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if is_folder(entry):
@@ -194,6 +199,8 @@ class Discovery:
                         archives += 1
                     elif not is_image_name(entry.name):
                         self.skipped += 1
+                        continue
+                    elif entry.name in own:
                         continue
                     names.append(entry.name)
         except OSError:
@@ -211,6 +218,11 @@ class Discovery:
                 yield path, True
             elif (joined := self._joined(path, files)) is not None:
                 yield joined, False
+
+
+def real_paths(*names: str | None) -> frozenset[str]:
+    """Return the paths of files, which need not be there yet, without links; None is left out."""
+    return frozenset(os.path.realpath(name) for name in names if name is not None)
 
 
 def _expand(name: str) -> list[str]:

@@ -12,14 +12,24 @@ ANY_FOLDERS = "**"
 
 
 class VisitedFolders:
-    """The folders that a walk has been to: links could lead it to the same one again, or round for ever."""
+    """The folders that a walk has been to: links could lead it to the same one again, or round for ever.
 
-    def __init__(self) -> None:
+    With ``top``, the folder where the walk begins, links to folders below it are left out: these are visited by their
+    own paths. Otherwise the first path counts, as where a walk leaves out some folders.
+    """
+
+    def __init__(self, top: str | None = None) -> None:
+        self._top = top
+        self._below = None if top is None else os.path.join(os.path.realpath(top), "")
         self._seen: set[tuple[int, int] | str] = set()
 
     def enter(self, folder: str) -> bool:
-        """Return whether a folder is new, and remember it; raise OSError if it is not there."""
+        """Return whether a folder is to be visited now, and remember it; raise OSError if it is not there."""
         status = os.stat(folder)
+        if self._below is not None and folder != self._top and os.path.islink(folder):
+            real = os.path.join(os.path.realpath(folder), "")
+            if real.startswith(self._below):
+                return False
         # Some network file systems number no files: there the path without links has to do.
         identity = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
         if identity in self._seen:

@@ -71,12 +71,22 @@ def test_the_command_classifies_them(deep: Path) -> None:
 
 def test_a_folder_is_visited_once(linked: Path) -> None:
     """Links from folder to folder would give one file a million rows."""
-    assert found(linked) == [f"{linked}/f0/f1/f2/f3/f4/f5/a.jpg"]
-    assert found(f"file://{linked}") == [f"file://{linked}/f5/a.jpg"]  # links to folders are not followed here
+    assert found(linked) == [f"{linked}/f5/a.jpg"]
+    assert found(f"file://{linked}") == [f"file://{linked}/f5/a.jpg"]
     assert found(f"{linked}/**/*.jpg") == [f"{linked}/f0/f1/f2/f3/f4/f5/a.jpg"]
+    assert found(linked / "f2") == [f"{linked}/f2/f0/f1/f3/f4/f5/a.jpg"]
     assert len(list(walk(str(linked)))) == 11
     with pytest.raises(UsageError, match="no Parquet files"):
         read_parquet(linked)
+
+
+def test_a_link_to_a_hidden_folder_is_followed(tmp_path: Path) -> None:
+    """A pattern passes over the folder itself, but not over the link."""
+    (tmp_path / ".v2").mkdir()
+    (tmp_path / ".v2" / "a.jpg").touch()
+    (tmp_path / "data").symlink_to(".v2")
+    assert found(f"{tmp_path}/**/*.jpg") == [f"{tmp_path}/data/a.jpg"]
+    assert found(tmp_path) == [f"{tmp_path}/.v2/a.jpg"]
 
 
 def test_a_folder_named_twice_is_searched_twice(linked: Path) -> None:
