@@ -136,7 +136,9 @@ class _ImageReader:
                     self._group, self.start, self._values = group, self._bounds[group], ()
                     self._batches = self._read_group(group)
                 while row >= self.start + len(self._values):
-                    values = next(self._batches)
+                    values = next(self._batches, None)
+                    if values is None:
+                        raise ImageError("damaged or incomplete Parquet file: a row group has too few rows")
                     self.start += len(self._values)
                     self._values = values
         except ImageError as error:
