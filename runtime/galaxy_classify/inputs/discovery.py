@@ -11,6 +11,7 @@ from typing import Final
 from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_classify.images.fits.band_files import BandPattern
 from galaxy_classify.inputs.folders import VisitedFolders, expand, is_folder
+from galaxy_classify.inputs.hints import first_of_list, meant_otherwise
 from galaxy_classify.inputs.names import (
     is_archive_name,
     is_image_name,
@@ -81,7 +82,7 @@ class Discovery:
         stdin : iterable of bytes
             Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
-        names = [name for given in inputs for name in _expand(given)]
+        names = [name for given in inputs for name in self._expand(given)]
         folders = {name for name in names if os.path.isdir(name) or is_remote(name)}
         # Two folders may hold files of the same name: sorted copies then keep the folder's name, to avoid a collision.
         several = sum(name in folders for name in names) > 1
@@ -100,6 +101,8 @@ class Discovery:
                 folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
+            elif _is_pattern(name):
+                yield Source(name, os.path.basename(name), content=Unreadable(f"no file matches {name}"))
             elif (joined := self._joined(name, files)) is not None:
                 yield from self._inputs_of(joined, os.path.basename(joined), named=True)
 
@@ -112,18 +115,24 @@ class Discovery:
         ['a.jpg', 'b.jpg']
         """
         files: set[str] = set()
+        first = True
         for line in lines:
-            if stripped := line.rstrip(b"\r\n"):
-                given = os.fsdecode(stripped)
-                if is_remote(given):
-                    yield self._unjoined(remote_source(given))
-                elif (path := self._joined(given, files)) is not None:
-                    yield from self._inputs_of(path, place_below(path), named=True)
+            if not (stripped := line.rstrip(b"\r\n")):
+                continue
+            given: str | Unreadable = os.fsdecode(stripped)
+            if first:
+                spelled, given, first = str(given), first_of_list(str(given)), False
+            if isinstance(given, Unreadable):
+                yield Source(spelled, place_below(spelled), content=given)
+            elif is_remote(given):
+                yield self._unjoined(remote_source(given))
+            elif (path := self._joined(given, files)) is not None:
+                yield from self._inputs_of(path, place_below(path), named=True)
 
     def _inputs_of(self, path: str, place: str, *, named: bool = False) -> Iterator[Source]:
         """Yield a file, or the images in it if it is a container; ``named`` if the user named the file itself."""
         if not self._is_container(path, named=named):
-            yield Source(path, place)
+            yield Source(path, place, content=meant_otherwise(path) if named else None)
             return
         # Imported late to keep start-up fast: few runs read containers.
         from galaxy_classify.inputs.containers.open import container_sources
@@ -151,6 +160,13 @@ class Discovery:
 
     def _skip(self) -> None:
         self.skipped += 1
+
+    def _expand(self, name: str) -> list[str]:
+        """Expand a pattern that the shell did not expand, unless a file of that very name exists."""
+        if not _is_pattern(name):
+            return [name]
+        found = expand(name)
+        return [path for path in found if not self.own or os.path.realpath(path) not in self.own] or [name]
 
     def _joined(self, path: str, before: set[str]) -> str | None:
         """Return the common path of an image's band files, or None if it was returned before (and add it to those)."""
@@ -225,8 +241,5 @@ def real_paths(*names: str | None) -> frozenset[str]:
     return frozenset(os.path.realpath(name) for name in names if name is not None)
 
 
-def _expand(name: str) -> list[str]:
-    """Expand a pattern that the shell did not expand, unless a file of that very name exists."""
-    if os.path.lexists(name) or not glob.has_magic(name):
-        return [name]
-    return expand(name) or [name]
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name) and not os.path.lexists(name)

@@ -174,6 +174,7 @@ def _choose_image(fields: dict[str, Any], wanted: str | None) -> str:
         found = next((name for name in IMAGE_COLUMNS if name in binary), None)
         if found is None:
             has = f"columns of bytes: {', '.join(binary)}; --image-column chooses one" if binary else _columns(fields)
+            has += "" if binary else "; --catalog reads the images that a table lists"
             raise UsageError(f"has no column of images called {', '.join(IMAGE_COLUMNS)}; it has {has}")
         return found
     if wanted not in fields:

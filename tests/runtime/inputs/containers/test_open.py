@@ -599,7 +599,7 @@ def test_columns_that_are_not_there_are_usage_errors(column: str | None, message
         ParquetImages(str(path), column)
     assert contents(path, image_column="cutout") == [(f"{path}::0", b"a")]
     pq.write_table(pa.table({"ra": [1.5]}), path)
-    with pytest.raises(UsageError, match=r"it has ra$"):
+    with pytest.raises(UsageError, match=r"it has ra; --catalog reads the images that a table lists$"):
         ParquetImages(str(path))
 
 
