@@ -14,6 +14,7 @@ from galaxy_classify.inputs.names import is_parquet_name, place_below, place_in_
 from galaxy_classify.inputs.remote import is_remote, remote_source
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.tables.columns import Column
+from galaxy_classify.tables.parquet_table import utf8
 from galaxy_classify.tables.read import Table, open_table, table_errors
 from galaxy_classify.text import did_you_mean
 
@@ -126,7 +127,8 @@ def open_catalog(
             images = _open_images(path, image_column, path_column if path_column in names else None)
         kept = [index for index in range(len(names)) if index != path_index]
         carried = [table.columns[index] for index in kept]
-        free = free_names([column.name for column in carried], reserved)
+        # Only CSV could write a name that is not UTF-8 as it is.
+        free = free_names([utf8(column.name) for column in carried], reserved)
         columns = [replace(column, name=name) for column, name in zip(carried, free, strict=True)]
         first = None
         if id_column is not None:

@@ -15,7 +15,7 @@ from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.inputs.containers.member import damage_errors, too_large
 from galaxy_classify.inputs.names import place_in_container
 from galaxy_classify.inputs.source import LARGEST, MEMBER, InOrder, Source
-from galaxy_classify.tables.parquet_table import CHUNK_ROWS, is_binary
+from galaxy_classify.tables.parquet_table import CHUNK_ROWS, is_binary, parquet_source
 from galaxy_classify.text import did_you_mean
 
 #: Default columns of images and of their names: the first one that exists.
@@ -156,7 +156,7 @@ class _ImageReader:
 def _open(path: str) -> Any:
     import pyarrow.parquet
 
-    return pyarrow.parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+    return pyarrow.parquet.ParquetFile(parquet_source(path), buffer_size=BUFFER_BYTES, pre_buffer=False)
 
 
 def _leaf(batch: Any) -> Any:
