@@ -40,6 +40,8 @@ class Catalog:
         Name of the one that becomes the result's first column.
     root : str
         Folder, or URL of a prefix, that relative paths start from.
+    path : str
+        The table's file, for messages.
     images : ParquetImages, optional
         The images, if they are in the table itself.
     """
@@ -50,15 +52,20 @@ class Catalog:
     columns: Sequence[Column]
     first: str | None
     root: str
+    path: str
     images: ParquetImages | None = None
 
     def __len__(self) -> int:
         return len(self.table)
 
     def sources(self) -> Iterator[Source]:
-        """Yield an input for each row of the table, in order."""
-        for row, source in self._rows():
-            yield replace(source, carried=tuple(row[index] for index in self.kept))
+        """Yield an input for each row of the table, in order; raise `UsageError` where it cannot be read further."""
+        try:
+            with table_errors(self.path):
+                for row, source in self._rows():
+                    yield replace(source, carried=tuple(row[index] for index in self.kept))
+        except ImageError as error:
+            raise UsageError(f"{self.path}: {error}") from None
 
     def _rows(self) -> Iterator[tuple[Sequence[Any], Source]]:
         if self.images is not None:
@@ -136,7 +143,8 @@ def open_catalog(
             if id_index == path_index:
                 raise UsageError(f"--id-column and --path-column are both {id_column!r}")
             first = columns[kept.index(id_index)].name
-    return Catalog(table, path_index, kept, columns, first, os.path.dirname(path) if root is None else root, images)
+    root = os.path.dirname(path) if root is None else root
+    return Catalog(table, path_index, kept, columns, first, root, path, images)
 
 
 def _open_images(path: str, image_column: str, name_column: str | None) -> ParquetImages:
