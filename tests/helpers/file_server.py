@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -27,6 +27,8 @@ class FileServer:
         self.refuse_with: list[int] = []
         #: Where a path has moved to.
         self.moved: dict[str, str] = {}
+        #: Bytes that are sent after a file that was said to end, again and again until the client has gone.
+        self.endless = b""
         self.knows_ranges = True
         self.address = ""
 
@@ -56,12 +58,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        if not state.endless:
+            self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         rest = content[start:]
         if state.cut_after:
             rest = rest[: state.cut_after.pop(0)]
         self.wfile.write(rest)
+        with suppress(ConnectionError):
+            while state.endless:
+                self.wfile.write(state.endless)
+
+    def do_HEAD(self) -> None:
+        content = self.server.state.files.get(self.path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Keep the tests' output clean."""

@@ -20,6 +20,7 @@ from galaxy_classify.inputs.names import (
 )
 from galaxy_classify.inputs.remote import is_remote, remote_source, remote_sources
 from galaxy_classify.inputs.source import Source, Unreadable
+from galaxy_classify.text import printable
 
 REMOTE_BANDS: Final = Unreadable("files of several bands are joined in local folders only")
 
@@ -102,7 +103,7 @@ class Discovery:
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
             elif _is_pattern(name):
-                yield Source(name, os.path.basename(name), content=Unreadable(f"no file matches {name}"))
+                yield Source(name, os.path.basename(name), content=Unreadable(f"no file matches {printable(name)}"))
             elif (joined := self._joined(name, files)) is not None:
                 yield from self._inputs_of(joined, os.path.basename(joined), named=True)
 

@@ -61,7 +61,8 @@ def read_remote(url: str) -> bytes:
     """
     with _remote_errors():
         filesystem, path = _open(url)
-        return _content(filesystem, filesystem.info(path))()
+        # The name in a store's answer leaves out the version that was asked for.
+        return _content(filesystem, filesystem.info(path) | {"name": path})()
 
 
 def remote_source(url: str, place: str | None = None) -> Source:
@@ -104,7 +105,9 @@ def remote_sources(
     try:
         with _remote_errors():
             filesystem, root = _open(url)
-            info = filesystem.info(root)
+            info = filesystem.info(root) | {
+                "name": root
+            }  # a store's own name leaves out the version that was asked for
     except ImageError as error:
         yield Source(url, name, content=Unreadable(str(error)))
         return
@@ -195,7 +198,11 @@ def _read_whole(filesystem: Any, path: str, size: int | None) -> bytes:
     """Download an object, but stop just above the size limit: it may have grown, or its size may be unknown."""
     with _remote_errors():
         content: bytes
-        if size is None:
+        if "http" in filesystem.protocol:
+            # A web server may send more than it said, and without end: fsspec would wait for that.
+            with filesystem.open(path, "rb", block_size=0, size=size or 1) as file:
+                content = _read_within_limit(file)
+        elif size is None:
             with filesystem.open(path, "rb") as file:
                 content = _read_within_limit(file)
         else:

@@ -232,6 +232,24 @@ def test_hostile_and_odd_names(s3: Any, files: Path) -> None:
     assert archive.content == parquet.content
 
 
+def test_the_version_that_was_asked_for_is_read(s3: Any, files: Path) -> None:
+    """Not the newest one; any other query belongs to the name."""
+    s3.mkdir("versions")
+    s3.call_s3("put_bucket_versioning", Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    put = [s3.call_s3("put_object", Bucket="versions", Key="a.jpg", Body=content) for content in (b"old one", b"new")]
+    s3.call_s3("put_object", Bucket="versions", Key="a.jpg?x=1.jpg", Body=b"named so")
+    url = "s3://versions/a.jpg"
+    for address, content in (
+        (f"{url}?versionId={put[0]['VersionId']}", b"old one"),
+        (f"{url}?versionId={put[1]['VersionId']}", b"new"),
+        (url, b"new"),
+        (f"{url}?x=1.jpg", b"named so"),
+    ):
+        (source,) = remote_sources(address)
+        assert source.content is not None
+        assert read_remote(address) == source.content() == content
+
+
 def test_folders_within_folders_may_be_left_out(memory: Any) -> None:
     """As `--no-recursive` does with local ones; several inputs keep their copies apart."""
     found = Discovery(recursive=False).sources(["memory://images/field 1", "memory://images/field_2/"], ())
@@ -268,6 +286,16 @@ def test_images_on_a_web_server(files: Path, classifier: GalaxyClassifier) -> No
     (broken,) = messages(list(classifier.classify(f"{server.address}/a.jpg?signature=secret")))
     assert broken.startswith("cannot be read: Cannot connect to host")
     assert "secret" not in broken
+
+
+def test_a_web_server_that_does_not_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may say that an object is small, and fill the memory of whoever waits for its end."""
+    monkeypatch.setattr("galaxy_classify.inputs.remote.LARGEST", 3_000_000)
+    with serving({"/a.jpg": b"galaxy"}) as server:
+        server.endless = bytes(1 << 16)
+        with pytest.raises(ImageError, match=r"^object too large: "):
+            read_remote(f"{server.address}/a.jpg")
+        server.endless = b""
 
 
 def test_files_of_single_bands_are_not_taken_for_images(memory: Any) -> None:
