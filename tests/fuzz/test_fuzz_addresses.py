@@ -158,7 +158,7 @@ def test_any_catalogue_gives_a_row_for_each_of_its_own(asked: set[str], classifi
     @given(st.lists(NAME, min_size=1, max_size=6), st.one_of(st.none(), ADDRESS, CHAIN))
     def check(names: list[str], root: str | None) -> None:
         text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL)
         writer.writerows([["file", "n"], *([name, str(number)] for number, name in enumerate(names))])
         Path("c.csv").write_bytes(text.getvalue().encode("utf-8", "surrogatepass"))
         catalog = open_catalog("c.csv", path_column="file", id_column=None, root=root, reserved=(), typed=False)

@@ -12,7 +12,7 @@ S3_SCHEMES: Final = ("s3", "s3a")
 #: archives or log in to other machines, and a list or a catalogue may come from a stranger.
 SCHEMES: Final = (*S3_SCHEMES, "gs", "gcs", "az", "abfs", "abfss", "http", "https", "file")
 #: An address behind ``::``: fsspec would open the one in front of it inside this one.
-CHAINED: Final = re.compile(r"::[A-Za-z][A-Za-z0-9+.-]*://")
+CHAINED: Final = re.compile(r"::\w[\w+.-]*://")
 #: A path on this machine behind ``file://``; on Windows it may begin with a drive.
 ABSOLUTE: Final = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 

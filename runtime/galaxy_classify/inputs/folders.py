@@ -77,7 +77,10 @@ def expand(pattern: str) -> list[str]:
 
     Unlike that, it visits each folder once, and takes any number of folders within each other.
     """
-    return sorted(set(_expand(pattern)))
+    try:
+        return sorted(set(_expand(pattern)))
+    except ValueError:  # it holds a character that no name can have
+        return []
 
 
 def _expand(pattern: str) -> Iterable[str]:

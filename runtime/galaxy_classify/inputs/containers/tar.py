@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
-import lzma
 import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,6 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.inputs.containers.member import LINK, SPARSE, SPECIAL, Member, damage_errors, read_whole, too_large
+from galaxy_classify.inputs.containers.unpack import open_bz2, open_xz
 from galaxy_classify.inputs.source import LARGEST, Content, InOrder
 
 #: Limit on the headers of one member, usually about 1.5 kB. A hostile archive could fill the memory by a long name.
@@ -24,8 +23,8 @@ ZEROS: Final = bytes(tarfile.BLOCKSIZE)
 #: First bytes of a compressed file, and the function that opens it.
 COMPRESSIONS: Final[tuple[tuple[bytes, Callable[[str], Any]], ...]] = (
     (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\0", lzma.open),
+    (b"BZh", open_bz2),
+    (b"\xfd7zXZ\0", open_xz),
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import random
 import re
@@ -387,6 +389,12 @@ def test_joined_tars_are_read_as_one(suffix: str, padding: int, items: Items, tm
         (".tar.gz", b"no gzip"),
         (".tar.gz", gzip.compress(b"no tar")),
         (".tar.gz", gzip.compress(member("b.jpg", b"b"))[:-4]),
+        (".tar.bz2", b"no bz2"),
+        (".tar.bz2", bytes(100_000) + b"no bz2"),
+        (".tar.bz2", bz2.compress(member("b.jpg", b"b"))[:-4]),
+        (".tar.xz", b"no xz"),
+        (".tar.xz", lzma.compress(member("b.jpg", b"b"), preset=0)[1:]),
+        (".tar.xz", lzma.compress(b"no tar", preset=0)),
     ],
 )
 def test_what_follows_the_end_of_a_tar_has_a_row(suffix: str, rest: bytes, items: Items, tmp_path: Path) -> None:
@@ -399,9 +407,10 @@ def test_what_follows_the_end_of_a_tar_has_a_row(suffix: str, rest: bytes, items
     assert str(last[1]).startswith("damaged or incomplete archive: ")
 
 
-def test_zeros_behind_an_archive_are_no_damage(items: Items, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", MODES)
+def test_zeros_behind_an_archive_are_no_damage(suffix: str, items: Items, tmp_path: Path) -> None:
     """Tapes and disks are filled up with them, to any length."""
-    path = pack(tmp_path / "a.tar", items[:1])
+    path = pack(tmp_path / f"a{suffix}", items[:1])
     for length in (1, 511, 512, 100_000):
         path.write_bytes(path.read_bytes() + bytes(length))
         assert len(contents(path)) == 1
