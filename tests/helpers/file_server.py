@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -25,6 +25,10 @@ class FileServer:
         self.cut_after: list[int] = []
         #: Status codes of the next answers.
         self.refuse_with: list[int] = []
+        #: Where a path has moved to.
+        self.moved: dict[str, str] = {}
+        #: Bytes that are sent after a file that was said to end, again and again until the client has gone.
+        self.endless = b""
         self.knows_ranges = True
         self.address = ""
 
@@ -39,6 +43,12 @@ class _Handler(BaseHTTPRequestHandler):
         if state.refuse_with:
             self.send_error(state.refuse_with.pop(0))
             return
+        if self.path in state.moved:
+            self.send_response(302)
+            self.send_header("Location", state.moved[self.path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         content = state.files.get(self.path)
         if content is None:
             self.send_error(404)
@@ -48,12 +58,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        if not state.endless:
+            self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         rest = content[start:]
         if state.cut_after:
             rest = rest[: state.cut_after.pop(0)]
         self.wfile.write(rest)
+        with suppress(ConnectionError):
+            while state.endless:
+                self.wfile.write(state.endless)
+
+    def do_HEAD(self) -> None:
+        content = self.server.state.files.get(self.path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Keep the tests' output clean."""

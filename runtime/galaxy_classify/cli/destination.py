@@ -9,6 +9,7 @@ import typer
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import UsageError
 from galaxy_classify.extras import require_extra
+from galaxy_classify.inputs.discovery import real_paths
 from galaxy_classify.results.formats import choose_format
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.resume import Existing
@@ -42,7 +43,8 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
         from galaxy_classify.runs.watch import WatchedFolders
         from galaxy_classify.runs.watch_output import WatchedFile, WatchedStandardOutput
 
-        watched = WatchedFolders(options.inputs, options.recursive, lambda: _announce_watch(options))
+        own = real_paths(options.output, options.report)
+        watched = WatchedFolders(options.inputs, options.recursive, lambda: _announce_watch(options), own)
         if output is None:
             return WatchedStandardOutput(watched, output_format)
         return WatchedFile(watched, output, output_format, _existing(options))

@@ -12,7 +12,7 @@ from galaxy_classify.images.fits.band_files import BandPattern, existing_files, 
 from galaxy_classify.images.fits.names import BROAD_BANDS
 from galaxy_classify.inputs.catalog import Catalog, open_catalog
 from galaxy_classify.inputs.containers.parquet import ParquetImages
-from galaxy_classify.inputs.discovery import Discovery
+from galaxy_classify.inputs.discovery import Discovery, real_paths
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote, require_remote
 from galaxy_classify.inputs.source import Source
@@ -108,6 +108,7 @@ class Inputs:
             None if options.fits_pattern is None else BandPattern(options.fits_pattern),
             containers=True,
             image_column=options.image_column,
+            own=real_paths(options.output, options.report),
         )
 
     def _listing(self) -> Iterator[Source]:

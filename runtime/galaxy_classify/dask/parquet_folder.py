@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from galaxy_classify.errors import UsageError
+from galaxy_classify.inputs.folders import walk
 from galaxy_classify.tables.read import table_errors
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def read_file(path: str, wanted: Sequence[str] | None, index: str | None, *, emp
 
 
 def _parquet_files(root: str) -> Iterator[str]:
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in walk(root):
         folders[:] = [name for name in folders if not name.startswith(("_", "."))]
         for name in names:
             if name.endswith(".parquet") and not name.startswith(("_", ".")):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from galaxy_classify.dask.cluster import connected
 from galaxy_classify.dask.part_folder import Part, PartFolder, part_provenance
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, UsageError
-from galaxy_classify.inputs.source import Source
+from galaxy_classify.inputs.source import Source, Unreadable
 from galaxy_classify.parallel import batched
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.process import interrupts_deferred
@@ -164,11 +164,19 @@ class DaskRun:
             if resume and not self.job.counts.changed and self._restore(partition):
                 self._count(partition)
             else:
+                self._fail_unreadable(partition)
                 yield partition
+
+    def _fail_unreadable(self, partition: Partition) -> None:
+        """Give inputs of which it is known why they cannot be read their predictions: no worker need try."""
+        model = self.job.classifier.model.identity
+        for index, source in enumerate(partition.sources):
+            if isinstance(source.content, Unreadable):
+                partition.predictions[index] = Prediction(source.path, "error", model, message=source.content.reason)
 
     def _check_files(self, batch: list[Source]) -> None:
         """Check that the inputs are files, which the workers can open."""
-        contained = next((source for source in batch if source.content is not None), None)
+        contained = next((source for source in batch if _is_contained(source)), None)
         if contained is not None:
             raise UsageError(
                 f"{printable(contained.path)}: is no file of its own: --dask takes files; images in Parquet go through "
@@ -293,3 +301,8 @@ class DaskRun:
 
     def _advice(self) -> str:
         return f"{self.folder.path} keeps the finished parts, --resume goes on"
+
+
+def _is_contained(source: Source) -> bool:
+    """Tell whether an input is an image in another file or a store."""
+    return source.content is not None and not isinstance(source.content, Unreadable)

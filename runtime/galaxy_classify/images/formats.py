@@ -54,6 +54,10 @@ SIGNATURES: Final = (
 SIGNATURE_BYTES: Final = max(offset + len(signature) for offset, signature, _ in SIGNATURES)
 
 
+#: What is said of a file in no format that is known.
+NOT_AN_IMAGE: Final = "not an image"
+
+
 #: File name suffix of each format that can be read.
 SUFFIXES: Final = {
     "JPEG": ".jpg",
@@ -102,7 +106,7 @@ def why_not_an_image(head: bytes) -> str:
             if name in FORMATS:
                 return f"damaged or incomplete image: its {name} header cannot be read"
             return f"unsupported format: {name} (supported: {', '.join(SUPPORTED)})"
-    return f"not an image (supported: {', '.join(SUPPORTED)})"
+    return f"{NOT_AN_IMAGE} (supported: {', '.join(SUPPORTED)})"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from galaxy_classify.inputs.names import is_parquet_name, place_below, place_in_
 from galaxy_classify.inputs.remote import is_remote, remote_source
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.tables.columns import Column
+from galaxy_classify.tables.parquet_table import utf8
 from galaxy_classify.tables.read import Table, open_table, table_errors
 from galaxy_classify.text import did_you_mean
 
@@ -39,6 +40,8 @@ class Catalog:
         Name of the one that becomes the result's first column.
     root : str
         Folder, or URL of a prefix, that relative paths start from.
+    path : str
+        The table's file, for messages.
     images : ParquetImages, optional
         The images, if they are in the table itself.
     """
@@ -49,15 +52,20 @@ class Catalog:
     columns: Sequence[Column]
     first: str | None
     root: str
+    path: str
     images: ParquetImages | None = None
 
     def __len__(self) -> int:
         return len(self.table)
 
     def sources(self) -> Iterator[Source]:
-        """Yield an input for each row of the table, in order."""
-        for row, source in self._rows():
-            yield replace(source, carried=tuple(row[index] for index in self.kept))
+        """Yield an input for each row of the table, in order; raise `UsageError` where it cannot be read further."""
+        try:
+            with table_errors(self.path):
+                for row, source in self._rows():
+                    yield replace(source, carried=tuple(row[index] for index in self.kept))
+        except ImageError as error:
+            raise UsageError(f"{self.path}: {error}") from None
 
     def _rows(self) -> Iterator[tuple[Sequence[Any], Source]]:
         if self.images is not None:
@@ -108,10 +116,12 @@ def open_catalog(
     Raises
     ------
     UsageError
-        If the file cannot be read, or a column is missing.
+        If the file is not on this machine or cannot be read, or a column is missing.
     MissingExtraError
         If an optional dependency is not installed.
     """
+    if is_remote(path):
+        raise UsageError(f"{path}: --catalog takes a local file: download the table first")
     with table_errors(path):
         table = open_table(path, typed=typed)
         names = [column.name for column in table.columns]
@@ -124,7 +134,8 @@ def open_catalog(
             images = _open_images(path, image_column, path_column if path_column in names else None)
         kept = [index for index in range(len(names)) if index != path_index]
         carried = [table.columns[index] for index in kept]
-        free = free_names([column.name for column in carried], reserved)
+        # Only CSV could write a name that is not UTF-8 as it is.
+        free = free_names([utf8(column.name) for column in carried], reserved)
         columns = [replace(column, name=name) for column, name in zip(carried, free, strict=True)]
         first = None
         if id_column is not None:
@@ -132,7 +143,8 @@ def open_catalog(
             if id_index == path_index:
                 raise UsageError(f"--id-column and --path-column are both {id_column!r}")
             first = columns[kept.index(id_index)].name
-    return Catalog(table, path_index, kept, columns, first, os.path.dirname(path) if root is None else root, images)
+    root = os.path.dirname(path) if root is None else root
+    return Catalog(table, path_index, kept, columns, first, root, path, images)
 
 
 def _open_images(path: str, image_column: str, name_column: str | None) -> ParquetImages:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_classify.images.fits.band_files import BandPattern
+from galaxy_classify.inputs.folders import VisitedFolders, expand, is_folder
+from galaxy_classify.inputs.hints import first_of_list, meant_otherwise
 from galaxy_classify.inputs.names import (
     is_archive_name,
     is_image_name,
@@ -19,6 +20,7 @@ from galaxy_classify.inputs.names import (
 )
 from galaxy_classify.inputs.remote import is_remote, remote_source, remote_sources
 from galaxy_classify.inputs.source import Source, Unreadable
+from galaxy_classify.text import printable
 
 REMOTE_BANDS: Final = Unreadable("files of several bands are joined in local folders only")
 
@@ -39,6 +41,8 @@ class Discovery:
         Whether to read the images in archives, and in Parquet files that the user names.
     image_column : str, optional
         Column of images of the Parquet files.
+    own : frozenset of str, optional
+        Real paths of the files that the run writes (`real_paths`): in a folder that is searched, they are no inputs.
     empty : int
         Number of containers without an image, so far.
     listed_files : int
@@ -52,6 +56,7 @@ class Discovery:
     skipped: int = 0
     containers: bool = False
     image_column: str | None = None
+    own: frozenset[str] = frozenset()
     empty: int = 0
     listed_files: int = 0
     unlisted: int = 0
@@ -73,12 +78,12 @@ class Discovery:
         inputs : iterable of str
             Files, folders, URLs of objects and prefixes, patterns with ``*``, ``?`` or ``[…]`` that the shell did not
             expand, and ``-`` for a list of paths on standard input. Folders are searched in sorted order. Links are
-            followed unless they lead back to a folder that is being searched. Files that do not exist are yielded too,
-            so that the result has an error row for each.
+            followed, but each folder is searched once: by its own path, or by the first link that leads to it from
+            elsewhere. Files that do not exist are yielded too, so that the result has an error row for each.
         stdin : iterable of bytes
             Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
-        names = [name for given in inputs for name in _expand(given)]
+        names = [name for given in inputs for name in self._expand(given)]
         folders = {name for name in names if os.path.isdir(name) or is_remote(name)}
         # Two folders may hold files of the same name: sorted copies then keep the folder's name, to avoid a collision.
         several = sum(name in folders for name in names) > 1
@@ -91,12 +96,14 @@ class Discovery:
                 yield from self.listed(stdin)
             elif os.path.isdir(name):
                 prefix = os.path.basename(os.path.abspath(name)) if several else ""
-                for path in self._walk(name, ()):
+                for path in self._walk(name):
                     yield from self._inputs_of(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
             elif is_remote(name):
                 folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
+            elif _is_pattern(name):
+                yield Source(name, os.path.basename(name), content=Unreadable(f"no file matches {printable(name)}"))
             elif (joined := self._joined(name, files)) is not None:
                 yield from self._inputs_of(joined, os.path.basename(joined), named=True)
 
@@ -109,18 +116,24 @@ class Discovery:
         ['a.jpg', 'b.jpg']
         """
         files: set[str] = set()
+        first = True
         for line in lines:
-            if stripped := line.rstrip(b"\r\n"):
-                given = os.fsdecode(stripped)
-                if is_remote(given):
-                    yield self._unjoined(remote_source(given))
-                elif (path := self._joined(given, files)) is not None:
-                    yield from self._inputs_of(path, place_below(path), named=True)
+            if not (stripped := line.rstrip(b"\r\n")):
+                continue
+            given: str | Unreadable = os.fsdecode(stripped)
+            if first:
+                spelled, given, first = str(given), first_of_list(str(given)), False
+            if isinstance(given, Unreadable):
+                yield Source(spelled, place_below(spelled), content=given)
+            elif is_remote(given):
+                yield self._unjoined(remote_source(given))
+            elif (path := self._joined(given, files)) is not None:
+                yield from self._inputs_of(path, place_below(path), named=True)
 
     def _inputs_of(self, path: str, place: str, *, named: bool = False) -> Iterator[Source]:
         """Yield a file, or the images in it if it is a container; ``named`` if the user named the file itself."""
         if not self._is_container(path, named=named):
-            yield Source(path, place)
+            yield Source(path, place, content=meant_otherwise(path) if named else None)
             return
         # Imported late to keep start-up fast: few runs read containers.
         from galaxy_classify.inputs.containers.open import container_sources
@@ -149,6 +162,13 @@ class Discovery:
     def _skip(self) -> None:
         self.skipped += 1
 
+    def _expand(self, name: str) -> list[str]:
+        """Expand a pattern that the shell did not expand, unless a file of that very name exists."""
+        if not _is_pattern(name):
+            return [name]
+        found = expand(name)
+        return [path for path in found if not self.own or os.path.realpath(path) not in self.own] or [name]
+
     def _joined(self, path: str, before: set[str]) -> str | None:
         """Return the common path of an image's band files, or None if it was returned before (and add it to those)."""
         folder, name = os.path.split(path)
@@ -161,20 +181,34 @@ class Discovery:
         before.add(path)
         return path
 
-    def _walk(self, folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
-        """Yield the files below a folder in sorted order; ``parents`` are the folders above, to find loops of links."""
+    def _walk(self, top: str) -> Iterator[str]:
+        """Yield the files below a folder in sorted order, each folder once, however deep they lie in each other."""
+        visited = VisitedFolders(top)
+        open_folders = [self._entries(top, visited)]
+        while open_folders:
+            for path, in_folder in open_folders[-1]:
+                if in_folder:
+                    open_folders.append(self._entries(path, visited))
+                    break
+                yield path
+            else:
+                open_folders.pop()
+
+    def _entries(self, folder: str, visited: VisitedFolders) -> Iterator[tuple[str, bool]]:
+        """Yield the folders and files in a folder in sorted order, each with whether it is a folder."""
         # A folder may have millions of entries, and all must be sorted: keep only the names of those that are inputs.
         names: list[str] = []
         folders: set[str] = set()
         archives = 0
         self.unlisted -= 1
         try:
-            status = os.stat(folder)
-            if (identity := (status.st_dev, status.st_ino)) in parents:
+            if not visited.enter(folder):
                 return
+            real = os.path.realpath(folder) if self.own else ""
+            own = {os.path.basename(path) for path in self.own if os.path.dirname(path) == real}
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if _is_folder(entry):
+                    if is_folder(entry):
                         if not self.recursive:
                             continue
                         folders.add(entry.name)
@@ -183,11 +217,13 @@ class Discovery:
                     elif not is_image_name(entry.name):
                         self.skipped += 1
                         continue
+                    elif entry.name in own:
+                        continue
                     names.append(entry.name)
         except OSError:
             # Yield the folder itself. The classifier fails to open it, and so the result has a row with the reason.
             self.listed_files += 1
-            yield folder
+            yield folder, False
             return
         self.unlisted += len(folders) + archives
         self.listed_files += len(names) - len(folders) - archives
@@ -196,20 +232,15 @@ class Discovery:
         for name in names:
             path = os.path.join(folder, name)
             if name in folders:
-                yield from self._walk(path, (*parents, identity))
+                yield path, True
             elif (joined := self._joined(path, files)) is not None:
-                yield joined
+                yield joined, False
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
-    except OSError:  # a broken link
-        return False
+def real_paths(*names: str | None) -> frozenset[str]:
+    """Return the paths of files, which need not be there yet, without links; None is left out."""
+    return frozenset(os.path.realpath(name) for name in names if name is not None)
 
 
-def _expand(name: str) -> list[str]:
-    """Expand a pattern that the shell did not expand, unless a file of that very name exists."""
-    if os.path.lexists(name) or not glob.has_magic(name):
-        return [name]
-    return sorted(glob.glob(name, recursive=True)) or [name]
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name) and not os.path.lexists(name)

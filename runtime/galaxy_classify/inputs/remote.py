@@ -1,4 +1,4 @@
-"""Read images from object stores and web servers, by any URL that fsspec supports."""
+"""Read images from object stores and web servers, through fsspec, by the URLs that `addresses` allows."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import Any, Final
 
 from galaxy_classify.errors import GalaxyClassifyError, ImageError
 from galaxy_classify.extras import require_extra
+from galaxy_classify.inputs.addresses import S3_SCHEMES, scheme_of, why_refused
 from galaxy_classify.inputs.names import is_archive_name, is_image_name, is_parquet_name, place_in_container
 from galaxy_classify.inputs.source import LARGEST, Content, Source, Unreadable
 from galaxy_classify.text import one_line
 
-#: A scheme of at least two letters: a single letter is a drive on Windows.
-SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://.", re.DOTALL)
-S3_SCHEMES: Final = ("s3", "s3a")
-#: A URL in an error message is cut after the host: its path is already in the row, and its query may hold a signature.
-URL: Final = re.compile(r"(\w+://[^/\s'\"]+)[^\s'\"]*")
+#: A URL in an error message is cut to scheme and host: its path is already in the row, and what stands before the host
+#: or in the query may be a password or a signature.
+URL: Final = re.compile(r"(\w+://)(?:[^/\s'\"]*@)?([^/\s'\"]*)[^\s'\"]*")
 #: Bytes read at a time from an object whose size the server does not tell.
 CHUNK: Final = 1 << 20
 CONTAINER: Final = Unreadable("container in an object store: not supported, classify a local copy")
@@ -37,20 +36,19 @@ def is_remote(path: str) -> bool:
     >>> is_remote("s3://survey/m51.jpg"), is_remote("survey/m51.jpg"), is_remote("C://survey/m51.jpg")
     (True, False, False)
     """
-    return SCHEME.match(path) is not None and not os.path.lexists(path)
+    return scheme_of(path) != "" and not os.path.lexists(path)
 
 
 def require_remote(url: str) -> None:
-    """Check that the packages that read a URL are installed, without importing them.
+    """Check that the packages that read a URL are installed, without importing them; one that is refused needs none.
 
     Raises
     ------
     MissingExtraError
         If fsspec is missing, or s3fs for a URL of S3. A missing client for another store is reported by fsspec later.
     """
-    found = SCHEME.match(url)
-    s3 = found is not None and found[1].lower() in S3_SCHEMES
-    require_extra("remote", ("fsspec", "s3fs") if s3 else ("fsspec",))
+    if not why_refused(url):
+        require_extra("remote", ("fsspec", "s3fs") if scheme_of(url) in S3_SCHEMES else ("fsspec",))
 
 
 def read_remote(url: str) -> bytes:
@@ -59,11 +57,12 @@ def read_remote(url: str) -> bytes:
     Raises
     ------
     ImageError
-        If it does not exist, is empty, is larger than `LARGEST` bytes, or cannot be read.
+        If its URL is refused, it does not exist, is empty, is larger than `LARGEST` bytes, or cannot be read.
     """
     with _remote_errors():
         filesystem, path = _open(url)
-        return _content(filesystem, filesystem.info(path))()
+        # The name in a store's answer leaves out the version that was asked for.
+        return _content(filesystem, filesystem.info(path) | {"name": path})()
 
 
 def remote_source(url: str, place: str | None = None) -> Source:
@@ -78,6 +77,8 @@ def remote_source(url: str, place: str | None = None) -> Source:
     """
     if place is None:
         place = place_in_container("", url.partition("://")[2])
+    if refused := why_refused(url):
+        return Source(url, place, content=Unreadable(refused))
     container = is_archive_name(url) or is_parquet_name(url)
     return Source(url, place, content=CONTAINER if container else partial(read_remote, url))
 
@@ -104,7 +105,9 @@ def remote_sources(
     try:
         with _remote_errors():
             filesystem, root = _open(url)
-            info = filesystem.info(root)
+            info = filesystem.info(root) | {
+                "name": root
+            }  # a store's own name leaves out the version that was asked for
     except ImageError as error:
         yield Source(url, name, content=Unreadable(str(error)))
         return
@@ -120,15 +123,35 @@ def remote_sources(
 
 def _open(url: str) -> tuple[Any, str]:
     """Return fsspec's file system for a URL (fsspec keeps one per process), and the path in it."""
+    if refused := why_refused(url):
+        raise ImageError(refused)
     require_remote(url)
-    from fsspec.core import url_to_fs
+    import fsspec
 
-    filesystem, path = url_to_fs(url)
-    return filesystem, path
+    scheme = scheme_of(url)
+    url = scheme + url[len(scheme) :]  # fsspec knows schemes in lower case only
+    # fsspec's own url_to_fs would split a name with "::" into a chain of file systems, and open them all.
+    kind = fsspec.get_filesystem_class(scheme)
+    filesystem = fsspec.filesystem(scheme, **kind._get_kwargs_from_urls(url))
+    return filesystem, kind._strip_protocol(url)
 
 
-def _below(filesystem: Any, folder: str, recursive: bool, skip: Callable[[], None]) -> Iterator[tuple[str, Content]]:
-    """Yield path and content of each image below a folder."""
+def _below(filesystem: Any, root: str, recursive: bool, skip: Callable[[], None]) -> Iterator[tuple[str, Content]]:
+    """Yield path and content of each image below a folder, sorted within each folder."""
+    open_folders = [_entries(filesystem, root, skip)]
+    while open_folders:
+        for name, content in open_folders[-1]:
+            if content is not None:
+                yield name, content
+            elif recursive:
+                open_folders.append(_entries(filesystem, name, skip))
+                break
+        else:
+            open_folders.pop()
+
+
+def _entries(filesystem: Any, folder: str, skip: Callable[[], None]) -> Iterator[tuple[str, Content | None]]:
+    """Yield path and content of each entry of a folder, in sorted order; a folder in it has no content."""
     try:
         with _remote_errors():
             entries = [
@@ -148,8 +171,7 @@ def _below(filesystem: Any, folder: str, recursive: bool, skip: Callable[[], Non
             if kind == "directory":
                 yield f"{folder}//", EMPTY_PART
         elif kind == "directory":
-            if recursive:
-                yield from _below(filesystem, name, recursive, skip)
+            yield name, None
         elif is_image_name(name) or is_archive_name(name):
             yield name, _content(filesystem, {"name": name, "type": kind, "size": size})
         else:
@@ -176,7 +198,11 @@ def _read_whole(filesystem: Any, path: str, size: int | None) -> bytes:
     """Download an object, but stop just above the size limit: it may have grown, or its size may be unknown."""
     with _remote_errors():
         content: bytes
-        if size is None:
+        if "http" in filesystem.protocol:
+            # A web server may send more than it said, and without end: fsspec would wait for that.
+            with filesystem.open(path, "rb", block_size=0, size=size or 1) as file:
+                content = _read_within_limit(file)
+        elif size is None:
             with filesystem.open(path, "rb") as file:
                 content = _read_within_limit(file)
         else:
@@ -221,4 +247,4 @@ def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError) and connected and status in (None, 404, 410):
         return "no such object"
     reported = cause if isinstance(error, FileNotFoundError) else error
-    return "cannot be read: " + URL.sub(r"\1", one_line(reported))
+    return "cannot be read: " + URL.sub(r"\1\2", one_line(reported))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Final
 
+from galaxy_classify.inputs.changes import folder_changes
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.names import is_image_name
 from galaxy_classify.inputs.source import Source
@@ -24,10 +26,6 @@ SETTLED: Final = 0.25
 #: Seconds without a change after which a file that cannot be classified gets its error row: its writer may have
 #: paused.
 GRACE: Final = 10.0
-
-
-#: Milliseconds for which changes are collected before they are handled.
-TICK: Final = 100
 
 
 #: Seconds between two searches of the folders for files that the system did not report: at least `SEARCH_EVERY`, and
@@ -76,6 +74,8 @@ class Watch:
         Set to stop; files that are being classified are finished first.
     done : set of str
         Paths that have their row.
+    own : frozenset of str
+        Real paths of the files that the run writes, which are never inputs.
     pending : dict of str to Pending
         Files that may not be complete yet, by path.
     """
@@ -85,6 +85,7 @@ class Watch:
     recursive: bool
     stop: Event
     done: set[str] = field(default_factory=set)
+    own: frozenset[str] = frozenset()
     pending: dict[str, Pending] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[Source, Prediction]]:
@@ -92,29 +93,15 @@ class Watch:
 
         A file that cannot be classified gets its row once it has not changed for `GRACE` seconds.
         """
-        from watchfiles import watch
-
-        changes = watch(
-            *self.folders,
-            watch_filter=None,
-            debounce=TICK,
-            step=TICK // 2,
-            rust_timeout=TICK,
-            yield_on_timeout=True,
-            stop_event=self.stop,
-            raise_interrupt=False,
-            recursive=self.recursive,
-            ignore_permission_denied=True,
-        )
-        next(changes, None)  # start to watch before the first search, which else could miss a file
-        search_at = 0.0
-        for changed in changes:
+        search_at = earliest = 0.0
+        for complete, changed in folder_changes(self.folders, self.recursive, self.stop):
+            if False in [complete, *map(self._notice, changed)]:
+                search_at = earliest
             if time.monotonic() >= search_at:
                 started = time.monotonic()
                 yield from self._classify(self._search())
-                search_at = time.monotonic() + max(SEARCH_EVERY, SEARCH_SHARE * (time.monotonic() - started))
-            for _, path in changed:
-                self._notice(path)
+                earliest = time.monotonic() + SEARCH_SHARE * (time.monotonic() - started)
+                search_at = max(time.monotonic() + SEARCH_EVERY, earliest)
             yield from self._classify(self._complete())
             if self.stop.is_set():
                 return
@@ -122,33 +109,52 @@ class Watch:
     def _search(self) -> Iterator[Source]:
         """Yield files that have not changed for long, and note the others that have no row yet."""
         now = time.time()
-        for source in Discovery(self.recursive).sources(self.folders, ()):
+        for source in self._discovery().sources(self.folders, ()):
             if self.stop.is_set():
                 return
             if source.path in self.done or source.path in self.pending:
                 continue
             try:
                 age = now - os.stat(source.path).st_mtime
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
+            except OSError:  # no permission, or a path that is too long: a row says so
+                age = math.inf
             if age > GRACE:
                 yield source
             else:
                 self._expect(source)
 
-    def _notice(self, changed: str) -> None:
-        """Note a file that was made or changed."""
+    def _discovery(self) -> Discovery:
+        return Discovery(self.recursive, own=self.own)
+
+    def _notice(self, changed: str) -> bool:
+        """Note a file that was made or changed, or those of a folder; return False if only a search finds them all."""
         for folder in self.folders:
             below = _below(changed, folder)
             if below is None:
                 continue
             path = os.path.join(folder, below)
-            if os.path.isdir(path) and self.recursive:
-                for source in Discovery().sources([path], ()):
-                    self._notice(source.path)
-            elif is_image_name(path) and path not in self.done:
-                self._expect(Source(path, self.place(path) or below))
-            return
+            if not os.path.isdir(path):
+                return self._notice_file(folder, below)
+            if not self.recursive or below == os.curdir:
+                return True
+            files = [os.path.relpath(source.path, folder) for source in self._discovery().sources([path], ())]
+            return False not in [self._notice_file(folder, file) for file in files]
+        return True
+
+    def _notice_file(self, folder: str, below: str) -> bool:
+        place, path = os.path.dirname(below), os.path.join(folder, below)
+        unlinked = os.path.normpath(os.path.join(os.path.realpath(folder), place))
+        if os.path.realpath(os.path.dirname(path)) != unlinked:
+            return False  # several paths may lead to it: a search decides for one, so that a file has one row
+        if (
+            is_image_name(path)
+            and path not in self.done
+            and os.path.join(unlinked, os.path.basename(path)) not in self.own
+        ):
+            self._expect(Source(path, self.place(path) or below))
+        return True
 
     def place(self, path: str) -> str | None:
         """Return the place of a file below the watched folders, as `Discovery` gives it to sorted copies."""
@@ -186,6 +192,8 @@ class Watch:
                 file.due = file.changed + GRACE
                 continue
             self.pending.pop(source.path, None)
+            if prediction.status == "error" and _is_gone(source.path):
+                continue  # removed before it could be read; it may come back
             self.done.add(source.path)
             yield source, prediction
 
@@ -194,6 +202,16 @@ def _below(path: str, folder: str) -> str | None:
     """Return a path relative to a folder, or None if it is not below it."""
     below = os.path.relpath(path, folder)
     return None if below == os.pardir or below.startswith(os.pardir + os.sep) else below
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _signature(path: str) -> tuple[int, int] | None:
@@ -218,15 +236,19 @@ def stopped_by_signals() -> Iterator[Event]:
 
 @dataclass(frozen=True, slots=True)
 class WatchedFolders:
-    """Folders to watch until SIGTERM or SIGINT; `announce` is called once these signals end the watch in order."""
+    """Folders to watch until SIGTERM or SIGINT; `announce` is called once these signals end the watch in order.
+
+    `own` are the real paths of the files that the run writes, which are never inputs.
+    """
 
     folders: Sequence[str]
     recursive: bool
     announce: Callable[[], None]
+    own: frozenset[str] = frozenset()
 
     @contextmanager
     def watch(self, job: Job) -> Iterator[Watch]:
         """Yield the watch of these folders."""
         with stopped_by_signals() as stop:
             self.announce()
-            yield Watch(job, self.folders, self.recursive, stop)
+            yield Watch(job, self.folders, self.recursive, stop, own=self.own)

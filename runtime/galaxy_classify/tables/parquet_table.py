@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -20,7 +21,7 @@ class ParquetTable:
         import pyarrow.parquet
 
         self._path = path
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(parquet_source(path)) as file:
             self._length = int(file.metadata.num_rows)
             fields = [field for field in file.schema_arrow if not _holds_bytes(field.type)]
         self.columns = [_arrow_column(field) for field in fields]
@@ -33,13 +34,20 @@ class ParquetTable:
         import pyarrow.parquet
 
         names = [column.name for column in self.columns]
-        with pyarrow.parquet.ParquetFile(self._path) as file:
+        with pyarrow.parquet.ParquetFile(parquet_source(self._path)) as file:
             for batch in file.iter_batches(CHUNK_ROWS, columns=names):
                 values = [
                     [plain_value(value, column.kind) for value in batch.column(column.name).to_pylist()]
                     for column in self.columns
                 ]
                 yield from zip(*values, strict=True)
+
+
+def parquet_source(path: str) -> Any:
+    """Return what PyArrow can open a file by: of paths as text it takes those in UTF-8 only."""
+    import pyarrow
+
+    return path if path == utf8(path) else pyarrow.OSFile(os.fsencode(path))
 
 
 def is_binary(arrow_type: Any) -> bool:
@@ -90,7 +98,7 @@ def write_parquet(rows: Iterable[Row], path: str, columns: Sequence[Column], pro
     fields = [pa.field(column.name, types[column.kind], metadata=_field_metadata(column)) for column in columns]
     schema = pa.schema(fields, metadata={PROVENANCE: json.dumps(provenance)})
     stream = iter(rows)
-    with pq.ParquetWriter(path, schema) as writer:
+    with pa.OSFile(os.fsencode(path), "wb") as file, pq.ParquetWriter(file, schema) as writer:
         while group := list(islice(stream, ROW_GROUP)):
             values = [[utf8(row[column.name]) for row in group] for column in columns]
             arrays = [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)]

@@ -61,6 +61,7 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
         If an optional dependency is not installed.
     """
     suffix = (suffix or os.path.splitext(path)[1]).lower()
+    given, path = path, os.path.abspath(path)  # Astropy and PyArrow would fetch what looks like a URL
     if suffix == ".csv":
         return CsvTable(path, typed=typed)
     if suffix == ".parquet":
@@ -71,4 +72,4 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
         if suffix in (".fits", ".fit"):
             return FitsTable(path)
         return WholeTable(path, "ascii.ecsv" if suffix == ".ecsv" else "votable")
-    raise UsageError(f"{path}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")
+    raise UsageError(f"{given}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")

@@ -387,6 +387,21 @@ def test_a_partition_of_bad_files_only(client: Client, tmp_path: Path) -> None:
     assert found.label.isna().all()
 
 
+def test_what_the_client_knows_to_be_unreadable_has_its_reason(client: Client, images: Path, tmp_path: Path) -> None:
+    """A heading, a refused address and a table in a list stand beside images; no worker is asked for them."""
+    (tmp_path / "t.csv").write_text("file\na.jpg\n")
+    good = sorted(images.glob("*.jpg"))[0]
+    (tmp_path / "list").write_text(f"path\nreference://a::file:///b\n{good}\n{tmp_path}/t.csv\n")
+    output = tmp_path / "out"
+    options = ("--from-file", tmp_path / "list", "--dask", client.scheduler.address, "-o", output)
+    for more in ((), ("--resume",)):
+        assert run_classify(*options, "--partition-size", "3", *more).returncode == 1
+        found = rows_of(output)
+        assert [message.split(":")[0] for message in found.message] == [
+            "no file of that name", "addresses with reference", "", "is a table, not an image",
+        ]  # fmt: skip
+
+
 def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tmp_path: Path) -> None:
     """A run must not go on for ever; what else was done stays, and can be continued."""
     preload = tmp_path / "preload.py"

@@ -160,6 +160,21 @@ def test_bad_catalogues_are_usage_errors(tmp_path: Path, name: str, content: byt
         opened(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize("image_column", [None, "image"])
+def test_a_damaged_row_group_is_named_with_its_file(image_column: str | None, tmp_path: Path) -> None:
+    """It is the table that cannot be read, hours into a run perhaps, and not the result that cannot be written."""
+    path = tmp_path / "c.parquet"
+    table = pa.table({"file": [f"{number}.jpg" for number in range(6000)], "image": [b"x"] * 6000})
+    options = {"use_dictionary": False, "write_statistics": False, "compression": "zstd"}
+    pq.write_table(table, path, row_group_size=5000, **options)
+    data = path.read_bytes()
+    last = data.rindex(b"\x28\xb5\x2f\xfd", 0, data.rindex(b"\x28\xb5\x2f\xfd"))
+    path.write_bytes(data[:last] + bytes(4) + data[last + 4 :])
+    sources = opened(path, image_column=image_column).sources()
+    with pytest.raises(UsageError, match=r"c\.parquet: .*(cannot be read as a table|damaged)"):
+        list(sources)
+
+
 def test_a_fits_image_is_no_catalogue(tmp_path: Path) -> None:
     """A file without a table is told apart from a damaged one."""
     from astropy.io import fits

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.table import Table
 
 from galaxy_classify.inputs.discovery import Discovery
+from in_process import run_classify
 
 
 def found(*inputs: str | Path, stdin: tuple[bytes, ...] = ()) -> list[str]:
@@ -140,3 +143,18 @@ def test_an_unreadable_folder_counts_as_its_row(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "scandir", refuse)
     discovery = Discovery()
     assert [discovery.total for _ in discovery.sources([str(tmp_path)], ())] == [1]
+
+
+@pytest.mark.parametrize("spelled", [".", "images", "images/", "link"])
+def test_a_result_among_the_images_is_no_image(spelled: str, tmp_path: Path, drawn_images: Path) -> None:
+    """A FITS table has the suffix of an image, but a run does not classify what it writes itself, first or later."""
+    images = tmp_path / "images"
+    images.mkdir()
+    (tmp_path / "link").symlink_to(images)
+    shutil.copy(drawn_images / "smooth_round.jpg", images / "a.jpg")
+    output, report = images / "rows.fits", images / "page.tif"
+    for options in ([], ["--force"], ["--resume"]):
+        result = run_classify(spelled, "-o", output, "--report", report, *options, cwd=tmp_path)
+        assert (result.returncode, "1 image: 1 classified" in result.stderr) == (0, True), result.stderr
+        assert len(Table.read(output)) == 1
+    assert len(found(images)) == 3  # for another run these are files like any other

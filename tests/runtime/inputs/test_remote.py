@@ -21,6 +21,7 @@ from moto.server import ThreadedMotoServer
 from file_server import serving
 from galaxy_classify import GalaxyClassifier, Prediction
 from galaxy_classify.errors import ImageError, MissingExtraError
+from galaxy_classify.inputs.addresses import SCHEMES
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.remote import is_remote, read_remote, remote_source, remote_sources, require_remote
 from galaxy_classify.inputs.source import Source
@@ -85,8 +86,9 @@ def s3(files: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def memory(files: Path) -> Iterator[Any]:
-    """File system in memory with the files below ``/images``."""
+def memory(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """File system in memory with the files below ``/images``; only here its scheme is allowed."""
+    monkeypatch.setattr("galaxy_classify.inputs.addresses.SCHEMES", (*SCHEMES, "memory"))
     filesystem = fsspec.filesystem("memory")
     for path in sorted(files.rglob("*.*")):
         filesystem.pipe(f"/images/{path.relative_to(files).as_posix()}", path.read_bytes())
@@ -152,7 +154,7 @@ def test_an_object_may_be_named_alone(s3: Any, files: Path, classifier: GalaxyCl
     assert classifier.picture(url).size == (60, 60)
 
 
-def test_what_a_store_refuses_is_a_short_reason(s3: Any, classifier: GalaxyClassifier) -> None:
+def test_what_a_store_refuses_is_a_short_reason(s3: Any, memory: Any, classifier: GalaxyClassifier) -> None:
     """The same words for the same fault, without a path, an identifier of the request or a traceback."""
     expected = {
         "s3://survey/none.jpg": "no such object",
@@ -161,7 +163,9 @@ def test_what_a_store_refuses_is_a_short_reason(s3: Any, classifier: GalaxyClass
         "s3://survey/images": "is a folder, not an image",
         "s3://survey/images/empty.jpg": "empty file",
         "gs://survey/a.jpg": "cannot be read: Please install gcsfs to access Google Storage",
-        "nonsense://survey/a.jpg": "cannot be read: Protocol not known: nonsense",
+        "nonsense://survey/a.jpg": (
+            "addresses with nonsense:// are not read, only s3, gs, az, abfs, http, https and file"
+        ),
         "memory://none.jpg": "no such object",
         f"file://{os.devnull}": "not a regular file",
     }
@@ -228,6 +232,24 @@ def test_hostile_and_odd_names(s3: Any, files: Path) -> None:
     assert archive.content == parquet.content
 
 
+def test_the_version_that_was_asked_for_is_read(s3: Any, files: Path) -> None:
+    """Not the newest one; any other query belongs to the name."""
+    s3.mkdir("versions")
+    s3.call_s3("put_bucket_versioning", Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    put = [s3.call_s3("put_object", Bucket="versions", Key="a.jpg", Body=content) for content in (b"old one", b"new")]
+    s3.call_s3("put_object", Bucket="versions", Key="a.jpg?x=1.jpg", Body=b"named so")
+    url = "s3://versions/a.jpg"
+    for address, content in (
+        (f"{url}?versionId={put[0]['VersionId']}", b"old one"),
+        (f"{url}?versionId={put[1]['VersionId']}", b"new"),
+        (url, b"new"),
+        (f"{url}?x=1.jpg", b"named so"),
+    ):
+        (source,) = remote_sources(address)
+        assert source.content is not None
+        assert read_remote(address) == source.content() == content
+
+
 def test_folders_within_folders_may_be_left_out(memory: Any) -> None:
     """As `--no-recursive` does with local ones; several inputs keep their copies apart."""
     found = Discovery(recursive=False).sources(["memory://images/field 1", "memory://images/field_2/"], ())
@@ -264,6 +286,16 @@ def test_images_on_a_web_server(files: Path, classifier: GalaxyClassifier) -> No
     (broken,) = messages(list(classifier.classify(f"{server.address}/a.jpg?signature=secret")))
     assert broken.startswith("cannot be read: Cannot connect to host")
     assert "secret" not in broken
+
+
+def test_a_web_server_that_does_not_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may say that an object is small, and fill the memory of whoever waits for its end."""
+    monkeypatch.setattr("galaxy_classify.inputs.remote.LARGEST", 3_000_000)
+    with serving({"/a.jpg": b"galaxy"}) as server:
+        server.endless = bytes(1 << 16)
+        with pytest.raises(ImageError, match=r"^object too large: "):
+            read_remote(f"{server.address}/a.jpg")
+        server.endless = b""
 
 
 def test_files_of_single_bands_are_not_taken_for_images(memory: Any) -> None:

@@ -61,7 +61,7 @@ class Watched:
         """Return the status of each file that has a row; no file may have two."""
         if not self.output.exists():
             return {}
-        with self.output.open(newline="") as file:
+        with self.output.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             found = [(os.path.relpath(row["path"], self.images), row["status"]) for row in csv.DictReader(file)]
         assert len(dict(found)) == len(found), found
         return dict(found)
@@ -118,6 +118,58 @@ def test_a_file_that_is_written_slowly_is_waited_for(watched: Watched) -> None:
         file.write(content[9000:])
     watched.wait_for("slow.jpg")
     assert watched.rows() == {"slow.jpg": "ok"}
+
+
+@pytest.mark.slow
+def test_any_name_gets_its_row(watched: Watched) -> None:
+    """Names that are not UTF-8, at which watchfiles gives up, with line breaks, and as long as a name can be."""
+    watched.start()
+    odd = ["gal\udcff.jpg", "two\nlines.jpg", "\x1b[31mred.jpg", f"{'x' * 251}.jpg", "night\udce9/plain.jpg"]
+    for name in odd:
+        (watched.images / name).parent.mkdir(exist_ok=True)
+        watched.add(name)
+    watched.add("plain.jpg")
+    watched.wait_for("plain.jpg", *odd)
+    (watched.images / "\udcfenotes.txt").write_text("no image")
+    watched.add("last.jpg")
+    watched.wait_for("last.jpg")
+    code, said = watched.stop()
+    assert (code, "Traceback" in said, "panicked" in said) == (0, False, False)
+    assert set(watched.rows().values()) == {"ok"}
+    assert set(watched.rows()) == {*odd, "plain.jpg", "last.jpg"}
+
+
+@pytest.mark.slow
+def test_a_file_below_links_has_one_row(watched: Watched) -> None:
+    """Folders that link to each other would give it as many as there are paths, and events name any of these."""
+    for name in ("f1", "f2", "f3"):
+        (watched.images / name).mkdir()
+        for other in {"f1", "f2", "f3"} - {name}:
+            (watched.images / name / other).symlink_to(watched.images / other)
+    watched.add("f2/there.jpg")
+    watched.start()
+    watched.wait_for("f2/there.jpg")
+    watched.add("f2/new.jpg")
+    watched.add("f3/new.jpg")
+    (watched.images / "f4").symlink_to(watched.images / "f1")
+    watched.add("last.jpg")
+    watched.wait_for("f2/new.jpg", "f3/new.jpg", "last.jpg")
+    watched.stop()
+    assert len(watched.rows()) == 4
+
+
+@pytest.mark.slow
+def test_a_folder_may_go_and_come_back(watched: Watched) -> None:
+    """The watch waits for it."""
+    watched.add("a.jpg")
+    watched.start()
+    watched.wait_for("a.jpg")
+    watched.images.rename(watched.images.parent / "away")
+    watched.images.mkdir()
+    (watched.images.parent / "away" / "x\udcff").touch()  # makes watchfiles start again
+    watched.add("b.jpg")
+    watched.wait_for("a.jpg", "b.jpg")
+    assert watched.stop()[0] == 0
 
 
 @pytest.mark.slow

@@ -232,7 +232,9 @@ def _first_image(fits: Any, hdus: Any, length: int) -> Any:
     found = next((hdu for hdu in hdus if _holds_image(fits, hdu)), None)
     if found is None:
         _check_end(hdus, length)
-        raise ImageError("no image in any HDU of the FITS file")
+        table = any(isinstance(hdu, fits.BinTableHDU | fits.TableHDU) for hdu in hdus)
+        hint = ", but a table: --catalog reads the images that a table lists" if table else ""
+        raise ImageError(f"no image in any HDU of the FITS file{hint}")
     return found
 
 

@@ -15,7 +15,7 @@ from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.inputs.containers.member import damage_errors, too_large
 from galaxy_classify.inputs.names import place_in_container
 from galaxy_classify.inputs.source import LARGEST, MEMBER, InOrder, Source
-from galaxy_classify.tables.parquet_table import CHUNK_ROWS, is_binary
+from galaxy_classify.tables.parquet_table import CHUNK_ROWS, is_binary, parquet_source
 from galaxy_classify.text import did_you_mean
 
 #: Default columns of images and of their names: the first one that exists.
@@ -138,7 +138,7 @@ class _ImageReader:
                 while row >= self.start + len(self._values):
                     values = next(self._batches, None)
                     if values is None:
-                        raise ImageError("the Parquet file has fewer rows than its footer says")
+                        raise ImageError("damaged or incomplete Parquet file: a row group has too few rows")
                     self.start += len(self._values)
                     self._values = values
         except ImageError as error:
@@ -156,7 +156,7 @@ class _ImageReader:
 def _open(path: str) -> Any:
     import pyarrow.parquet
 
-    return pyarrow.parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+    return pyarrow.parquet.ParquetFile(parquet_source(path), buffer_size=BUFFER_BYTES, pre_buffer=False)
 
 
 def _leaf(batch: Any) -> Any:
@@ -174,6 +174,7 @@ def _choose_image(fields: dict[str, Any], wanted: str | None) -> str:
         found = next((name for name in IMAGE_COLUMNS if name in binary), None)
         if found is None:
             has = f"columns of bytes: {', '.join(binary)}; --image-column chooses one" if binary else _columns(fields)
+            has += "" if binary else "; --catalog reads the images that a table lists"
             raise UsageError(f"has no column of images called {', '.join(IMAGE_COLUMNS)}; it has {has}")
         return found
     if wanted not in fields:

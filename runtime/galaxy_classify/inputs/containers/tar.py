@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
-import lzma
 import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,17 +11,20 @@ from typing import Any, BinaryIO, Final
 
 from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.inputs.containers.member import LINK, SPARSE, SPECIAL, Member, damage_errors, read_whole, too_large
+from galaxy_classify.inputs.containers.unpack import open_bz2, open_xz
 from galaxy_classify.inputs.source import LARGEST, Content, InOrder
 
 #: Limit on the headers of one member, usually about 1.5 kB. A hostile archive could fill the memory by a long name.
 HEADER_BYTES: Final = 1 << 20
 #: Bytes read at a time where only the checksum at the end matters.
 CHUNK: Final = 1 << 16
+#: The end of an archive is marked by two such blocks; one is enough.
+ZEROS: Final = bytes(tarfile.BLOCKSIZE)
 #: First bytes of a compressed file, and the function that opens it.
 COMPRESSIONS: Final[tuple[tuple[bytes, Callable[[str], Any]], ...]] = (
     (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\0", lzma.open),
+    (b"BZh", open_bz2),
+    (b"\xfd7zXZ\0", open_xz),
 )
 
 
@@ -63,6 +64,7 @@ class _HeaderStream:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._back = b""
         self.left = HEADER_BYTES
         self.last = b""
 
@@ -70,19 +72,43 @@ class _HeaderStream:
         if not 0 <= size <= self.left:
             raise tarfile.ReadError("header too large")
         self.left -= size
-        self.last = self._stream.read(size)
+        self.last, self._back = self._back[:size], self._back[size:]
+        if size > len(self.last):
+            self.last += self._stream.read(size - len(self.last))
         return self.last
 
     def seek(self, position: int) -> None:
+        self._back = b""
         self._stream.seek(position)
 
     def tell(self) -> int:
-        return self._stream.tell()
+        return self._stream.tell() - len(self._back)
+
+    def skip_zeros(self) -> bool:
+        """Read on to the next block that is not zero, so that it is read again; return whether there is one."""
+        while self.last == ZEROS:
+            self.last = self._stream.read(tarfile.BLOCKSIZE)
+        self._back = self.last
+        return bool(self.last.strip(b"\0"))
 
 
 def _headers(stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """Yield the headers of all members but folders, with the stream positioned at the member's content."""
-    headers: Any = _HeaderStream(stream)
+    """Yield the headers of all members but folders, with the stream positioned at the member's content.
+
+    Archives that were joined (``cat a.tar b.tar``) are read as one, as ``tar --ignore-zeros`` does.
+    """
+    headers = _HeaderStream(stream)
+    yield from _one_archive(headers)
+    while headers.skip_zeros():
+        headers.left = HEADER_BYTES
+        try:
+            yield from _one_archive(headers)
+        except tarfile.ReadError as error:
+            raise tarfile.ReadError(f"behind its first end mark: {error}") from None
+
+
+def _one_archive(headers: Any) -> Iterator[tarfile.TarInfo]:
+    """Yield the headers up to the mark at the end of an archive."""
     archive: Any = tarfile.TarFile(fileobj=headers, encoding="utf-8", errors="surrogateescape")
     end = 0
     while (info := archive.next()) is not None:
@@ -98,7 +124,7 @@ def _headers(stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
         headers.left = HEADER_BYTES
     # tarfile takes any block that is no header for the end of the archive. A real end is a block of zeros; anything
     # else means that the archive was cut off or damaged.
-    if headers.last != bytes(tarfile.BLOCKSIZE):
+    if headers.last != ZEROS:
         raise tarfile.ReadError("ends without an end mark")
 
 

@@ -7,17 +7,23 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from threading import Lock
+from typing import Final
 
+from galaxy_classify.errors import ImageError
 from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.inputs.containers.member import ENCRYPTED, LINK, Member, damage_errors, read_whole, too_large
 from galaxy_classify.inputs.source import LARGEST, Content
+
+#: What a member begins with.
+MEMBER_SIGNATURE: Final = b"PK\3\4"
 
 
 def zip_members(path: str) -> Iterator[Member]:
     """Yield the files in a zip archive, in the order of its directory, which is held in memory.
 
     They can be read at any time, in several threads. Raise `ImageError` if the archive cannot be read; the directory is
-    at its end, so a truncated archive gives no member.
+    at its end, so a truncated archive gives no member. Of archives that were joined (``cat a.zip b.zip``) only the last
+    one's directory is known: `ImageError` at the end says so.
     """
     open_regular_file(path).close()
     with damage_errors("archive"):
@@ -25,6 +31,8 @@ def zip_members(path: str) -> Iterator[Member]:
     for info in archive.members:
         if not info.filename.endswith("/"):  # info.is_dir() raises on an empty name
             yield Member(info.filename, archive.content(info))
+    if archive.is_joined:
+        raise ImageError("another zip archive stands before this one in the file: its members are not read")
 
 
 class _Archive:
@@ -34,6 +42,11 @@ class _Archive:
         self._file = zipfile.ZipFile(path)
         self._lock = Lock()
         self.members = self._file.infolist()
+        with open(path, "rb") as file:
+            begins_with_member = file.read(len(MEMBER_SIGNATURE)) == MEMBER_SIGNATURE
+        #: Whether the file begins with a member that is not listed. Other bytes before the archive are a program that
+        #: unpacks it.
+        self.is_joined = begins_with_member and all(info.header_offset > 0 for info in self.members)
 
     def content(self, info: zipfile.ZipInfo) -> Content:
         """Return what reads a member, or why it is refused."""

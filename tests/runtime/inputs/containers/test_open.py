@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import random
 import re
@@ -361,6 +363,95 @@ def test_hostile_headers_end_the_archive(content: bytes, reason: str, items: Ite
     assert str(last[1]).startswith(f"damaged or incomplete archive: {reason}")
 
 
+@pytest.mark.parametrize(("suffix", "padding"), [*((suffix, 0) for suffix in MODES), (".tar", 37 * 512)])
+def test_joined_tars_are_read_as_one(suffix: str, padding: int, items: Items, tmp_path: Path) -> None:
+    """``cat a.tar b.tar`` is a common way to add to an archive; tarfile and tar stop at the first one's end mark."""
+    small = [(name, content) for name, content in items if len(content) < 10_000]
+    parts = [pack(tmp_path / f"{number}{suffix}", small[number::3]).read_bytes() for number in range(3)]
+    empty = pack(tmp_path / f"none{suffix}", []).read_bytes()
+    path = tmp_path / f"joined{suffix}"
+    path.write_bytes(parts[0] + bytes(padding) + parts[1] + empty + parts[2] + bytes(padding))
+    joined = [(f"{path}::{name}", content) for name, content in (*small[::3], *small[1::3], *small[2::3])]
+    assert contents(path) == joined
+    backwards = [source.content for source in reversed(list(container_sources(str(path))))]
+    assert [content() for content in backwards if content is not None] == [content for _, content in reversed(joined)]
+    assert read_member(joined[-1][0]) == joined[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rest"),
+    [
+        (".tar", b"no tar at all".ljust(2048, b".")),
+        (".tar", b"\n"),
+        (".tar", bytes(512) + b"x"),
+        (".tar", member("b.jpg", b"b")),  # without an end mark
+        (".tar", header("a.jpg", -512)),
+        (".tar.gz", b"no gzip"),
+        (".tar.gz", gzip.compress(b"no tar")),
+        (".tar.gz", gzip.compress(member("b.jpg", b"b"))[:-4]),
+        (".tar.bz2", b"no bz2"),
+        (".tar.bz2", bytes(100_000) + b"no bz2"),
+        (".tar.bz2", bz2.compress(member("b.jpg", b"b"))[:-4]),
+        (".tar.xz", b"no xz"),
+        (".tar.xz", lzma.compress(member("b.jpg", b"b"), preset=0)[1:]),
+        (".tar.xz", lzma.compress(b"no tar", preset=0)),
+    ],
+)
+def test_what_follows_the_end_of_a_tar_has_a_row(suffix: str, rest: bytes, items: Items, tmp_path: Path) -> None:
+    """Bytes that are no archive, or half of one, may have been images."""
+    path = pack(tmp_path / f"a{suffix}", items[:2])
+    path.write_bytes(path.read_bytes() + rest)
+    first, second, *_, last = contents(path)
+    assert [first[1], second[1]] == [content for _, content in items[:2]]
+    assert last[0] == str(path)
+    assert str(last[1]).startswith("damaged or incomplete archive: ")
+
+
+@pytest.mark.parametrize("suffix", MODES)
+def test_zeros_behind_an_archive_are_no_damage(suffix: str, items: Items, tmp_path: Path) -> None:
+    """Tapes and disks are filled up with them, to any length."""
+    path = pack(tmp_path / f"a{suffix}", items[:1])
+    for length in (1, 511, 512, 100_000):
+        path.write_bytes(path.read_bytes() + bytes(length))
+        assert len(contents(path)) == 1
+
+
+def test_joined_zips_have_a_row_that_says_so(items: Items, tmp_path: Path) -> None:
+    """Only the last one's directory is found: what the others hold would be absent without a word."""
+    first, second = (pack(tmp_path / f"{number}.zip", [items[number]]).read_bytes() for number in range(2))
+    empty = pack(tmp_path / "none.zip", []).read_bytes()
+    path = tmp_path / "joined.zip"
+    reason = "another zip archive stands before this one in the file: its members are not read"
+    path.write_bytes(first + second)
+    assert contents(path) == [(f"{path}::{items[1][0]}", items[1][1]), (str(path), reason)]
+    path.write_bytes(first + empty)
+    assert contents(path) == [(str(path), reason)]
+    for whole in (b"#!/bin/sh\n" + first, first + b"trailing", first + bytes(1000)):
+        path.write_bytes(whole)
+        assert contents(path) == [(f"{path}::{items[0][0]}", items[0][1])]
+    path.write_bytes(empty)
+    assert contents(path) == []
+
+
+def test_a_parquet_file_of_many_row_groups_is_read_in_full(tmp_path: Path) -> None:
+    """Forwards, backwards and in any order; empty groups, and groups of one row."""
+    path = tmp_path / "a.parquet"
+    images = [f"image {number}".encode() for number in range(50)]
+    schema = pa.schema({"image": pa.binary(), "id": pa.string()})
+    with pq.ParquetWriter(path, schema) as writer:
+        start = 0
+        for size in (0, 1, 20, 0, 17, 1, 11, 0):
+            rows = range(start, start + size)
+            writer.write_table(pa.table([images[start : start + size], [str(row) for row in rows]], schema=schema))
+            start += size
+    assert contents(path) == [(f"{path}::{row}", image) for row, image in enumerate(images)]
+    sources = list(container_sources(str(path)))
+    for row in random.Random(0).sample(range(50), 50):
+        content = sources[row].content
+        assert content is not None
+        assert content() == images[row]
+
+
 def test_a_sparse_map_without_end_is_refused(tmp_path: Path) -> None:
     """Tarfile would collect it in memory, and a compressed one costs its author nothing."""
     records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
@@ -517,7 +608,7 @@ def test_columns_that_are_not_there_are_usage_errors(column: str | None, message
         ParquetImages(str(path), column)
     assert contents(path, image_column="cutout") == [(f"{path}::0", b"a")]
     pq.write_table(pa.table({"ra": [1.5]}), path)
-    with pytest.raises(UsageError, match=r"it has ra$"):
+    with pytest.raises(UsageError, match=r"it has ra; --catalog reads the images that a table lists$"):
         ParquetImages(str(path))
 
 
