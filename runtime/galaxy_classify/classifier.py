@@ -17,6 +17,7 @@ from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.images.decode import Decoder, ModelInput
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
+from galaxy_classify.images.picture_check import doubts
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
@@ -270,7 +271,8 @@ class GalaxyClassifier:
             of an image there may be a function that returns its bytes or raises `ImageError`; a worker thread calls
             it. The iterable is read lazily, a few batches ahead.
         threshold : float, optional
-            Confidence below which a prediction's status is ``uncertain``.
+            Confidence below which a prediction's status is ``uncertain``. So is, whatever the confidence, that of a
+            picture that no one would recognise, such as one that is nearly black; the message says why.
         batch_size : int, optional
             Number of images that a worker thread decodes and classifies together.
 
@@ -363,14 +365,18 @@ class GalaxyClassifier:
                 inputs.append(decode())
             except ImageError as error:
                 inputs.append(str(error))
-        pixels = [found.pixels for found in inputs if isinstance(found, ModelInput)]
-        probabilities = iter(model.run(np.stack(pixels)) if pixels else ())
+        decoded = [found for found in inputs if isinstance(found, ModelInput)]
+        pixels = np.stack([found.pixels for found in decoded]) if decoded else None
+        probabilities = iter(() if pixels is None else model.run(pixels))
+        doubtful = iter(() if pixels is None else doubts(pixels, model.description.preprocessing.margin))
         return [
             (
                 source,
                 _failure(model, source.path, found)
                 if isinstance(found, str)
-                else _prediction(model, source.path, next(probabilities), threshold, found.note),
+                else _prediction(
+                    model, source.path, next(probabilities), threshold, found.note, next(doubtful) or found.doubt
+                ),
             )
             for (source, _), found in zip(batch, inputs, strict=True)
         ]
@@ -386,7 +392,7 @@ class GalaxyClassifier:
 
 
 def _prediction(
-    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str
+    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str, doubt: str
 ) -> Prediction:
     if not np.isfinite(probabilities).all():
         return _failure(model, path, "the model gave no finite probabilities")
@@ -395,12 +401,12 @@ def _prediction(
     confidence = float(probabilities[best])
     return Prediction(
         path=path,
-        status="ok" if confidence >= threshold else "uncertain",
+        status="ok" if confidence >= threshold and not doubt else "uncertain",
         model=model.identity,
         label=classes[best],
         confidence=confidence,
         probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
-        message=note,
+        message="; ".join(filter(None, (note, doubt))),
     )
 
 
