@@ -116,6 +116,9 @@ class Options:
         str | None, option(panel=OUTPUT, metavar="DIR", help="Copy images into a folder per class.")
     ] = None
     link: Annotated[bool, flag("--link", panel=OUTPUT, help="Link them instead of copying.")] = False
+    save_seen: Annotated[
+        str | None, option(panel=OUTPUT, metavar="DIR", help="Save the pictures that the model saw, as PNG.")
+    ] = None
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     model: Annotated[
         str | None,

@@ -15,7 +15,7 @@ from PIL import Image
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
-from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
+from galaxy_classify.report.thumbnails import FEW, Thumbnail, edge_for, make_thumbnails
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.safe_writing import RecordFile, write_errors
@@ -67,6 +67,7 @@ class Report:
         provenance: dict[str, Any],
         picture: Callable[[str], Image.Image],
         threads: int,
+        seen: Callable[[Image.Image], Image.Image] | None = None,
         evaluation: dict[str, Any] | None = None,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
@@ -83,6 +84,9 @@ class Report:
             several threads.
         threads : int
             Number of these threads.
+        seen : callable, optional
+            Makes of such a picture what the model saw, in its input size. Pages with more than `FEW` images leave it
+            out, as it would double their size.
         evaluation : dict, optional
             Metrics against known labels: ``labels_file``, ``images``, ``accuracy``, ``macro_recall``, ``recall`` (class
             to number), ``classes``, ``confusion_matrix`` (rows are labels, columns predicted classes), ``failed``,
@@ -100,7 +104,8 @@ class Report:
         before, after = page_around_data(self._texts(provenance))
         facts = json_in_page(self._facts() | {"provenance": provenance, "evaluation": evaluation})
         shown = self._shown.items()
-        thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads)
+        paths = (row.path for row in shown)
+        thumbnails = make_thumbnails(paths, picture, edge_for(len(shown)), threads, seen if len(shown) <= FEW else None)
         with _whole_file(path) as file:
             # The thumbnails of all images would not fit in memory: leave the JSON object open, and append row by row.
             file.write(f'{before}{facts.removesuffix("}")},"rows":[')
@@ -147,6 +152,7 @@ class Report:
             "message": printable(row.message),
             "webp": thumbnail.webp,
             "missing": printable(thumbnail.missing),
+            "seen": thumbnail.seen,
         }
 
 
