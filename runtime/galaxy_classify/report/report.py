@@ -15,7 +15,7 @@ from PIL import Image
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
-from galaxy_classify.report.thumbnails import FEW, Thumbnail, edge_for, make_thumbnails
+from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.safe_writing import RecordFile, write_errors
@@ -85,8 +85,7 @@ class Report:
         threads : int
             Number of these threads.
         seen : callable, optional
-            Makes of such a picture what the model saw, in its input size. Pages with more than `FEW` images leave it
-            out, as it would double their size.
+            Makes of such a picture what the model saw, in its input size.
         evaluation : dict, optional
             Metrics against known labels: ``labels_file``, ``images``, ``accuracy``, ``macro_recall``, ``recall`` (class
             to number), ``classes``, ``confusion_matrix`` (rows are labels, columns predicted classes), ``failed``,
@@ -104,8 +103,7 @@ class Report:
         before, after = page_around_data(self._texts(provenance))
         facts = json_in_page(self._facts() | {"provenance": provenance, "evaluation": evaluation})
         shown = self._shown.items()
-        paths = (row.path for row in shown)
-        thumbnails = make_thumbnails(paths, picture, edge_for(len(shown)), threads, seen if len(shown) <= FEW else None)
+        thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads, seen)
         with _whole_file(path) as file:
             # The thumbnails of all images would not fit in memory: leave the JSON object open, and append row by row.
             file.write(f'{before}{facts.removesuffix("}")},"rows":[')

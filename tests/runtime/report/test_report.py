@@ -243,14 +243,6 @@ def test_what_the_model_saw_is_beside_the_thumbnail(tmp_path: Path, drawn_images
         assert (bool(row["webp"]), row["seen"], row["missing"]) == (True, "", "")
 
 
-def test_large_pages_leave_out_what_the_model_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would double their size; --save-seen is there for that."""
-    monkeypatch.setattr("galaxy_classify.report.report.FEW", 3)
-    for number, shown in ((3, True), (4, False)):
-        page = write(report_of(map(prediction, range(number))), tmp_path / "r.html", seen=lambda image: image)
-        assert [bool(row["seen"]) for row in data_of(page)["rows"]] == [shown] * number
-
-
 def test_thumbnails_are_small_and_carry_nothing_else() -> None:
     """A photo's place and time are nobody's business, and an enlarged picture has no more in it."""
     image = galaxy().resize((400, 300))
