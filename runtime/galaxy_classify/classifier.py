@@ -15,8 +15,11 @@ from PIL import Image
 
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.images.crop import Picture
 from galaxy_classify.images.decode import Decoder, ModelInput
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
+from galaxy_classify.images.picture_check import doubts
+from galaxy_classify.images.pixels import pixels_of
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
@@ -38,6 +41,10 @@ NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
 
 #: Decodes one input in a worker thread, or raises `ImageError`.
 Decode = Callable[[], ModelInput]
+
+
+#: Takes an input and the pixels that the model sees of it: uint8, shape (height, width, 3).
+Seen = Callable[[Source, NDArray[np.uint8]], None]
 
 
 #: Encoded images with more bytes than this are decoded at once instead of waiting for a worker: many of them waiting
@@ -272,7 +279,8 @@ class GalaxyClassifier:
             of an image there may be a function that returns its bytes or raises `ImageError`; a worker thread calls
             it. The iterable is read lazily, a few batches ahead.
         threshold : float, optional
-            Confidence below which a prediction's status is ``uncertain``.
+            Confidence below which a prediction's status is ``uncertain``. So is, whatever the confidence, that of a
+            picture that no one would recognise, such as one that is nearly black; the message says why.
         batch_size : int, optional
             Number of images that a worker thread decodes and classifies together.
 
@@ -294,16 +302,24 @@ class GalaxyClassifier:
         return (prediction for _, prediction in classified)
 
     def classify_sources(
-        self, sources: Iterable[Source], *, threshold: float = THRESHOLD, batch_size: int = BATCH_SIZE
+        self,
+        sources: Iterable[Source],
+        *,
+        threshold: float = THRESHOLD,
+        batch_size: int = BATCH_SIZE,
+        seen: Seen | None = None,
     ) -> Iterator[tuple[Source, Prediction]]:
-        """Classify inputs as `classify` does, and yield each together with its prediction."""
+        """Classify inputs as `classify` does, and yield each together with its prediction.
+
+        `seen` is called in a worker thread with each input that can be decoded and the model's input that it gave.
+        """
         if not 0.0 <= threshold <= 1.0:
             raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
         model = self.model
         batches = batched(((source, self._decoding(source)) for source in sources), batch_size)
-        results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold), batches, self.threads)
+        results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold, seen), batches, self.threads)
         return (classified for batch in results for classified in batch)
 
     def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
@@ -325,6 +341,36 @@ class GalaxyClassifier:
         ImageError
             If the image cannot be decoded, or is too small.
         """
+        picture = self._read_picture(image)
+        return picture.rgb.crop(picture.box)
+
+    def seen(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
+        """Return the picture that the model sees of an image: coloured, cropped and resized.
+
+        Parameters
+        ----------
+        image : path, or tuple of a name and bytes
+            As in `picture`.
+
+        Returns
+        -------
+        PIL.Image.Image
+            In mode RGB and the model's input size. At the edge, which some models ignore, it may be black. Classified
+            as an image of its own, it gives the same probabilities.
+
+        Raises
+        ------
+        ImageError
+            If the image cannot be decoded, is too small, or is constant.
+        """
+        return Image.fromarray(pixels_of(self._read_picture(image), self._decoder.resizer))
+
+    def resized(self, picture: Image.Image) -> Image.Image:
+        """Resize a result of `picture` to the model's input size; raise `ImageError` if it is constant."""
+        whole = Picture(picture, (0, 0, picture.width, picture.height))
+        return Image.fromarray(pixels_of(whole, self._decoder.resizer))
+
+    def _read_picture(self, image: PathLike | tuple[PathLike, bytes]) -> Picture:
         source = _as_source(image)
         content = source.content
         if content is None and MEMBER in source.path and not os.path.lexists(source.path):
@@ -332,10 +378,9 @@ class GalaxyClassifier:
             from galaxy_classify.inputs.containers.open import read_member
 
             content = partial(read_member, source.path)
-        picture = (
-            self._decoder.read_picture(source.path) if content is None else self._decoder.decode_picture(content())
-        )
-        return picture.rgb.crop(picture.box)
+        if content is None:
+            return self._decoder.read_picture(source.path)
+        return self._decoder.decode_picture(content())
 
     def _decoding(self, source: Source) -> Decode:
         """Return what a worker thread has to do to decode an input."""
@@ -355,7 +400,7 @@ class GalaxyClassifier:
         return lambda: decoded
 
     def _classify_batch(
-        self, model: OnnxModel, batch: list[tuple[Source, Decode]], threshold: float
+        self, model: OnnxModel, batch: list[tuple[Source, Decode]], threshold: float, seen: Seen | None
     ) -> list[tuple[Source, Prediction]]:
         # Keep the reason for a failure, not the exception: its traceback would hold this frame, and with it the images
         # of the whole batch, until the next garbage collection.
@@ -366,16 +411,21 @@ class GalaxyClassifier:
             except ImageError as error:
                 inputs.append(str(error))
         decoded = [(number, found) for number, found in enumerate(inputs) if isinstance(found, ModelInput)]
+        if seen is not None:
+            for number, found in decoded:
+                seen(batch[number][0], found.pixels)
         predictions: dict[int, Prediction] = {}
         if decoded:
-            probabilities = model.run(np.stack([found.pixels for _, found in decoded]))
+            pixels = np.stack([found.pixels for _, found in decoded])
+            probabilities = model.run(pixels)
             faults = value_faults(probabilities)
+            doubtful = doubts(pixels, model.description.preprocessing.margin)
             for row, (number, found) in enumerate(decoded):
                 if row in faults:
                     inputs[number] = faults[row]
                 else:
-                    path = batch[number][0].path
-                    predictions[number] = _prediction(model, path, probabilities[row], threshold, found.note)
+                    path, doubt = batch[number][0].path, doubtful[row] or found.doubt
+                    predictions[number] = _prediction(model, path, probabilities[row], threshold, found.note, doubt)
         return [
             (source, _failure(model, source.path, found) if isinstance(found, str) else predictions[number])
             for number, ((source, _), found) in enumerate(zip(batch, inputs, strict=True))
@@ -395,19 +445,19 @@ class GalaxyClassifier:
 
 
 def _prediction(
-    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str
+    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str, doubt: str
 ) -> Prediction:
     classes = model.description.classes
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     return Prediction(
         path=path,
-        status="ok" if confidence >= threshold else "uncertain",
+        status="ok" if confidence >= threshold and not doubt else "uncertain",
         model=model.identity,
         label=classes[best],
         confidence=confidence,
         probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
-        message=note,
+        message="; ".join(filter(None, (note, doubt))),
     )
 
 

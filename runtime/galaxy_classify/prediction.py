@@ -18,8 +18,8 @@ class Prediction:
     path : str
         The input's path or name, as it was given.
     status : {"ok", "uncertain", "error"}
-        ``uncertain``: `confidence` is below the threshold. ``error``: the input could not be classified, and `message`
-        says why.
+        ``uncertain``: `confidence` is below the threshold, or no one would recognise the picture, and `message` says
+        why. ``error``: the input could not be classified, and `message` says why.
     model : str
         The model's name, ``@``, and the first 12 characters of its file's SHA-256.
     label : str or None

@@ -26,9 +26,10 @@ def classifier(tiny_model: Path) -> GalaxyClassifier:
 
 
 def colour(index: int, size: int = 100) -> Image.Image:
-    """Return a picture that the hand-made model puts into class `index` (0 red, 1 green, 2 blue)."""
+    """Return a picture that the hand-made model puts into class `index` (0 red, 1 green, 2 blue): a round spot."""
     pixels = np.random.default_rng(index).integers(0, 50, (size, size, 3), dtype=np.uint8)
-    pixels[..., index] += 200
+    x = np.linspace(-2, 2, size)
+    pixels[..., index] += (200 * np.exp(-(x[:, np.newaxis] ** 2) - x**2)).astype(np.uint8)
     return Image.fromarray(pixels)
 
 

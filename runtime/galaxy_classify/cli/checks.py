@@ -45,6 +45,10 @@ def check_options(options: Options) -> None:
         for folder in filter(os.path.isdir, options.inputs):
             if _is_below(options.sort_into, folder):
                 raise UsageError(f"{options.sort_into}: lies in {folder}, whose images it is to sort; choose another")
+    if options.save_seen is not None:
+        for folder in filter(os.path.isdir, options.inputs):
+            if _is_below(options.save_seen, folder):
+                raise UsageError(f"{options.save_seen}: lies in {folder}, whose images are classified; choose another")
     if options.report is not None:
         _check_report(options.report, replace=options.resume or options.force)
     if options.shard is not None:
@@ -116,7 +120,7 @@ def _check_dask(options: Options) -> None:
     suffix = os.path.splitext(options.output or "")[1].lower()
     if options.output is None or options.format not in formats or SUFFIXES.get(suffix) not in formats:
         raise UsageError("--dask writes a folder of Parquet files: name it with --output")
-    for name in ("watch", "report", "sort_into", "shard", "image_column"):
+    for name in ("watch", "report", "sort_into", "save_seen", "shard", "image_column"):
         if getattr(options, name):
             raise UsageError(f"--{name.replace('_', '-')} does not go with --dask")
     if options.threads is not None and options.dask != LOCAL:

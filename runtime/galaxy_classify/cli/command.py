@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from galaxy_classify.report.report import Report
     from galaxy_classify.runs.labels import Evaluation
+    from galaxy_classify.runs.seen import SeenPictures
     from galaxy_classify.runs.sorting import Sorter
 
 
@@ -73,7 +74,7 @@ class Command:
             return 0
         if self.options.fail_if_empty and not self.job.counts.total:
             raise UsageError("no images found, which --fail-if-empty takes for a mistake")
-        failed = self.job.counts.failed or (self.sorter is not None and self.sorter.failed)
+        failed = self.job.counts.failed or any(part.failed for part in (self.sorter, self.seen) if part)
         return EXIT_FAILURES if failed else 0
 
     def _build(self) -> None:
@@ -87,9 +88,10 @@ class Command:
         layout = self.inputs.open_catalog(RowLayout(classes, options.top_k), typed=not text)
         self.evaluation = self._evaluation(classes)
         self.sorter = self._sorter()
+        self.seen = self._seen(classifier)
         self.report = report = self._report(classes)
         self.shown = SampledImages(CAP)
-        observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter) if part is not None]
+        observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter, self.seen) if part is not None]
         if report is not None:
             observers += [lambda source, prediction: report.add(prediction), self.shown.see]
         self.job = Job(
@@ -102,6 +104,7 @@ class Command:
             image_column=options.image_column,
             provenance_in_rows=self._provenance_in_rows(),
             evaluate=lambda: None if self.evaluation is None else self.evaluation.metrics(),
+            seen=None if self.seen is None else self.seen.save,
         )
 
     def _classifier(self) -> GalaxyClassifier:
@@ -140,6 +143,13 @@ class Command:
 
         return Sorter(self.options.sort_into, link=self.options.link, files=self.inputs.files)
 
+    def _seen(self, classifier: GalaxyClassifier) -> SeenPictures | None:
+        if not self.options.save_seen:
+            return None
+        from galaxy_classify.runs.seen import SeenPictures
+
+        return SeenPictures(self.options.save_seen, classifier.seen)
+
     def _report(self, classes: Sequence[str]) -> Report | None:
         if self.options.report is None:
             return None
@@ -165,6 +175,7 @@ class Command:
                 str(self.options.report),
                 provenance=self.job.provenance,
                 picture=self._picture,
+                seen=self.job.classifier.resized,
                 threads=self.job.classifier.threads,
                 evaluation=self.job.evaluate(),
                 advance=advance,
@@ -182,6 +193,8 @@ class Command:
             lines.append("no images found")
         if self.sorter is not None:
             lines.append(self.sorter.summary())
+        if self.seen is not None:
+            lines.append(self.seen.summary())
         if self.evaluation is not None:
             lines += [self.evaluation.summary(), *self.evaluation.table(), *self.evaluation.notes()]
         for line in lines:

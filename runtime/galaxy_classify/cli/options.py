@@ -11,7 +11,7 @@ import typer
 from galaxy_classify.cli.declare import argument, flag, number, one_of, option, whole_number
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PARTITION_SIZE, PATH_COLUMN, THRESHOLD
 from galaxy_classify.images.fits.names import parse_bands
-from galaxy_classify.images.fits.options import FitsOptions, parse_hdu
+from galaxy_classify.images.fits.options import FitsOptions, parse_hdu, parse_stretch
 from galaxy_classify.inference.embedded import embedded_models
 from galaxy_classify.results.formats import OutputFormat, ProvenanceIn
 
@@ -81,9 +81,15 @@ class Options:
     bands: Annotated[
         str | None, option(panel=FITS, metavar="NAMES", help="Bands of the planes in order, as in grz.")
     ] = None
-    recipe: Annotated[str | None, option(panel=FITS, metavar="NAME", help="Colouring: galaxy-zoo-decals, lupton.")] = (
-        None
-    )
+    recipe: Annotated[
+        str | None, option(panel=FITS, metavar="NAME", help="Colouring: galaxy-zoo-decals, sdss, lupton.")
+    ] = None
+    stretch: Annotated[
+        str | None, option(panel=FITS, metavar="FLUX", help="Of lupton: flux per pixel, or auto: from each image.")
+    ] = None
+    q: Annotated[
+        float | None, option(panel=FITS, metavar="N", parser=number(0), help="Of lupton: how far from linear.")
+    ] = None
     hdu: Annotated[str | None, option(panel=FITS, metavar="EXTENSION", help="Number or name of the image's HDU.")] = (
         None
     )
@@ -135,6 +141,9 @@ class Options:
         str | None, option(panel=OUTPUT, metavar="DIR", help="Copy images into a folder per class.")
     ] = None
     link: Annotated[bool, flag("--link", panel=OUTPUT, help="Link them instead of copying.")] = False
+    save_seen: Annotated[
+        str | None, option(panel=OUTPUT, metavar="DIR", help="Save the pictures that the model saw, as PNG.")
+    ] = None
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     no_progress: Annotated[bool, flag("--no-progress", panel=OUTPUT, help="No progress bar.")] = False
     model: Annotated[
@@ -217,6 +226,8 @@ class Options:
             self.recipe,
             None if self.hdu is None else parse_hdu(self.hdu),
             self.fits_pattern,
+            None if self.stretch is None else parse_stretch(self.stretch),
+            self.q,
         )
 
     def given(self) -> Iterator[str]:

@@ -31,12 +31,15 @@ class Picture:
         Whether it was a JPEG, whose compression has changed the pixels by more than a fast resize does.
     note : str
         Remark for the image's row; usually empty.
+    doubt : str
+        Why no prediction for this picture can be trusted; usually empty.
     """
 
     rgb: Image.Image
     box: Box
     lossy: bool = False
     note: str = ""
+    doubt: str = ""
 
 
 def central_crop_box(width: int, height: int, crop_fraction: float) -> Box:

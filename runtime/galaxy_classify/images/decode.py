@@ -42,10 +42,13 @@ class ModelInput:
         RGB pixels in the model's size.
     note : str
         Remark for the image's row, such as that only its first frame was used; usually empty.
+    doubt : str
+        Why no prediction for this image can be trusted; usually empty.
     """
 
     pixels: NDArray[np.uint8]
     note: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Decoder:
             raise ImageError(why_not_an_image(head)) from None
 
     def _model_input(self, picture: Picture) -> ModelInput:
-        return ModelInput(pixels_of(picture, self.resizer), picture.note)
+        return ModelInput(pixels_of(picture, self.resizer), picture.note, picture.doubt)
 
     def _load(self, image: Image.Image) -> None:
         """Decode a PIL image if it is not too large.

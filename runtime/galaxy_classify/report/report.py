@@ -67,6 +67,7 @@ class Report:
         provenance: dict[str, Any],
         picture: Callable[[str], Image.Image],
         threads: int,
+        seen: Callable[[Image.Image], Image.Image] | None = None,
         evaluation: dict[str, Any] | None = None,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
@@ -83,6 +84,8 @@ class Report:
             several threads.
         threads : int
             Number of these threads.
+        seen : callable, optional
+            Makes of such a picture what the model saw, in its input size.
         evaluation : dict, optional
             Metrics against known labels: ``labels_file``, ``images``, ``accuracy``, ``macro_recall``, ``recall`` (class
             to number), ``classes``, ``confusion_matrix`` (rows are labels, columns predicted classes), ``failed``,
@@ -100,7 +103,7 @@ class Report:
         before, after = page_around_data(self._texts(provenance))
         facts = json_in_page(self._facts() | {"provenance": provenance, "evaluation": evaluation})
         shown = self._shown.items()
-        thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads)
+        thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads, seen)
         with _whole_file(path) as file:
             # The thumbnails of all images would not fit in memory: leave the JSON object open, and append row by row.
             file.write(f'{before}{facts.removesuffix("}")},"rows":[')
@@ -147,6 +150,7 @@ class Report:
             "message": printable(row.message),
             "webp": thumbnail.webp,
             "missing": printable(thumbnail.missing),
+            "seen": thumbnail.seen,
         }
 
 

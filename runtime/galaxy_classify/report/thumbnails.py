@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PIL import Image
@@ -24,10 +25,14 @@ SMALL_EDGE: Final = 96
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """Thumbnail as WebP in Base64 (``webp``), or the reason why there is none (``missing``); the other is empty."""
+    """Thumbnail as WebP in Base64 (``webp``), or the reason why there is none (``missing``); the other is empty.
+
+    ``seen`` is what the model saw, in its input size, as WebP in Base64; empty if the page does not show it.
+    """
 
     webp: str = ""
     missing: str = ""
+    seen: str = ""
 
 
 def edge_for(pictures: int) -> int:
@@ -45,24 +50,38 @@ def make_thumbnail(image: Image.Image, edge: int) -> Thumbnail:
     """Shrink an RGB image to a longest edge of ``edge`` pixels; smaller images are not enlarged."""
     small = image.copy()
     small.thumbnail((edge, edge))
+    return Thumbnail(webp=_webp(small))
+
+
+def _webp(image: Image.Image) -> str:
+    """Encode an image as WebP in Base64."""
     content = io.BytesIO()
     # Pass empty metadata. Otherwise Pillow copies them from the image, and EXIF may hold a position.
-    small.save(content, "WEBP", quality=QUALITY, method=METHOD, exif=b"", icc_profile=b"", xmp=b"")
-    return Thumbnail(webp=base64.b64encode(content.getvalue()).decode("ascii"))
+    image.save(content, "WEBP", quality=QUALITY, method=METHOD, exif=b"", icc_profile=b"", xmp=b"")
+    return base64.b64encode(content.getvalue()).decode("ascii")
 
 
 def make_thumbnails(
-    paths: Iterable[str], picture: Callable[[str], Image.Image], edge: int, threads: int
+    paths: Iterable[str],
+    picture: Callable[[str], Image.Image],
+    edge: int,
+    threads: int,
+    seen: Callable[[Image.Image], Image.Image] | None = None,
 ) -> Iterator[Thumbnail]:
     """Make thumbnails of many images in worker threads, in the order of ``paths``.
 
-    ``picture`` reads a path as an RGB image, or raises `ImageError`.
+    ``picture`` reads a path as an RGB image, and ``seen`` makes of it what the model saw; both may raise `ImageError`.
     """
 
     def shrink(path: str) -> Thumbnail:
         try:
-            return make_thumbnail(picture(path), edge)
+            image = picture(path)
         except ImageError as error:
             return Thumbnail(missing=str(error))
+        thumbnail = make_thumbnail(image, edge)
+        if seen is not None:
+            with suppress(ImageError):  # the file has changed since it was classified
+                thumbnail = replace(thumbnail, seen=_webp(seen(image)))
+        return thumbnail
 
     return ordered_map(shrink, paths, threads)

@@ -13,7 +13,7 @@ from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import provenance
 
 if TYPE_CHECKING:
-    from galaxy_classify.classifier import GalaxyClassifier
+    from galaxy_classify.classifier import GalaxyClassifier, Seen
     from galaxy_classify.results.formats import Writer
 
 Observer = Callable[[Source, Prediction], None]
@@ -45,6 +45,8 @@ class Job:
         Returns at the end how well the rows agree with labels, for the sidecar.
     counts : RunCounts
         Numbers of rows so far.
+    seen : callable, optional
+        Called in worker threads with each input that can be decoded and the pixels that the model sees of it.
     """
 
     classifier: GalaxyClassifier
@@ -57,6 +59,7 @@ class Job:
     provenance_in_rows: bool = False
     evaluate: Callable[[], dict[str, Any] | None] = lambda: None
     counts: RunCounts = field(default_factory=RunCounts)
+    seen: Seen | None = None
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -71,7 +74,9 @@ class Job:
 
     def predictions(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Prediction]]:
         """Classify inputs lazily, and yield each with its prediction, in order."""
-        return self.classifier.classify_sources(sources, threshold=self.threshold, batch_size=self.batch_size)
+        return self.classifier.classify_sources(
+            sources, threshold=self.threshold, batch_size=self.batch_size, seen=self.seen
+        )
 
     def count(self, source: Source, prediction: Prediction) -> None:
         """Count a row, and show it to the observers."""

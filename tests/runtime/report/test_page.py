@@ -190,7 +190,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prediction
             return image.convert("RGB")
 
     made_with = provenance(classifier, RowLayout(classifier.classes_.tolist()), threshold=THRESHOLD)
-    report.write(str(folder / "report.html"), provenance=made_with, picture=picture, threads=2)
+    report.write(str(folder / "report.html"), provenance=made_with, picture=picture, threads=2, seen=classifier.resized)
     return folder / "report.html", rows, classes
 
 
@@ -339,6 +339,14 @@ def test_the_dialog_works_by_keyboard(show: Callable[[Path], Page], run: Shown) 
         assert page.find("#detail-title").text == row.label
         assert page.texts("#detail-classes .count") == [f"{value:.4f}" for value in row.probabilities.values()]
         assert ("uncertain" in page.find("#detail-verdict").text) == (row.status == "uncertain")
+        seen = page.find_all("#detail-frame .seen img")
+        assert len(seen) == (not row.path.endswith("edge_on_disk_0.png"))
+        if seen:
+            page.wait(lambda: page.run("return document.querySelector('#detail-frame .seen img').naturalWidth") == 64)
+            frame, small = page.find("#detail-frame").rect, seen[0].rect
+            assert 80 < small["width"] == small["height"] < frame["width"] / 3
+            assert small["x"] + small["width"] <= frame["x"] + frame["width"]
+            assert small["y"] + small["height"] <= frame["y"] + frame["height"]
 
     is_shown(0)
     page.press(Keys.ARROW_LEFT)
@@ -353,6 +361,20 @@ def test_the_dialog_works_by_keyboard(show: Callable[[Path], Page], run: Shown) 
     page.press(Keys.ESCAPE)
     assert not page.find("#dialog").get_property("open")
     page.wait(lambda: page.focused() == names(expected)[-2])
+
+
+def test_a_row_that_is_uncertain_for_its_picture_says_so(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Its confidence is above the threshold; the reason is in the message."""
+    sure = round_row("a.png")
+    row = Prediction("b.png", "uncertain", sure.model, "round", 0.9, sure.probabilities, "almost all black")
+    synthetic_report(tmp_path / "report.html", [row, round_row("c.png", 0.55)])
+    page = show(tmp_path / "report.html")
+    page.choose("sort", "input")
+    page.find(".card").click()
+    assert page.find("#detail-verdict").text.split("uncertain")[1].strip() == "see the message"
+    assert "almost all black" in page.find("#detail-facts").text
+    page.press(Keys.ARROW_RIGHT)
+    assert page.find("#detail-verdict").text.split("uncertain")[1].strip() == "below 0.6"
 
 
 def test_hostile_names_are_texts(show: Callable[[Path], Page], tmp_path: Path) -> None:

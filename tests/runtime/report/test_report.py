@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -222,6 +223,24 @@ def test_an_image_that_is_gone_keeps_its_place(tmp_path: Path) -> None:
     assert not first["missing"]
     assert second["webp"] == ""
     assert second["missing"] == "no such file"
+
+
+def test_what_the_model_saw_is_beside_the_thumbnail(tmp_path: Path, drawn_images: Path) -> None:
+    """Coloured, cropped and resized, in the model's size; where it cannot be made the thumbnail stays."""
+    run(drawn_images, "-o", tmp_path / "out.csv", "--report", tmp_path / "r.html")
+    rows = data_of((tmp_path / "r.html").read_text())["rows"]
+    classifier = GalaxyClassifier(threads=1)
+    for row in rows:
+        with Image.open(io.BytesIO(base64.b64decode(row["seen"]))) as seen:
+            difference = np.asarray(seen).astype(int) - np.asarray(classifier.seen(row["path"]))
+        assert np.abs(difference).mean() < 5  # WebP
+
+    def constant(_: Image.Image) -> Image.Image:
+        raise ImageError("constant image")
+
+    for seen_of in (constant, None):
+        (row,) = data_of(write(report_of([prediction(1)]), tmp_path / "r.html", seen=seen_of))["rows"]
+        assert (bool(row["webp"]), row["seen"], row["missing"]) == (True, "", "")
 
 
 def test_thumbnails_are_small_and_carry_nothing_else() -> None:

@@ -311,7 +311,7 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
     assert sidecar["options"] == {
         "threshold": 0.6, "top_k": 1, "shard": None, "catalog_columns": [], "image_column": None,
         "max_pixels": 89_478_485, "exact": False, "provider": "cpu",
-        "fits": {"bands": None, "recipe": None, "hdu": None, "pattern": None},
+        "fits": {"bands": None, "recipe": None, "hdu": None, "pattern": None, "stretch": None, "q": None},
     }  # fmt: skip
     assert sidecar["package_version"]
     assert json.loads((tmp_path / "out.jsonl.meta.json").read_text()) == sidecar

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import ImageError
 from galaxy_classify.extras import astropy_module
-from galaxy_classify.images.fits.names import BROAD_BANDS, GALAXY_ZOO_DECALS, LUPTON
+from galaxy_classify.images.fits.names import BROAD_BANDS, GALAXY_ZOO_DECALS, LUPTON, SDSS
+from galaxy_classify.images.fits.stretch import ASTROPY_STRETCH, Stretch
 
 #: Fluxes in one band, with shape (height, width).
 Plane = NDArray[np.float32]
@@ -36,6 +37,14 @@ GREY_AT: Final = 2.5
 SLOAN: Final = ("g", "r", "i")
 
 
+#: Factors by which SDSS multiplies fluxes in nanomaggies per pixel, so that the Sun would be about white.
+SLOAN_SCALES: Final = {"g": 7.8, "r": 5.7, "i": 4.9}
+
+
+#: How far from linear SDSS stretches their sum.
+SLOAN_NONLINEARITY: Final = 3.0
+
+
 @dataclass(frozen=True, slots=True)
 class Colouring:
     """A recipe, and the bands that it uses: those for blue, green and red, or a single one for grey."""
@@ -49,7 +58,7 @@ class Colouring:
         return f"{', '.join(self.bands)} by {self.recipe}"
 
 
-def choose_colouring(bands: Sequence[str], recipe: str | None) -> Colouring:
+def choose_colouring(bands: Sequence[str], recipe: str | None, *, sdss: bool = False) -> Colouring:
     """Choose a recipe for the bands of an image, and the bands that the recipe uses.
 
     Lupton's recipe uses g, r, i if the image has them, else its three bands of longest wavelength.
@@ -59,7 +68,10 @@ def choose_colouring(bands: Sequence[str], recipe: str | None) -> Colouring:
     bands : sequence of str
         Bands of the image's planes; a single one may be `galaxy_classify.images.fits.names.UNKNOWN`.
     recipe : str or None
-        The user's choice; by default that of Galaxy Zoo DECaLS if the image has its bands, else Lupton's.
+        The user's choice; by default that of SDSS for its own images, that of Galaxy Zoo DECaLS if the image has its
+        bands, else Lupton's.
+    sdss : bool, optional
+        Whether the header says that the image is of SDSS.
 
     Raises
     ------
@@ -70,6 +82,8 @@ def choose_colouring(bands: Sequence[str], recipe: str | None) -> Colouring:
     --------
     >>> str(choose_colouring(["g", "r", "i", "z"], None))
     'g, r, z by galaxy-zoo-decals'
+    >>> str(choose_colouring(["g", "r", "i", "z"], None, sdss=True))
+    'g, r, i by sdss'
     >>> str(choose_colouring(["z", "r", "u"], None))
     'u, r, z by lupton'
     >>> str(choose_colouring(["r"], None))
@@ -77,6 +91,10 @@ def choose_colouring(bands: Sequence[str], recipe: str | None) -> Colouring:
     """
     if len(bands) == 1:
         return _grey(bands[0], recipe)
+    if recipe == SDSS or (recipe is None and sdss and set(SLOAN) <= set(bands)):
+        if missing := [band for band in SLOAN if band not in bands]:
+            raise ImageError(f"{SDSS} needs the bands g, r, i: {', '.join(missing)} missing")
+        return Colouring(SDSS, SLOAN)
     missing = [band for band in SOFTENING if band not in bands]
     if recipe == GALAXY_ZOO_DECALS or (recipe is None and not missing):
         if missing:
@@ -92,7 +110,7 @@ def choose_colouring(bands: Sequence[str], recipe: str | None) -> Colouring:
 def default_bands(there: Collection[str], recipe: str | None) -> tuple[str, ...]:
     """Return the bands to read of an image with a file for each band, where the user has not named them.
 
-    They are those of Galaxy Zoo DECaLS; g, r, i for Lupton's recipe, and where only these are complete.
+    They are those of Galaxy Zoo DECaLS; g, r, i for the recipes of SDSS and Lupton, and where only these are complete.
 
     Parameters
     ----------
@@ -102,7 +120,7 @@ def default_bands(there: Collection[str], recipe: str | None) -> tuple[str, ...]
         The user's choice.
     """
     lacks_decals = not set(SOFTENING) <= set(there)
-    if recipe == LUPTON or (recipe is None and lacks_decals and set(SLOAN) <= set(there)):
+    if recipe in (SDSS, LUPTON) or (recipe is None and lacks_decals and set(SLOAN) <= set(there)):
         return SLOAN
     return tuple(SOFTENING)
 
@@ -110,16 +128,23 @@ def default_bands(there: Collection[str], recipe: str | None) -> tuple[str, ...]
 def _grey(band: str, recipe: str | None) -> Colouring:
     if recipe == GALAXY_ZOO_DECALS and band not in SOFTENING:
         raise ImageError(f"{GALAXY_ZOO_DECALS} needs the band g, r or z, not {band or 'one that is not known'}")
+    if recipe == SDSS and band not in SLOAN_SCALES:
+        raise ImageError(f"{SDSS} needs the band g, r or i, not {band or 'one that is not known'}")
     return Colouring(recipe or (GALAXY_ZOO_DECALS if band in SOFTENING else LUPTON), (band,))
 
 
-def colour(colouring: Colouring, planes: Sequence[Plane]) -> NDArray[np.uint8]:
+def colour(colouring: Colouring, planes: Sequence[Plane], stretch: Stretch = ASTROPY_STRETCH) -> NDArray[np.uint8]:
     """Convert finite fluxes in nanomaggies to RGB pixels of shape (height, width, 3).
 
-    The planes are in the order of the colouring's bands.
+    The planes are in the order of the colouring's bands; `stretch` is that of Lupton's recipe.
     """
     if colouring.recipe == LUPTON:
-        return lupton(*(planes[::-1] if len(planes) == 3 else [planes[0]] * 3))
+        if stretch.black:
+            planes = [plane - np.float32(black) for plane, black in zip(planes, stretch.black, strict=True)]
+        return lupton(*(planes[::-1] if len(planes) == 3 else [planes[0]] * 3), stretch=stretch.stretch, q=stretch.q)
+    if colouring.recipe == SDSS:
+        scaled = [plane * np.float32(SLOAN_SCALES[band]) for band, plane in zip(colouring.bands, planes, strict=True)]
+        return eight_bit(sdss_levels(np.stack(scaled[::-1] if len(scaled) == 3 else scaled * 3)))
     levels = [asinh_levels(plane, band) for band, plane in zip(colouring.bands, planes, strict=True)]
     if len(levels) == 1:
         return eight_bit(np.stack(levels * 3))
@@ -189,8 +214,38 @@ def eight_bit(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
     return pixels
 
 
-def lupton(red: Plane, green: Plane, blue: Plane) -> NDArray[np.uint8]:
+def sdss_levels(scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Stretch fluxes as the images of SDSS are, with colours free of the brightness.
+
+    Parameters
+    ----------
+    scaled : ndarray of float32, shape (3, height, width)
+        Fluxes in nanomaggies per pixel times `SLOAN_SCALES`.
+
+    Returns
+    -------
+    ndarray of float32, shape (3, height, width)
+        x arcsinh(3 X) / (3 X) with the sum X of the three; a pixel with a level above 1 is divided by its largest.
+
+    Notes
+    -----
+    Lupton et al. (2004, PASP 116, 133, https://arxiv.org/abs/astro-ph/0312483), equation 2 and section 2, with the
+    scales 4.9, 5.7, 7.8 for i, r, g and the nonlinearity 3 that are the defaults of ``nw_scale_rgb`` and ``nw_arcsinh``
+    in ``pro/rgbcolor`` of https://github.com/sdss/idlutils, by authors of that paper. SkyServer's images are made of
+    the same bands by a variation (https://www.sdss.org/dr16/imaging/jpg-images-on-skyserver/).
+    """
+    total = scaled.sum(axis=0)
+    total *= np.float32(SLOAN_NONLINEARITY)
+    total[total == 0] = 1
+    levels: NDArray[np.float32] = scaled * (np.arcsinh(total) / total)
+    levels /= np.maximum(levels.max(axis=0), 1)
+    return levels
+
+
+def lupton(red: Plane, green: Plane, blue: Plane, *, stretch: float, q: float) -> NDArray[np.uint8]:
     """Convert fluxes in nanomaggies to RGB pixels of shape (height, width, 3), with colours free of the brightness.
+
+    `stretch` and `q` are the parameters of `Stretch`.
 
     Raises
     ------
@@ -199,8 +254,8 @@ def lupton(red: Plane, green: Plane, blue: Plane) -> NDArray[np.uint8]:
 
     Notes
     -----
-    Lupton et al. (2004, PASP 116, 133), as ``astropy.visualization.make_lupton_rgb`` implements it, with its defaults:
-    minimum 0, stretch 5, Q 8 (https://docs.astropy.org/en/stable/visualization/rgb.html). The images of SDSS's
-    SkyServer are made by a variation of it.
+    Lupton et al. (2004, PASP 116, 133), as ``astropy.visualization.make_lupton_rgb`` implements it
+    (https://docs.astropy.org/en/stable/visualization/rgb.html).
     """
-    return np.asarray(astropy_module("visualization").make_lupton_rgb(red, green, blue), np.uint8)
+    make_rgb = astropy_module("visualization").make_lupton_rgb
+    return np.asarray(make_rgb(red, green, blue, stretch=stretch, Q=q), np.uint8)

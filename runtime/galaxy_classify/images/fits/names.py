@@ -10,10 +10,17 @@ from galaxy_classify.errors import UsageError
 GALAXY_ZOO_DECALS: Final = "galaxy-zoo-decals"
 
 
+SDSS: Final = "sdss"
+
+
 LUPTON: Final = "lupton"
 
 
-RECIPES: Final = (GALAXY_ZOO_DECALS, LUPTON)
+RECIPES: Final = (GALAXY_ZOO_DECALS, SDSS, LUPTON)
+
+
+#: Stretch of Lupton's recipe that follows from each image.
+AUTO_STRETCH: Final = "auto"
 
 
 #: Broad bands by wavelength, from the near ultraviolet to the near infrared.

@@ -63,9 +63,23 @@ class FitsImage:
 
     @property
     def unit(self) -> str:
-        """Unit of the pixels as the header spells it, ``BUNIT``; empty if it does not say."""
-        unit = self.hdu.header.get("BUNIT")
+        """Unit of the pixels as the header spells it, ``BUNIT``; empty if it does not say.
+
+        The uncalibrated frames of SDSS say ``BUNITS`` (https://classic.sdss.org/dr7/dm/flatFiles/fpC.php).
+        """
+        unit = self.hdu.header.get("BUNIT", self.hdu.header.get("BUNITS"))
         return str(unit).strip() if isinstance(unit, str | int | float) else ""
+
+    @property
+    def is_sdss(self) -> bool:
+        """Whether the header says that the image is of SDSS.
+
+        ``ORIGIN = 'SDSS'`` is in its frames (https://data.sdss.org/datamodel/files/BOSS_PHOTOOBJ/frames), and
+        ``SURVEY = 'SDSS'`` in the cutouts of the Legacy Surveys' viewer (``populate_fits_cutout_header`` in
+        ``map/views.py`` of https://github.com/legacysurvey/imagine).
+        """
+        named = (self.hdu.header.get(key) for key in ("ORIGIN", "SURVEY"))
+        return any(isinstance(name, str) and name.strip() == "SDSS" for name in named)
 
     def bands(self) -> tuple[str, ...]:
         """Return the band of each plane, from the header.

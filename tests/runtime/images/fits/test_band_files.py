@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from fits_galaxies import fits_bytes, image_hdu, nanomaggies, write_fits
@@ -24,8 +25,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.Astrop
 
 def write_bands(folder: Path, bands: str = "grz", **header: Any) -> Path:
     """Write a galaxy's bands as files, and return the path that they go by."""
+    return write_planes(folder, GALAXY, bands, **header)
+
+
+def write_planes(folder: Path, planes: NDArray[np.float32], bands: str, **header: Any) -> Path:
+    """Write planes in these bands as files, and return the path that they go by."""
     for number, band in enumerate(bands):
-        write_fits(folder / f"m51-{band}.fits", GALAXY[number % 3], **header)
+        write_fits(folder / f"m51-{band}.fits", planes[number % 3], **header)
     return folder / "m51-{band}.fits"
 
 
@@ -97,9 +103,10 @@ def test_files_of_bands_are_the_galaxy_of_their_cube(tmp_path: Path) -> None:
     ("there", "options", "expected"),
     [
         ("griz", {}, "g, r, z by galaxy-zoo-decals"),
-        ("gri", {}, "g, r, i by lupton"),
-        ("griz", {"recipe": "lupton"}, "g, r, i by lupton"),
-        ("rizy", {"bands": ("y", "z", "i")}, "i, z, y by lupton"),
+        ("gri", {}, "g, r, i by lupton with stretch 0.0752 and Q 8"),
+        ("griz", {"recipe": "lupton"}, "g, r, i by lupton; no contrast in the central part"),
+        ("gr", {"recipe": "sdss"}, "no file for band i"),
+        ("rizy", {"bands": ("y", "z", "i")}, "i, z, y by lupton with stretch 0.0752 and Q 8"),
         ("r", {"bands": ("r",)}, "r as grey by galaxy-zoo-decals"),
         ("gr", {}, "no file for band z"),
         ("gri", {"recipe": "galaxy-zoo-decals"}, "no file for band z"),
@@ -113,6 +120,25 @@ def test_the_files_that_a_recipe_needs_are_opened(
     """The name of a file says its band, whatever its header says; one that is missing is named."""
     row = row_of(write_bands(tmp_path, there, BAND="u"), **options)
     assert row.message == expected
+
+
+@pytest.mark.parametrize(
+    ("there", "header", "expected"),
+    [
+        ("griz", {"ORIGIN": "SDSS"}, "g, r, i by sdss"),
+        ("gri", {"ORIGIN": "SDSS"}, "g, r, i by sdss"),
+        ("griz", {"SURVEY": "SDSS"}, "g, r, i by sdss"),
+        ("griz", {"SURVEY": "DES"}, "g, r, z by galaxy-zoo-decals"),
+        ("grz", {"ORIGIN": "SDSS"}, "g, r, z by galaxy-zoo-decals"),
+    ],
+)
+def test_frames_of_sdss_are_shown_as_sdss_does(
+    there: str, header: dict[str, str], expected: str, tmp_path: Path
+) -> None:
+    """Its archive has a file for each band, whose headers say where they are from."""
+    brightness = 20 if expected.endswith("sdss") else 1  # DECaLS is deeper
+    path = write_planes(tmp_path, brightness * GALAXY, there, **header)
+    assert row_of(path).message == expected
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:

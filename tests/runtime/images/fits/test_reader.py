@@ -30,6 +30,8 @@ from galaxy_classify.results.provenance import provenance
 
 DECALS = Colouring("galaxy-zoo-decals", ("g", "r", "z"))
 NOTE = "g, r, z by galaxy-zoo-decals"
+FIRST = "unknown band as grey by lupton with stretch 1.32 and Q 8"
+GUESS = "the picture is a guess without a known band: name it with --bands"
 GALAXY = nanomaggies("unbarred_spiral", seed=1)
 
 # A damaged file makes astropy warn before it fails; the command silences that.
@@ -191,21 +193,22 @@ def test_bands_are_never_guessed(header: dict[str, str], options: dict[str, Any]
 @pytest.mark.parametrize(
     ("header", "options", "expected"),
     [
-        ({}, {}, "unknown band as grey by lupton"),
+        ({}, {}, f"unknown band as grey by lupton with stretch 0.023 and Q 8; {GUESS}"),
         ({"FILTER": "r DECam SDSS c0002 6415.0 1480.0"}, {}, "r as grey by galaxy-zoo-decals"),
         ({"BAND": "z"}, {}, "z as grey by galaxy-zoo-decals"),
         ({"BAND0": "g"}, {}, "g as grey by galaxy-zoo-decals"),
         ({"BANDS": "g"}, {}, "g as grey by galaxy-zoo-decals"),
-        ({"FILTER": 5}, {}, "unknown band as grey by lupton"),
-        ({"FILTER": "F814W"}, {}, "F as grey by lupton"),
-        ({"BAND": "z"}, {"bands": ("i",)}, "i as grey by lupton"),
+        ({"FILTER": 5}, {}, f"unknown band as grey by lupton with stretch 0.023 and Q 8; {GUESS}"),
+        ({"FILTER": "F814W"}, {}, "F as grey by lupton with stretch 0.023 and Q 8"),
+        ({"BAND": "z"}, {"bands": ("i",)}, "i as grey by lupton with stretch 0.023 and Q 8"),
+        ({"FILTER": "i"}, {"recipe": "sdss"}, "i as grey by sdss"),
         ({"BAND": "z"}, {"recipe": "lupton"}, "z as grey by lupton"),
     ],
 )
 @pytest.mark.parametrize("axes", [2, 3])
 def test_one_band_is_grey(axes: int, header: dict[str, Any], options: dict[str, Any], expected: str) -> None:
     """An image, or a cube of one plane."""
-    plane = 100 * GALAXY[1]
+    plane = GALAXY[1] * (100 if options.get("recipe") == "lupton" else 1)  # astropy's stretch is for bright fluxes
     content = fits_bytes(image_hdu(plane if axes == 2 else plane[np.newaxis], **header))
     assert note(content, **options) == expected
 
@@ -220,7 +223,7 @@ def several() -> fits.HDUList:
 
 @pytest.mark.parametrize(
     ("hdu", "expected"),
-    [(None, "unknown band as grey by lupton"), (2, "unknown band as grey by lupton"), (3, NOTE), ("sci", NOTE)],
+    [(None, f"{FIRST}; {GUESS}"), (2, f"{FIRST}; {GUESS}"), (3, NOTE), ("sci", NOTE)],
 )
 def test_the_first_image_is_taken_or_the_one_asked_for(hdu: int | str | None, expected: str) -> None:
     """By number or by name, in capitals or not."""
@@ -462,7 +465,14 @@ def test_many_threads_read_fits_alike(tmp_path: Path) -> None:
             lambda: FitsOptions(recipe="luptn"),
             r"recipe 'luptn' is not known; did you mean 'lupton'\? there are galaxy-zoo",
         ),
-        (lambda: FitsOptions(recipe="x"), "recipe 'x' is not known; there are galaxy-zoo-decals, lupton$"),
+        (lambda: FitsOptions(recipe="x"), "recipe 'x' is not known; there are galaxy-zoo-decals, sdss, lupton$"),
+        (lambda: FitsOptions(stretch=1.0), "stretch and Q are those of the recipe lupton: name it"),
+        (lambda: FitsOptions(recipe="sdss", q=8.0), "stretch and Q are those of the recipe lupton: name it"),
+        (lambda: FitsOptions(recipe="lupton", stretch="x"), "stretch 'x' is neither auto nor a flux above 0"),
+        (lambda: FitsOptions(recipe="lupton", stretch=0.0), "stretch 0.0 is neither auto"),
+        (lambda: FitsOptions(recipe="lupton", stretch=float("nan")), "stretch nan is neither auto"),
+        (lambda: FitsOptions(recipe="lupton", stretch=float("inf")), "stretch inf is neither auto"),
+        (lambda: FitsOptions(recipe="lupton", q=-1.0), r"Q -1.0 is no number above 0 and at most 1e\+10"),
         (lambda: FitsOptions(bands=()), "bands '': name each"),
         (lambda: FitsOptions(bands=("g", "")), "bands 'g,': name each"),
         (lambda: FitsOptions(bands=("g", "g")), "bands 'g,g': two of them"),
@@ -493,7 +503,8 @@ def test_bands_and_hdus_are_read_from_text() -> None:
 def test_options_survive_pickling_and_are_on_record(tmp_path: Path) -> None:
     """Another process sees what this one sees, and a result tells with what it was made."""
     path = write_fits(tmp_path / "a.fits", GALAXY)
-    given = GalaxyClassifier(threads=1, crop=0.5, fits=FitsOptions(("g", "r", "z"), "lupton", 0, "{id}-{band}.fits"))
+    options = FitsOptions(("g", "r", "z"), "lupton", 0, "{id}-{band}.fits", "auto", 10.0)
+    given = GalaxyClassifier(threads=1, crop=0.5, fits=options)
     layout = RowLayout(("round", "spiral"))
     copy = pickle.loads(pickle.dumps(given))  # noqa: S301
     assert list(copy.classify(path)) == list(given.classify(path))
@@ -502,6 +513,7 @@ def test_options_survive_pickling_and_are_on_record(tmp_path: Path) -> None:
     assert made_with["preprocessing"]["crop_fraction"] == 0.5
     assert made_with["options"]["fits"] == {
         "bands": ["g", "r", "z"], "recipe": "lupton", "hdu": 0, "pattern": "{id}-{band}.fits",
+        "stretch": "auto", "q": 10.0,
     }  # fmt: skip
     default = provenance(GalaxyClassifier(threads=1), layout, threshold=0.6)
     assert default["preprocessing"]["crop_fraction"] == 0.75

@@ -1,0 +1,178 @@
+"""Save the pictures that the model saw, so that a person can look at them: ``--save-seen``."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.inputs.names import CONTROL_CHARACTERS, place_below
+from galaxy_classify.inputs.source import Source
+from galaxy_classify.prediction import Prediction
+
+#: Failures that are listed one by one.
+NAMED: Final = 5
+
+
+#: Bytes of a file name, with which most file systems can do; that of a member of an archive may have more.
+LONGEST_NAME: Final = 200
+
+
+#: Textual data of a PNG file that holds the input's path (https://www.w3.org/TR/png/#11keywords).
+TITLE: Final = "Title"
+
+
+class SeenPictures:
+    """Save what the model saw of each input as ``FOLDER/PLACE.png``; nothing is ever overwritten.
+
+    A picture is the model's input, pixel by pixel: the same model gives the same answer for it. Its title is the path
+    of the input, so that inputs of one name, which become ``PLACE.png``, ``PLACE-2.png`` and so on, can be told apart.
+
+    Parameters
+    ----------
+    folder : str
+        Where the pictures go.
+    make : callable
+        Makes the picture of a path or of a tuple (name, bytes), or raises `ImageError`: for rows that an earlier run
+        left, if it did not save the pictures.
+
+    Attributes
+    ----------
+    done : int
+        Pictures that were saved.
+    there : int
+        Pictures that existed before.
+    failed : int
+        Pictures that could not be saved.
+    reasons : list of str
+        Why, for the first few.
+    """
+
+    def __init__(self, folder: str, make: Callable[[Any], Image.Image]) -> None:
+        self._folder = folder
+        self._make = make
+        self._lock = Lock()
+        self._saved: set[int] = set()
+        self.done = 0
+        self.there = 0
+        self.failed = 0
+        self.reasons: list[str] = []
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
+
+    def save(self, source: Source, pixels: NDArray[np.uint8]) -> None:
+        """Save a picture that was made for the model; called in worker threads, before the input's row is written.
+
+        What fails is tried again, and counted, when the row is counted.
+        """
+        with suppress(OSError):
+            self._put(source, Image.fromarray(pixels))
+            with self._lock:
+                self._saved.add(id(source))
+
+    def see(self, source: Source, prediction: Prediction) -> None:
+        """Count a row: save its picture unless that is done."""
+        with self._lock:
+            if id(source) in self._saved:
+                self._saved.remove(id(source))
+                return
+        if prediction.label is None or self._is_there(source):
+            return
+        try:
+            image = source.path if source.content is None else (source.path, source.content())
+            self._put(source, self._make(image))
+        except OSError as error:
+            self._fail(f"{self._target(source)}: {error.strerror or error}")
+        except ImageError as error:
+            self._fail(f"{self._target(source)}: {error}")
+
+    def summary(self) -> str:
+        """Return in one line how many pictures were saved, and what failed."""
+        there = f", {self.there:,} were there already" if self.there else ""
+        failed = f", {self.failed:,} could not be: {'; '.join(self.reasons)}" if self.failed else ""
+        return f"seen: {self.done:,} picture{'' if self.done == 1 else 's'} saved to {self._folder}{there}{failed}"
+
+    def _target(self, source: Source, number: int = 1) -> str:
+        place = place_below(CONTROL_CHARACTERS.sub("_", source.place or source.path)) or "picture"
+        *folders, name = map(_short, place.split(os.sep))
+        return os.path.join(self._folder, *folders, f"{name}{'' if number == 1 else f'-{number}'}.png")
+
+    def _put(self, source: Source, picture: Image.Image) -> None:
+        content = io.BytesIO()
+        title = PngInfo()
+        title.add_itxt(TITLE, _title(source))
+        picture.save(content, "PNG", pnginfo=title)
+        number = 1
+        while not _write_new(target := self._target(source, number), content.getvalue()):
+            with suppress(OSError):
+                if Path(target).read_bytes() == content.getvalue():
+                    break
+            number += 1
+        else:
+            with self._lock:
+                self.done += 1
+            return
+        with self._lock:
+            self.there += 1
+
+    def _is_there(self, source: Source) -> bool:
+        """Return whether an earlier run has saved the picture of this input."""
+        number = 1
+        while os.path.lexists(target := self._target(source, number)):
+            with suppress(OSError, ValueError), Image.open(target, formats=["PNG"]) as picture:
+                if picture.info.get(TITLE) == _title(source):
+                    return True
+            number += 1
+        return False
+
+    def _fail(self, reason: str) -> None:
+        self.failed += 1
+        if len(self.reasons) < NAMED:
+            self.reasons.append(reason)
+
+
+def _title(source: Source) -> str:
+    return source.path.encode("utf-8", "backslashreplace").decode()
+
+
+def _short(name: str) -> str:
+    """Cut a name that is too long, and add a part of its checksum, so that it stays another one's."""
+    content = os.fsencode(name)
+    if len(content) <= LONGEST_NAME:
+        return name
+    return f"{os.fsdecode(content[:LONGEST_NAME])}-{hashlib.sha256(content).hexdigest()[:8]}"
+
+
+def _write_new(target: str, content: bytes) -> bool:
+    """Write a file under another name first, so that none is ever partial; return whether the name was free."""
+    folder = os.path.dirname(target)
+    os.makedirs(folder, exist_ok=True)
+    partial = os.path.join(folder, f".{secrets.token_hex(8)}.partial")
+    try:
+        Path(partial).write_bytes(content)
+        try:
+            os.link(partial, target)  # unlike a rename it refuses to replace a file
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            if os.path.lexists(target):
+                return False
+            os.rename(partial, target)
+        return True
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(partial)
