@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,11 @@ from galaxy_classify.images.formats import (
     why_not_an_image,
 )
 from galaxy_classify.images.open_file import open_regular_file
-from galaxy_classify.images.pillow_faults import check_opened
+from galaxy_classify.images.pillow_faults import check_file, load, undecoded_file
 from galaxy_classify.images.pixels import picture_of, pixels_of
 from galaxy_classify.images.resize import Resizer
-from galaxy_classify.images.tiff import check_file, is_tiff, load
 
 if TYPE_CHECKING:
-    from PIL.TiffImagePlugin import TiffImageFile
-
     from galaxy_classify.images.fits.picture import FitsDecoder
 
 FIRST_FRAME: Final = "first frame of several"
@@ -102,7 +99,7 @@ class Decoder:
         if isinstance(image, bytes | bytearray | memoryview):
             return self.decode_file(io.BytesIO(image))
         with image_errors():
-            loaded = self._load(image) if isinstance(image, Image.Image) else _image_of_array(image)
+            loaded = self._load_opened(image) if isinstance(image, Image.Image) else _image_of_array(image)
             return picture_of(loaded, self.resizer)
 
     def decode_file(self, file: BinaryIO) -> Picture:
@@ -114,8 +111,7 @@ class Decoder:
                 picture = self._fits_decoder().decode(file)
                 if picture is not None:
                     return picture
-            if is_tiff(head):
-                check_file(file, self.max_pixels)
+            check_file(file, self.max_pixels)
         try:
             with image_errors(), Image.open(file, formats=FORMATS) as image:
                 note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
@@ -127,17 +123,20 @@ class Decoder:
         return ModelInput(pixels_of(picture, self.resizer), picture.note)
 
     def _load(self, image: Image.Image) -> Image.Image:
-        """Decode a PIL image if it is not too large, and one that Pillow decodes right.
-
-        ``Image.open`` reads the header alone: only a full load shows that a file was cut short.
-        """
+        """Decode a PIL image if it is not too large, and one that Pillow decodes right."""
         if image.width * image.height > self.max_pixels:
             raise ImageError(f"too many pixels: {image.width} x {image.height}, the limit is {self.max_pixels:,}")
-        if image.format == "TIFF":
-            return load(cast("TiffImageFile", image), self.max_pixels)
-        check_opened(image)
-        image.load()
-        return image
+        return load(image, self.max_pixels)
+
+    def _load_opened(self, image: Image.Image) -> Image.Image:
+        """Do the same with an image of the caller, whose file has not been checked."""
+        file = undecoded_file(image)
+        if file is not None:
+            place = file.tell()
+            file.seek(0)
+            check_file(file, self.max_pixels)
+            file.seek(place)
+        return self._load(image)
 
     def _fits_decoder(self) -> FitsDecoder:
         # Imported when the first FITS file turns up: most runs have none, and start faster without.

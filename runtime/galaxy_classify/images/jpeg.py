@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
@@ -34,7 +35,16 @@ _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _START_OF_SCAN: Final = 0xDA
 
 
+#: Fill bytes and markers that stand alone: between segments they are rare, but decoders pass over them.
+_WITHOUT_LENGTH: Final = (0x00, 0x01, *range(0xD0, 0xDA), 0xFF)
+
+
 _CHUNK: Final = 1 << 20
+
+
+def is_jpeg(head: bytes) -> bool:
+    """Return whether a file is a JPEG, from its first bytes."""
+    return head.startswith(b"\xff\xd8\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +68,21 @@ def check_file(file: BinaryIO) -> None:
     file.seek(2)
     while len(head := file.read(4)) == 4:
         prefix, marker, length = struct.unpack(">BBH", head)
-        if prefix != 0xFF or length < 2:
-            return
+        if prefix != 0xFF or marker in _WITHOUT_LENGTH or length < 2:
+            break
         if marker in (_BASELINE, _EXTENDED, _PROGRESSIVE) or marker in _UNSUPPORTED_FRAMES:
             content = file.read(length - 2)
             if len(content) < 6:
-                return
+                break
             frame = _Frame(marker, content[0], content[5])
             _check_frame(frame)
         elif marker == _START_OF_SCAN:
-            scanned = file.read(1)
-            if frame and (frame.marker == _PROGRESSIVE or scanned != bytes([frame.components])):
-                _count_scans(file)
-            return
+            if frame and frame.marker != _PROGRESSIVE and file.read(1) == bytes([frame.components]):
+                return  # all colours are in the only scan, as in nearly every JPEG
+            break
         else:
-            file.seek(length - 2, 1)
+            file.seek(length - 2, io.SEEK_CUR)
+    _count_scans(file)
 
 
 def _check_frame(frame: _Frame) -> None:
@@ -84,11 +94,12 @@ def _check_frame(frame: _Frame) -> None:
 
 
 def _count_scans(file: BinaryIO) -> None:
-    """Raise `ImageError` if too many scans follow.
+    """Raise `ImageError` if a JPEG has too many scans.
 
-    Within a scan, no byte after 0xFF is that of a marker. A comment between two scans may hold one, which is counted.
+    Within a scan, no byte after 0xFF is that of a marker. Other segments may hold a few such pairs, which are counted.
     """
-    scans, last = 1, b""
+    scans, last = 0, b""
+    file.seek(0)
     while chunk := file.read(_CHUNK):
         scans += (last + chunk).count(bytes([0xFF, _START_OF_SCAN]))
         if scans > MOST_SCANS:

@@ -3,31 +3,63 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from PIL import Image
 
 from galaxy_classify.errors import ImageError
-from galaxy_classify.images import jpeg
+from galaxy_classify.images import jpeg, tiff
 from galaxy_classify.images.colour_space import check_colour_space
 
+if TYPE_CHECKING:
+    from PIL.TiffImagePlugin import TiffImageFile
 
-def check_opened(image: Any) -> None:
-    """Check an image that Pillow has opened, and perhaps decoded.
+
+def check_file(file: BinaryIO, max_pixels: int) -> None:
+    """Check an open, seekable file before Pillow opens it, and go back to its beginning.
 
     Raises
     ------
     ImageError
         If its picture would be wrong, or take too long.
     """
-    file: BinaryIO | None = getattr(image, "fp", None) if getattr(image, "tile", None) else None
+    head = file.read(4)
+    file.seek(0)
+    if tiff.is_tiff(head):
+        tiff.check_file(file, max_pixels)
+    elif jpeg.is_jpeg(head):
+        jpeg.check_file(file)
+    file.seek(0)
+
+
+def load(image: Image.Image, max_pixels: int) -> Image.Image:
+    """Check an image that Pillow has opened, decode it, and return it with levels of the usual range and sign.
+
+    ``Image.open`` reads the header alone: only a full load shows that a file was cut short.
+
+    Raises
+    ------
+    ImageError
+        If its picture would be wrong.
+    Exception
+        Of any kind, if it is damaged.
+    """
+    check_colour_space(image)
+    if image.format == "TIFF":
+        return tiff.load(cast("TiffImageFile", image), max_pixels)
     if image.format in ("JPEG", "MPO"):
-        if file is not None:
-            jpeg.check_file(file)
         jpeg.check_colours(image)
     elif image.format == "PNG":
         _check_png(image)
-    elif image.format == "BMP" and file is not None:
-        _check_bmp(image, file)
-    check_colour_space(image)
+    elif image.format == "BMP":
+        _check_bmp(image)
+    image.load()
+    return image
+
+
+def undecoded_file(image: Image.Image) -> BinaryIO | None:
+    """Return the file of an image that Pillow has opened but not decoded."""
+    return getattr(image, "fp", None) if getattr(image, "tile", None) else None
 
 
 def _check_png(image: Any) -> None:
@@ -41,8 +73,11 @@ def _check_png(image: Any) -> None:
         raise ImageError("unsupported PNG: a transparent colour without 8 bits; save it with an alpha channel")
 
 
-def _check_bmp(image: Any, file: BinaryIO) -> None:
+def _check_bmp(image: Image.Image) -> None:
     """Refuse a grey palette that Pillow leaves out although the pixels have fewer or more bits than it then expects."""
+    file = undecoded_file(image)
+    if file is None:
+        return
     file.seek(14)
     header = file.read(20)
     if len(header) < 20:

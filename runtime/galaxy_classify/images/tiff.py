@@ -76,6 +76,10 @@ _FAX: Final = (2, 3, 4)
 _COMPRESSIONS: Final = (_RAW, *_FAX, 5, _JPEG, 8, 32773, 32946, 34925, 50000)
 
 
+#: Marks an image of a caller that was decoded here, so that it can be classified again.
+_SIXTEEN_BITS: Final = "galaxy_classify: 16-bit planes"
+
+
 _LITTLE_ENDIAN: Final = b"II"
 
 
@@ -160,7 +164,7 @@ class Layout:
 
 
 def check_file(file: BinaryIO, max_pixels: int) -> None:
-    """Read the tags of an open TIFF file, check them as `check_tags` does, and go back to the file's beginning."""
+    """Read the tags of an open TIFF file, and check them as `check_tags` does."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     header = file.read(8)
@@ -169,7 +173,6 @@ def check_file(file: BinaryIO, max_pixels: int) -> None:
     tags = ImageFileDirectory_v2(header)
     file.seek(tags.next)
     tags.load(file)
-    file.seek(0)
     check_tags(tags, max_pixels)
 
 
@@ -272,8 +275,6 @@ def load(image: TiffImageFile, max_pixels: int) -> Image.Image:
     """
     layout = check_tags(image.tag_v2, max_pixels)
     if layout.compression == _RAW and layout.planar == 2 and layout.bits[0] == 16:
-        if not image.tile:
-            raise ImageError("unsupported TIFF: Pillow has loaded 16-bit planes wrongly; give the file's path or bytes")
         _decode_sixteen_bits(image, layout.order)
     image.load()
     if not image.mode.startswith("I;16"):
@@ -288,6 +289,10 @@ def load(image: TiffImageFile, max_pixels: int) -> Image.Image:
 
 def _decode_sixteen_bits(image: TiffImageFile, order: bytes) -> None:
     """Make Pillow decode planes of 16 bits as such: it takes them for planes of 8 bits."""
-    raw_mode = ";16L" if order == _LITTLE_ENDIAN else ";16B"
-    tiles: list[Any] = [*image.tile]
-    image.tile = [tile._replace(args=(tile.args[0] + raw_mode, *tile.args[1:])) for tile in tiles]
+    if image.tile:
+        raw_mode = ";16L" if order == _LITTLE_ENDIAN else ";16B"
+        tiles: list[Any] = [*image.tile]
+        image.tile = [tile._replace(args=(tile.args[0] + raw_mode, *tile.args[1:])) for tile in tiles]
+        image.info[_SIXTEEN_BITS] = True
+    elif _SIXTEEN_BITS not in image.info:
+        raise ImageError("unsupported TIFF: Pillow has loaded 16-bit planes wrongly; give the file's path or bytes")
