@@ -53,6 +53,8 @@ def load(image: Image.Image, max_pixels: int) -> Image.Image:
         _check_png(image)
     elif image.format == "BMP":
         _check_bmp(image)
+    elif image.format == "GIF":
+        _check_gif(image)
     image.load()
     return image
 
@@ -88,3 +90,9 @@ def _check_bmp(image: Image.Image) -> None:
         (bits,), compressed = struct.unpack_from("<H", header, 14), struct.unpack_from("<I", header, 16)[0] in (1, 2)
     if (image.mode == "1" and (bits != 1 or compressed)) or (image.mode == "L" and bits != 8 and not compressed):
         raise ImageError(f"unsupported BMP: {bits} bits with a palette of {image.mode!r}; save it as RGB or PNG")
+
+
+def _check_gif(image: Any) -> None:
+    """Refuse a first frame that is a part of the picture: Pillow gives the rest the first colour of the palette."""
+    if image.tile and tuple(image.tile[0].extents) != (0, 0, *image.size):
+        raise ImageError("unsupported GIF: its first frame covers a part of the picture only; save it as PNG")
