@@ -23,6 +23,7 @@ from galaxy_classify.images.formats import (
     why_not_an_image,
 )
 from galaxy_classify.images.open_file import open_regular_file
+from galaxy_classify.images.pillow_faults import check_file, load, undecoded_file
 from galaxy_classify.images.pixels import picture_of, pixels_of
 from galaxy_classify.images.resize import Resizer
 
@@ -98,12 +99,11 @@ class Decoder:
         image : bytes, PIL image, or ndarray of uint8 with shape (H, W, 3) or (H, W)
             Bytes are an encoded image, as a file holds it. A PIL image need not be loaded yet.
         """
-        if isinstance(image, bytes):
+        if isinstance(image, bytes | bytearray | memoryview):
             return self.decode_file(io.BytesIO(image))
-        if isinstance(image, Image.Image):
-            self._load(image)
-            return picture_of(image, self.resizer)
-        return picture_of(_image_of_array(image), self.resizer)
+        with image_errors():
+            loaded = self._load_opened(image) if isinstance(image, Image.Image) else _image_of_array(image)
+            return picture_of(loaded, self.resizer)
 
     def decode_file(self, file: BinaryIO) -> Picture:
         """Decode an image from an open, seekable file, before the resize."""
@@ -114,26 +114,32 @@ class Decoder:
                 picture = self._fits_decoder().decode(file)
                 if picture is not None:
                     return picture
+            check_file(file, self.max_pixels)
         try:
             with image_errors(), Image.open(file, formats=FORMATS) as image:
                 note = FIRST_FRAME if getattr(image, "is_animated", False) else ""
-                self._load(image)
-                return picture_of(image, self.resizer, note)
+                return picture_of(self._load(image), self.resizer, note)
         except UnidentifiedImageError:
             raise ImageError(why_not_an_image(head)) from None
 
     def _model_input(self, picture: Picture) -> ModelInput:
         return ModelInput(pixels_of(picture, self.resizer), picture.note, picture.doubt)
 
-    def _load(self, image: Image.Image) -> None:
-        """Decode a PIL image if it is not too large.
-
-        ``Image.open`` reads the header alone: only a full load shows that a file was cut short.
-        """
+    def _load(self, image: Image.Image) -> Image.Image:
+        """Decode a PIL image if it is not too large, and one that Pillow decodes right."""
         if image.width * image.height > self.max_pixels:
             raise ImageError(f"too many pixels: {image.width} x {image.height}, the limit is {self.max_pixels:,}")
-        with image_errors():
-            image.load()
+        return load(image, self.max_pixels)
+
+    def _load_opened(self, image: Image.Image) -> Image.Image:
+        """Do the same with an image of the caller, whose file has not been checked."""
+        file = undecoded_file(image)
+        if file is not None:
+            place = file.tell()
+            file.seek(0)
+            check_file(file, self.max_pixels)
+            file.seek(place)
+        return self._load(image)
 
     def _fits_decoder(self) -> FitsDecoder:
         # Imported when the first FITS file turns up: most runs have none, and start faster without.

@@ -6,9 +6,11 @@ differ.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.crop import Picture, seen_box
@@ -32,9 +34,32 @@ def picture_of(image: Image.Image, resizer: Resizer, note: str = "") -> Picture:
     ImageError
         If the image is too small, or has pixels that cannot be scaled to 8 bits.
     """
-    upright = ImageOps.exif_transpose(image)
+    upright = _upright(image)
     box = seen_box(upright.width, upright.height, resizer.size, resizer.preprocessing.crop_fraction)
     return Picture(to_rgb(upright), box, lossy=image.format == "JPEG", note=note)
+
+
+#: How an image is to be turned, by the number of its EXIF orientation.
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF data say; data that cannot be read say nothing, in whatever format."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    except Exception:
+        # On garbage Pillow raises SyntaxError, struct.error, ValueError and more.
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
@@ -65,6 +90,10 @@ def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
     return pixels
 
 
+#: Modes that Pillow converts to RGB right.
+_CONVERTED: Final = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LA", "La", "PA", "RGBA", "RGBa")
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert a decoded image of any mode to RGB.
 
@@ -74,14 +103,21 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Raises
     ------
     ImageError
-        If the pixels are 32-bit integers or floats, whose range is not known.
+        If the pixels are 32-bit integers or floats, whose range is not known, or of a mode that has no RGB.
     """
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+        levels = np.asarray(image)
+        if isinstance(transparent := image.info.get("transparency"), int):
+            levels = np.where(levels == transparent, 0, levels)
+        return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise ImageError("unsupported pixels: 32-bit grey has no known range; save the image with 8 or 16 bit")
+    if image.mode not in _CONVERTED:
+        raise ImageError(f"unsupported pixels: mode {image.mode}; convert the image to RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")

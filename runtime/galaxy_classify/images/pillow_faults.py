@@ -1,0 +1,98 @@
+"""Refuse, by name, the files of each format that Pillow decodes wrongly without an error, or takes too long for."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from PIL import Image
+
+from galaxy_classify.errors import ImageError
+from galaxy_classify.images import jpeg, tiff
+from galaxy_classify.images.colour_space import check_colour_space
+
+if TYPE_CHECKING:
+    from PIL.TiffImagePlugin import TiffImageFile
+
+
+def check_file(file: BinaryIO, max_pixels: int) -> None:
+    """Check an open, seekable file before Pillow opens it, and go back to its beginning.
+
+    Raises
+    ------
+    ImageError
+        If its picture would be wrong, or take too long.
+    """
+    head = file.read(4)
+    file.seek(0)
+    if tiff.is_tiff(head):
+        tiff.check_file(file, max_pixels)
+    elif jpeg.is_jpeg(head):
+        jpeg.check_file(file)
+    file.seek(0)
+
+
+def load(image: Image.Image, max_pixels: int) -> Image.Image:
+    """Check an image that Pillow has opened, decode it, and return it with levels of the usual range and sign.
+
+    ``Image.open`` reads the header alone: only a full load shows that a file was cut short.
+
+    Raises
+    ------
+    ImageError
+        If its picture would be wrong.
+    Exception
+        Of any kind, if it is damaged.
+    """
+    check_colour_space(image)
+    if image.format == "TIFF":
+        return tiff.load(cast("TiffImageFile", image), max_pixels)
+    if image.format in ("JPEG", "MPO"):
+        jpeg.check_colours(image)
+    elif image.format == "PNG":
+        _check_png(image)
+    elif image.format == "BMP":
+        _check_bmp(image)
+    elif image.format == "GIF":
+        _check_gif(image)
+    image.load()
+    return image
+
+
+def undecoded_file(image: Image.Image) -> BinaryIO | None:
+    """Return the file of an image that Pillow has opened but not decoded."""
+    return getattr(image, "fp", None) if getattr(image, "tile", None) else None
+
+
+def _check_png(image: Any) -> None:
+    """Refuse a transparent colour whose level Pillow compares with levels that it has scaled to 8 bits."""
+    transparent = image.info.get("transparency")
+    if transparent is None or image.mode not in ("L", "RGB"):
+        return
+    levels = transparent if isinstance(transparent, tuple) else (transparent,)
+    raw_mode = image.tile[0].args if image.tile else ""
+    if raw_mode in ("RGB;16B", "L;2", "L;4") or max(levels) > 255:
+        raise ImageError("unsupported PNG: a transparent colour without 8 bits; save it with an alpha channel")
+
+
+def _check_bmp(image: Image.Image) -> None:
+    """Refuse a grey palette that Pillow leaves out although the pixels have fewer or more bits than it then expects."""
+    file = undecoded_file(image)
+    if file is None:
+        return
+    file.seek(14)
+    header = file.read(20)
+    if len(header) < 20:
+        return
+    if struct.unpack_from("<I", header)[0] == 12:
+        (bits,), compressed = struct.unpack_from("<H", header, 10), False
+    else:
+        (bits,), compressed = struct.unpack_from("<H", header, 14), struct.unpack_from("<I", header, 16)[0] in (1, 2)
+    if (image.mode == "1" and (bits != 1 or compressed)) or (image.mode == "L" and bits != 8 and not compressed):
+        raise ImageError(f"unsupported BMP: {bits} bits with a palette of {image.mode!r}; save it as RGB or PNG")
+
+
+def _check_gif(image: Any) -> None:
+    """Refuse a first frame that is a part of the picture: Pillow gives the rest the first colour of the palette."""
+    if image.tile and tuple(image.tile[0].extents) != (0, 0, *image.size):
+        raise ImageError("unsupported GIF: its first frame covers a part of the picture only; save it as PNG")
