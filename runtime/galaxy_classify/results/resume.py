@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
@@ -169,7 +169,7 @@ def other_inputs(result: str, reason: str) -> UsageError:
 
 
 def done_rows(path: str, output_format: OutputFormat, layout: RowLayout) -> Iterator[DoneRow]:
-    """Read the whole rows of a CSV or JSON Lines result; a row that was cut off ends the reading.
+    """Read the whole rows of a CSV or JSON Lines result; a row that was cut off, or holds NULs, ends the reading.
 
     Raises
     ------
@@ -179,13 +179,13 @@ def done_rows(path: str, output_format: OutputFormat, layout: RowLayout) -> Iter
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             if output_format is OutputFormat.JSONL:
-                yield from read_jsonl_rows(file, layout)
+                yield from read_jsonl_rows(takewhile(lambda line: "\0" not in line, file), layout)
                 return
             header = csv_line(layout.names)
-            first = file.readline()
+            first = file.read(len(header))  # its names may hold line breaks
             if first == header:
                 yield from read_csv_rows(file, layout)
-            elif not header.startswith(first):  # a header that was cut off is none of another file
+            elif not header.startswith(first.partition("\0")[0]):  # a header that was cut off is no other file's
                 raise UsageError(f"{path}: its first line is not the header of a result; --force starts anew")
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise UsageError(f"{path}: is damaged ({error!r}); --force starts anew") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,6 +13,19 @@ from galaxy_classify.tables.columns import Column, Kind, plain_value
 #: Cells that are read as numbers. 007 is not one: it may be an id, which would lose its leading zeros.
 INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 NUMBER: Final = re.compile(r"-?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?")
+
+
+#: Characters that a field may have; more would not fit a C long on every system.
+LONGEST_FIELD: Final = 2**31 - 1
+
+
+def read_csv(lines: Iterable[str], *, strict: bool = False) -> Iterator[list[str]]:
+    """Read rows of CSV whose fields may be of any length; the module csv refuses 131,072 characters by default.
+
+    With `strict`, raise `csv.Error` for a row that ends within a quoted field.
+    """
+    csv.field_size_limit(LONGEST_FIELD)  # there is a limit for the process only
+    return csv.reader(lines, strict=strict)
 
 
 class CsvTable:
@@ -54,7 +67,7 @@ class CsvTable:
     def _open(self) -> Iterator[Iterator[list[str]]]:
         # Spreadsheets write a byte order mark (utf-8-sig). File names need not be UTF-8 (surrogateescape).
         with open(self._path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            yield (row for row in csv.reader(file) if row)
+            yield (row for row in read_csv(file) if row)
 
 
 def _wider(kind: Kind | None, cell: str) -> Kind | None:
