@@ -18,7 +18,7 @@ from stand_in_job import CLASSES, StandInJob
 
 FORMATS = (OutputFormat.CSV, OutputFormat.JSONL)
 #: The last column, and so the end of each row, holds line breaks, quotes and text of several bytes a character.
-LAYOUT = RowLayout(CLASSES, carried=[Column("note\nof two lines")])
+LAYOUT = RowLayout(CLASSES, carried=[Column("note")])
 SOURCES = [
     Source("a.png", "", ("\n",)),
     Source("bad,\r\n.png", "", ('x\n"\n",1\n\n',)),
@@ -104,6 +104,16 @@ def test_line_breaks_of_another_system_and_a_missing_one(tmp_path: Path, output_
     ended = whole[:-1] + b"\r\n"
     assert len(kept(ended, tmp_path / "cut", output_format)) == 2
     assert len(kept(ended[:-1], tmp_path / "cut", output_format)) == 1
+
+
+def test_a_header_of_two_lines_is_one_header(tmp_path: Path) -> None:
+    """Its first line alone looks like a header that was cut off, and all rows would be made again."""
+    layout = RowLayout(CLASSES, carried=[Column("note\nof two lines")])
+    output = ResultFile(OutputFile(str(tmp_path / "out.csv")), OutputFormat.CSV, Existing.RESUME)
+    for kept_rows in (0, len(SOURCES)):
+        job = StandInJob(layout)
+        output.write(job, iter(SOURCES))
+        assert job.counts.kept == kept_rows
 
 
 def test_a_long_field_is_read_back(tmp_path: Path) -> None:
