@@ -15,10 +15,11 @@ CLASSES = ("round", "spiral")
 
 
 class StandInJob(Job):
-    """Give each path the same made-up row every time; a path with ``bad`` in it is an error."""
+    """Give each path the same made-up row every time; a path with `broken` in it is an error."""
 
-    def __init__(self, layout: RowLayout | None = None, **options: Any) -> None:
+    def __init__(self, layout: RowLayout | None = None, broken: str = "bad", **options: Any) -> None:
         super().__init__(cast("GalaxyClassifier", None), layout or RowLayout(CLASSES), 0.6, 4)
+        self._broken = broken
         self._options = options
 
     @property
@@ -32,12 +33,12 @@ class StandInJob(Job):
 
     def predictions(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Prediction]]:
         """Yield each input with its row."""
-        return ((source, made_up(source.path)) for source in sources)
+        return ((source, made_up(source.path, self._broken)) for source in sources)
 
 
-def made_up(path: str) -> Prediction:
+def made_up(path: str, broken: str) -> Prediction:
     """Return the row of a path."""
-    if "bad" in path:
+    if broken in path:
         return Prediction(path, "error", "m@0", message="no such file\n")
     round_ = 0.5 + (sum(path.encode("utf-8", "surrogateescape")) % 40) / 100
     return Prediction(

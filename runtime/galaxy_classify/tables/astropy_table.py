@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from galaxy_classify.tables.columns import PROVENANCE, Column, Kind, Row, plain_value
 from galaxy_classify.tables.parquet_table import CHUNK_ROWS
-from galaxy_classify.text import printable
 
 
 class FitsTable:
@@ -125,13 +125,27 @@ def _astropy_column(column: Column, cells: list[Any]) -> Any:
     # Truth values in FITS are true or false, never missing: a column with gaps becomes text.
     kind: Kind = "text" if column.kind == "bool" and any(missing) else column.kind
     if kind == "text":
-        # FITS and VOTable do not allow control characters, which file names may contain: escape them.
-        text = ["" if cell is None else printable(str(cell)) for cell in cells]
+        text = ["" if cell is None else escaped(str(cell)) for cell in cells]
         return AstropyColumn(np.array(text, dtype=str), **about)
     if kind in ("float", "float32"):
         return AstropyColumn(np.array([np.nan if cell is None else cell for cell in cells], _DTYPES[kind]), **about)
     filled = np.array([0 if cell is None else cell for cell in cells], _DTYPES[kind])
     return MaskedColumn(filled, mask=missing, **about) if any(missing) else AstropyColumn(filled, **about)
+
+
+#: Characters that FITS, ECSV or VOTable (XML 1.0, section 2.2) do not allow in text, though file names may hold them.
+_NOT_ALLOWED: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def escaped(text: str) -> str:
+    r"""Escape what these formats do not allow in text: control characters, and bytes that are not UTF-8.
+
+    Examples
+    --------
+    >>> escaped("a\tb\xa0c\udcff")
+    'a\\tb\xa0c\\udcff'
+    """
+    return _NOT_ALLOWED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 _DTYPES: Final[dict[Kind, str]] = {"bool": "?", "int": "i8", "float": "f8", "float32": "f4"}

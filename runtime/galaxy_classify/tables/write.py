@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from galaxy_classify.tables.astropy_table import astropy_table, write_fits, write_votable
+from galaxy_classify.tables.astropy_table import astropy_table, escaped, write_fits, write_votable
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
-from galaxy_classify.tables.parquet_table import write_parquet
+from galaxy_classify.tables.parquet_table import utf8, write_parquet
 
 
 def write_typed(
@@ -33,3 +33,10 @@ def write_typed(
     else:
         table.meta[PROVENANCE] = provenance
         table.write(path, format="ascii.ecsv", overwrite=True)
+
+
+def stored_text(output_format: str) -> Callable[[str], str]:
+    """Return the function that gives what a file of this format holds for a text."""
+    if output_format == "parquet":
+        return utf8
+    return (lambda text: escaped(text).rstrip(" ")) if output_format == "fits" else escaped

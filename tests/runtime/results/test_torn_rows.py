@@ -38,6 +38,7 @@ def write(path: Path, output_format: OutputFormat, existing: Existing = Existing
 
 def kept(content: bytes, path: Path, output_format: OutputFormat) -> list[str]:
     """Return the texts of the rows that are taken for whole."""
+    path.unlink(missing_ok=True)  # some file systems write to the disk at once what replaces the content of a file
     path.write_bytes(content)
     return [row.text for row in done_rows(str(path), output_format, LAYOUT)]
 
