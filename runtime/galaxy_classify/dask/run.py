@@ -19,6 +19,7 @@ from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
 from galaxy_classify.runs.destination import RunInputs
 from galaxy_classify.runs.job import Job
+from galaxy_classify.tables.write import check_columns
 from galaxy_classify.text import printable
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class DaskFolder:
         GalaxyClassifyError
             If a write fails.
         """
+        check_columns(job.layout.columns, self.output_format)
         run = DaskRun(job, self.folder, self.address, self.partition_size)
         # Connect first, so that --force deletes nothing when the cluster is unreachable.
         with connected(self.address, self.processes) as client, self.folder.open(run.provenance, self.existing):

@@ -28,7 +28,7 @@ from galaxy_classify.results.safe_writing import RecordFile, only_writer, remove
 from galaxy_classify.runs.destination import RunInputs, row_writer, write_result
 from galaxy_classify.runs.job import Job
 from galaxy_classify.tables.read import open_table, table_errors
-from galaxy_classify.tables.write import stored_text, write_typed
+from galaxy_classify.tables.write import check_columns, stored_text, write_typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class ResultFile:
     def write(self, job: Job, sources: Iterator[Source]) -> None:
         """Classify inputs, given in order, and write the rows; see `Destination.classify`."""
         output = self.output
+        check_columns(job.layout.columns, self.output_format)
         with write_errors(output.path):
             if output.is_special:
                 with RecordFile(output.path) as stream:

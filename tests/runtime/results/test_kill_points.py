@@ -17,7 +17,7 @@ from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.resume import Existing
+from galaxy_classify.results.resume import Existing, find_rows
 from galaxy_classify.results.safe_writing import RecordFile
 from galaxy_classify.runs.result_file import ResultFile
 from galaxy_classify.tables.columns import Column
@@ -250,3 +250,34 @@ def test_a_run_without_inputs_that_can_be_listed_leaves_nothing_behind(
     with pytest.raises(UsageError, match="cannot be listed"):
         output.write(StandInJob(LAYOUT), unlisted())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("begin", [complete, unfinished, of_other_options])
+def test_a_file_that_grows_is_begun_in_steps_that_can_be_killed(
+    tmp_path: Path, begin: Callable[[OutputFile, OutputFormat], None]
+) -> None:
+    """With ``--watch``: a run with --force or --resume that is killed while it begins can be resumed."""
+    start, folder = tmp_path / "start", tmp_path / "folder"
+    start.mkdir()
+    begin(OutputFile(str(start / "out.csv")), OutputFormat.CSV)
+    output = OutputFile(str(folder / "out.csv"))
+    provenance = StandInJob(LAYOUT).provenance
+    forced = begin is of_other_options
+
+    def grow() -> None:
+        output.begin_in_place(None if forced else find_rows(output, provenance), provenance)
+
+    going, step = True, 0
+    while going:
+        step += 1
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(start, folder)
+        going = killed(folder, step, grow)
+        if forced and files(folder) == files(start):
+            continue
+        found = find_rows(output, provenance)
+        assert (found is None) == forced
+        output.begin_in_place(found, provenance)
+        assert (output.path if found else None) == find_rows(output, provenance)
+        assert set(files(folder)) <= {"out.csv", "out.csv.meta.json"}
+    assert step > 3
