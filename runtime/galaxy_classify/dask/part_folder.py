@@ -16,7 +16,7 @@ from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
 from galaxy_classify.results.resume import Existing, check_same_run
-from galaxy_classify.results.safe_writing import only_writer, write_errors
+from galaxy_classify.results.safe_writing import only_writer, remove, replace_whole, write_errors, written_aside
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
 from galaxy_classify.tables.write import write_typed
 
@@ -36,6 +36,11 @@ class Part:
 
     provenance: dict[str, Any]
     rows: list[Row]
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """Provenance of the run that has written it."""
+        return {name: value for name, value in self.provenance.items() if name != "partition"}
 
 
 def part_provenance(number: int, provenance: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
@@ -88,23 +93,43 @@ class PartFolder:
         ------
         UsageError
             If it cannot be written, another run is writing it, it holds a result that must be left, or the parts to
-            be kept were made with another model or other options.
+            be kept were made with another model or other options. What was there is then left as it was.
         GalaxyClassifyError
             If a write fails later.
         """
-        with write_errors(self.path):
-            with suppress(FileExistsError):
-                os.mkdir(self.path)
-            with only_writer(self.sidecar):
-                if existing is Existing.REFUSE:
-                    self.refuse_to_overwrite()
-                elif existing is Existing.REPLACE:
-                    self._remove_parts(from_number=0)
-                elif self._has_result():
-                    before = read_sidecar(self.sidecar)
-                    check_same_run(before, provenance, result=self.path, sidecar=self.sidecar, rows="parts")
-                self._write_sidecar(provenance)
+        with write_errors(self.path), self._made(), only_writer(self.sidecar):
+            before = None
+            if existing is Existing.REFUSE:
+                self.refuse_to_overwrite()
+            elif existing is Existing.RESUME and self._has_result():
+                before = read_sidecar(self.sidecar)
+                check_same_run(before, provenance, result=self.path, sidecar=self.sidecar, rows="parts")
+            self._write_sidecar(provenance)
+            if existing is Existing.REPLACE:
+                self._remove_parts(from_number=0)
+            try:
                 yield
+            except UsageError:
+                if before is not None and before != provenance:
+                    self._write_sidecar(before)
+                raise
+
+    @contextmanager
+    def _made(self) -> Iterator[None]:
+        """Make the folder; if the run is refused, leave none that was not there before."""
+        try:
+            os.mkdir(self.path)
+        except FileExistsError:
+            yield
+            return
+        try:
+            yield
+        except UsageError:
+            if not self._numbers():
+                remove(self.sidecar)
+                with suppress(OSError):
+                    os.rmdir(self.path)
+            raise
 
     def read(self, number: int) -> Part | None:
         """Read a part of an earlier run; return None if it is missing or damaged."""
@@ -114,20 +139,21 @@ class PartFolder:
             with pyarrow.parquet.ParquetFile(self.part(number)) as file:
                 table = file.read()
             return Part(json.loads(table.schema.metadata[PROVENANCE.encode()]), table.to_pylist())
-        except (OSError, ValueError, TypeError, KeyError):  # PyArrow's errors are children of these
+        except Exception:  # whatever PyArrow finds in a damaged file
             return None
 
     def write(self, number: int, part: Part, columns: Sequence[Column]) -> None:
         """Write a part under another name, and rename it when it is complete."""
         unfinished = os.path.join(self.path, _UNFINISHED)
         write_typed(part.rows, unfinished, OutputFormat.PARQUET, columns, part.provenance)
-        os.replace(unfinished, self.part(number))
+        replace_whole(unfinished, self.part(number))
 
     def complete(
         self, provenance: dict[str, Any], *, partitions: int, inputs: int, evaluation: dict[str, Any] | None
     ) -> None:
         """Record that all parts are written, and remove those of an earlier run with more inputs."""
         self._remove_parts(from_number=partitions)
+        remove(os.path.join(self.path, _UNFINISHED))
         totals = {"partitions": partitions, "inputs": inputs}
         self._write_sidecar(provenance | totals | ({} if evaluation is None else {EVALUATION: evaluation}))
 
@@ -148,6 +174,5 @@ class PartFolder:
                 os.remove(self.part(number))
 
     def _write_sidecar(self, content: dict[str, Any]) -> None:
-        unfinished = self.sidecar + ".partial"
-        write_sidecar(unfinished, content)
-        os.replace(unfinished, self.sidecar)
+        with written_aside(self.sidecar) as aside:
+            write_sidecar(aside, content)

@@ -19,6 +19,7 @@ from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
 from galaxy_classify.runs.destination import RunInputs
 from galaxy_classify.runs.job import Job
+from galaxy_classify.tables.write import check_columns
 from galaxy_classify.text import printable
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class DaskFolder:
         GalaxyClassifyError
             If a write fails.
         """
+        check_columns(job.layout.columns, self.output_format)
         run = DaskRun(job, self.folder, self.address, self.partition_size)
         # Connect first, so that --force deletes nothing when the cluster is unreachable.
         with connected(self.address, self.processes) as client, self.folder.open(run.provenance, self.existing):
@@ -186,7 +188,7 @@ class DaskRun:
     def _restore(self, partition: Partition) -> bool:
         """Keep the rows of an earlier run's part if it has the same inputs; tell whether nothing is left to do."""
         part = self.folder.read(partition.number)
-        if part is None:
+        if part is None or part.made_with != self.provenance:  # damaged, or left from before a run with --force
             return False
         if part.provenance != self._part_provenance(partition):
             if partition.number == 0:
@@ -195,9 +197,14 @@ class DaskRun:
                 )
             self.job.counts.changed = True
             return False
-        self.job.counts.kept += len(part.rows)
-        for index, (source, row) in enumerate(zip(partition.sources, part.rows, strict=True)):
-            prediction, _ = self.job.layout.parse(row)
+        try:
+            kept = [self.job.layout.parse(row)[0] for row in part.rows]
+        except (KeyError, TypeError, ValueError):
+            return False
+        if len(kept) != len(partition.sources):
+            return False
+        self.job.counts.kept += len(kept)
+        for index, (source, prediction) in enumerate(zip(partition.sources, kept, strict=True)):
             if not is_tried_again(prediction):
                 partition.predictions[index] = replace(prediction, path=source.path)
         return None not in partition.predictions
@@ -272,13 +279,13 @@ class DaskRun:
             raise ClusterError(f"{partition.name()} failed: {type(error).__name__}: {error}") from error
 
     def _finish(self, partition: Partition, found: list[Prediction]) -> None:
-        waiting = partition.predictions.count(None)
-        if len(found) != waiting:
-            raise ClusterError(f"{partition.name()}: a worker returned {len(found):,} rows for {waiting:,} inputs")
-        new = iter(found)
-        for index, source in enumerate(partition.sources):
-            if partition.predictions[index] is None:
-                partition.predictions[index] = replace(next(new), path=source.path).rounded()
+        missing = [index for index, prediction in enumerate(partition.predictions) if prediction is None]
+        if len(found) != len(missing):
+            raise ClusterError(
+                f"{partition.name()} failed: a worker returned {len(found):,} rows for {len(missing):,} images"
+            )
+        for index, prediction in zip(missing, found, strict=True):
+            partition.predictions[index] = replace(prediction, path=partition.sources[index].path).rounded()
         layout = self.job.layout
         rows = [
             layout.row(prediction, source.carried)

@@ -8,11 +8,18 @@ from collections.abc import Iterator, Sequence
 
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.formats import RecordStream
-from galaxy_classify.results.layout import DoneRow, RowLayout
+from galaxy_classify.results.layout import DoneRow, RowLayout, is_cut_off
+from galaxy_classify.tables.csv_table import read_csv
 
 
 def read_csv_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
-    """Read the rows of a CSV file behind its header, up to a row that was cut off."""
+    """Read the rows of a CSV file behind its header, up to a row that was cut off.
+
+    Raises
+    ------
+    ValueError, csv.Error
+        If a row is damaged otherwise.
+    """
     taken: list[str] = []
 
     def tapped() -> Iterator[str]:
@@ -21,12 +28,23 @@ def read_csv_rows(lines: Iterator[str], layout: RowLayout) -> Iterator[DoneRow]:
             yield line
 
     names = layout.names
-    for row in csv.reader(tapped()):
+    # A row may be cut off at a line break within a quoted field. Only the strict reader does not take it for whole.
+    rows = read_csv(tapped(), strict=True)
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error:
+            if is_cut_off("".join(taken), lines):
+                return
+            raise
+        if row is None:
+            return
         text = "".join(taken)
         taken.clear()
-        # A row cut off within a quoted name may end in the name's line break; then it has too few columns.
-        if len(row) != len(names) or not text.endswith("\n"):
-            return
+        if len(row) != len(names) or not text.endswith("\n") or "\0" in text:
+            if is_cut_off(text, lines):
+                return
+            raise ValueError(f"a row has {len(row)} cells, the header has {len(names)}")
         yield DoneRow(*layout.parse(dict(zip(names, row, strict=True))), text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,8 @@ class RowLayout:
             If it is no such row.
         """
         label = row["label"] or None
+        if label is not None and label not in self.classes:
+            raise ValueError(f"{label!r} is no class")
         probabilities = {name: float(row[f"prob_{name}"]) for name in self.classes} if label else {}
         prediction = Prediction(
             path=row["path"],
@@ -147,3 +149,11 @@ def _status(text: str) -> Status:
     if text == "ok":
         return "ok"
     return "uncertain" if text == "uncertain" else "error"
+
+
+def is_cut_off(text: str, rest: Iterator[str]) -> bool:
+    """Tell whether a row that is not whole is the torn end of a file, as a crash leaves it, and not damage within it.
+
+    After a power loss, the end of a file may be filled with NULs, which no row holds.
+    """
+    return "\0" in text or next(rest, None) is None

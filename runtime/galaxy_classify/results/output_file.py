@@ -6,24 +6,28 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
+from galaxy_classify.results.safe_writing import PARTIAL_SUFFIX, remove, replace_whole, written_aside
 
 SIDECAR_SUFFIX: Final = ".meta.json"
-
-
-PARTIAL_SUFFIX: Final = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
     """Names of a result file and of the files beside it, and the steps from one to the next.
 
-    A file under the final name is always complete.
+    A file under the final name is always complete. Wherever a process is killed, the next one finds rows beside their
+    own sidecar, or no rows:
+
+    - A sidecar is written before rows get the name that it belongs to.
+    - An unfinished file without rows counts as none, so that a sidecar may replace another run's beside it.
+    - The complete file's old sidecar is removed before the file is replaced; until the new one has its final name, it
+      is under the unfinished name.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ class OutputFile:
 
     @property
     def retried(self) -> str:
-        """Name of the copy in which the errors of an interrupted run are replaced."""
+        """Name of a copy of the unfinished file while it is made from rows of an earlier run."""
         return f"{self.path}.retried"
 
     @property
@@ -81,16 +85,22 @@ class OutputFile:
                 f"{self.partial}: holds the rows of an interrupted run; --resume continues it, --force starts anew"
             )
 
-    def adopt(self, existing: str, provenance: dict[str, Any]) -> None:
-        """Give the rows of an earlier run the unfinished name, before rows are added."""
-        if existing == self.path:
-            os.replace(self.path, self.partial)
-        write_sidecar(self.sidecar(self.partial), provenance)
+    def adopt(self, rows: str, provenance: dict[str, Any]) -> None:
+        """Give a file with rows of an earlier run the unfinished name, before rows are added."""
+        _write_sidecar(self.sidecar(self.partial), provenance)
+        if rows != self.partial:
+            replace_whole(rows, self.partial)
 
     def begin(self, provenance: dict[str, Any]) -> None:
-        """Delete an unfinished file, and record the provenance of the rows to come."""
-        _remove(self.partial)
-        write_sidecar(self.sidecar(self.partial), provenance)
+        """Empty the unfinished file, and record the provenance of the rows to come."""
+        with open(self.partial, "wb"):
+            pass
+        _write_sidecar(self.sidecar(self.partial), provenance)
+
+    def discard(self) -> None:
+        """Remove an unfinished file that holds no rows."""
+        remove(self.sidecar(self.partial))
+        remove(self.partial)
 
     def begin_in_place(self, existing: str | None, provenance: dict[str, Any]) -> None:
         """Prepare a file that grows under its final name, for it is never complete.
@@ -103,27 +113,34 @@ class OutputFile:
             Of the rows to come.
         """
         if existing == self.partial:
-            os.replace(self.partial, self.path)
+            remove(self.sidecar(self.path))
+            replace_whole(self.partial, self.path)
         elif existing is None:
-            _remove(self.path)
-        write_sidecar(self.sidecar(self.path), provenance)
+            if os.path.exists(self.partial):
+                os.truncate(self.partial, 0)
+            remove(self.path)
+        _write_sidecar(self.sidecar(self.path), provenance)
         for left_over in (self.partial, self.sidecar(self.partial)):
-            _remove(left_over)
+            remove(left_over)
 
     def add_evaluation(self, evaluation: dict[str, Any] | None, *, in_place: bool = False) -> None:
         """Record in the sidecar how well the rows agree with labels; resume does not compare it."""
         if evaluation is not None:
             sidecar = self.sidecar(self.path if in_place else self.partial)
-            write_sidecar(sidecar, (read_sidecar(sidecar) or {}) | {EVALUATION: evaluation})
+            _write_sidecar(sidecar, (read_sidecar(sidecar) or {}) | {EVALUATION: evaluation})
 
     def complete(self, *, converted: bool = False) -> None:
         """Rename the rows, or the file converted from them, and their sidecar to the final names; delete the others."""
-        # A crash between two steps must never leave rows beside another run's sidecar: delete the old sidecar first.
-        _remove(self.sidecar(self.path))
-        os.replace(self.converted if converted else self.partial, self.path)
-        _remove(self.partial)
+        remove(self.sidecar(self.path))
+        replace_whole(self.converted if converted else self.partial, self.path)
+        remove(self.partial)
         os.replace(self.sidecar(self.partial), self.sidecar(self.path))
-        _remove(self.retried)
+        remove(self.retried)
+
+
+def _write_sidecar(path: str, content: dict[str, Any]) -> None:
+    with written_aside(path) as aside:
+        write_sidecar(aside, content)
 
 
 @contextmanager
@@ -145,8 +162,3 @@ def standard_output() -> Iterator[Any]:
         if error.filename is not None or isinstance(error, BrokenPipeError):
             raise
         raise GalaxyClassifyError(f"standard output: writing failed: {error.strerror}") from None
-
-
-def _remove(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.remove(path)

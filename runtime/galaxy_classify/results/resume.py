@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
@@ -43,7 +43,7 @@ class Existing(Enum):
 
 
 def find_rows(output: OutputFile, provenance: dict[str, Any]) -> str | None:
-    """Find the rows of an earlier run: the name of the unfinished file or of the complete one, None without either.
+    """Find the rows of an earlier run: the name of the unfinished file or of the complete one, None if it has none.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def find_rows(output: OutputFile, provenance: dict[str, Any]) -> str | None:
         If they were made with another model or other options, or it is not known with what.
     """
     existing = next((path for path in (output.partial, output.path) if os.path.isfile(path)), None)
-    if existing is None:
+    if existing is None or not os.path.getsize(existing):
         return None
     # A crash while a run was being completed leaves its sidecar under the unfinished name.
     before = read_sidecar(output.sidecar(existing)) or read_sidecar(output.sidecar(output.partial))
@@ -120,7 +120,10 @@ class KeptRows:
 
 
 def keep_matching(
-    rows: Iterator[DoneRow], sources: Iterator[Source], count: Callable[[Source, Prediction], None]
+    rows: Iterator[DoneRow],
+    sources: Iterator[Source],
+    belongs: Callable[[DoneRow, Source], bool],
+    keep: Callable[[DoneRow, Source], None],
 ) -> tuple[KeptRows, Iterator[Source]]:
     """Keep rows as long as each belongs to the input in its place.
 
@@ -130,8 +133,10 @@ def keep_matching(
         Rows of the earlier run.
     sources : iterator of Source
         The inputs of this run, in order.
-    count : callable
-        Called with each kept row that is not tried again, and with its input.
+    belongs : callable
+        Tells whether a row is that of an input and of its catalogue values: `is_row_of`, `is_stored_row_of`.
+    keep : callable
+        Called with each kept row and its input.
 
     Returns
     -------
@@ -143,15 +148,33 @@ def keep_matching(
     kept = KeptRows()
     for row in rows:
         source = next(sources, None)
-        if source is None or source.path != row.prediction.path:
+        if source is None or not belongs(row, source):
             kept.changed = True
             return kept, sources if source is None else chain([source], sources)
         kept.add(row)
         if is_tried_again(row.prediction):
             kept.errors.append(source)
-        else:
-            count(source, row.prediction)
+        keep(row, source)
     return kept, sources
+
+
+def is_row_of(row: DoneRow, source: Source, *, text: bool) -> bool:
+    """Tell whether a row has the path and the catalogue values of an input; in CSV, these are read back as `text`."""
+    values = ["" if value is None else str(value) for value in source.carried] if text else list(source.carried)
+    kinds = list(map(type, row.carried)) == list(map(type, values))
+    return kinds and row.prediction.path == source.path and list(row.carried) == values
+
+
+def is_stored_row_of(row: DoneRow, source: Source, stored: Callable[[str], str]) -> bool:
+    """Tell whether a row read from a file of typed columns is that of an input, which these may hold as other text.
+
+    `stored` gives the text that the format holds for a text. A missing text may be an empty one there, and a truth
+    value its name.
+    """
+    return stored(source.path) == row.prediction.path and all(
+        (old in ("", None) and new in ("", None)) or stored(str(new)) == str(old)
+        for old, new in zip(row.carried, source.carried, strict=True)
+    )
 
 
 def keep_all(rows: Iterator[DoneRow], count: Callable[[Prediction], None]) -> KeptRows:
@@ -169,7 +192,7 @@ def other_inputs(result: str, reason: str) -> UsageError:
 
 
 def done_rows(path: str, output_format: OutputFormat, layout: RowLayout) -> Iterator[DoneRow]:
-    """Read the whole rows of a CSV or JSON Lines result; a row that was cut off ends the reading.
+    """Read the whole rows of a CSV or JSON Lines result; a row that was cut off, or holds NULs, ends the reading.
 
     Raises
     ------
@@ -179,13 +202,13 @@ def done_rows(path: str, output_format: OutputFormat, layout: RowLayout) -> Iter
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             if output_format is OutputFormat.JSONL:
-                yield from read_jsonl_rows(file, layout)
+                yield from read_jsonl_rows(takewhile(lambda line: "\0" not in line, file), layout)
                 return
             header = csv_line(layout.names)
-            first = file.readline()
+            first = file.read(len(header))  # its names may hold line breaks
             if first == header:
                 yield from read_csv_rows(file, layout)
-            elif not header.startswith(first):  # a header that was cut off is none of another file
+            elif not header.startswith(first.partition("\0")[0]):  # a header that was cut off is no other file's
                 raise UsageError(f"{path}: its first line is not the header of a result; --force starts anew")
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise UsageError(f"{path}: is damaged ({error!r}); --force starts anew") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +23,8 @@ LOCK_SUFFIX: Final = ".lock"
 def only_writer(path: str) -> Iterator[None]:
     """Hold a lock file beside a file while it is written.
 
-    The lock is the operating system's: it ends with the process, however that ends.
+    The lock is the operating system's: it ends with the process, however that ends. A file of this name that has
+    content is someone else's: it serves as the lock, but is never changed or removed.
 
     Raises
     ------
@@ -33,12 +36,14 @@ def only_writer(path: str) -> Iterator[None]:
     if sys.platform == "win32":  # has no such locks; two runs of one output are a matter of clusters
         yield
         return
-    with _locked_file(path):
+    with _locked_file(path) as lock:
         try:
             yield
         finally:
-            with suppress(FileNotFoundError):
-                os.remove(path + LOCK_SUFFIX)
+            status = os.fstat(lock.fileno())
+            if stat.S_ISREG(status.st_mode) and not status.st_size:
+                with suppress(FileNotFoundError):
+                    os.remove(path + LOCK_SUFFIX)
 
 
 def _locked_file(path: str) -> BinaryIO:
@@ -49,7 +54,8 @@ def _locked_file(path: str) -> BinaryIO:
     """
     lock = path + LOCK_SUFFIX
     while True:
-        file = open(lock, "ab")  # noqa: SIM115 - appending leaves another's lock file as it is
+        # Not open(): a pipe of this name would block it.
+        file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666), "rb", 0)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_named(file, lock):
@@ -70,6 +76,44 @@ def _is_named(file: BinaryIO, path: str) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
         return False
+
+
+PARTIAL_SUFFIX: Final = ".partial"
+
+
+@contextmanager
+def written_aside(path: str) -> Iterator[str]:
+    """Yield another name for a file while it is written; at the end, rename it, so that `path` is always whole.
+
+    If the writing fails, nothing is left under the other name.
+    """
+    aside = path + PARTIAL_SUFFIX
+    try:
+        yield aside
+    except BaseException:
+        remove(aside)
+        raise
+    replace_whole(aside, path)
+
+
+def replace_whole(source: str, target: str) -> None:
+    """Rename a file that is whole; after a power loss, too, it is whole under either name.
+
+    Some file systems write a new name to the disk long before the content that belongs to it.
+    """
+    with open(source, "rb+") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # of file systems that cannot be told
+                raise
+    os.replace(source, target)
+
+
+def remove(path: str) -> None:
+    """Remove a file, if it is there."""
+    with suppress(FileNotFoundError):
+        os.remove(path)
 
 
 #: Records that are written together: a killed process loses at most these, besides the batches in flight.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
+from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.layout import DoneRow
@@ -17,15 +18,17 @@ from galaxy_classify.results.resume import (
     KeptRows,
     done_rows,
     find_rows,
+    is_row_of,
+    is_stored_row_of,
     is_tried_again,
     keep_matching,
     other_inputs,
 )
-from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors
+from galaxy_classify.results.safe_writing import RecordFile, only_writer, remove, replace_whole, write_errors
 from galaxy_classify.runs.destination import RunInputs, row_writer, write_result
 from galaxy_classify.runs.job import Job
 from galaxy_classify.tables.read import open_table, table_errors
-from galaxy_classify.tables.write import write_typed
+from galaxy_classify.tables.write import check_columns, stored_text, write_typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class ResultFile:
     def write(self, job: Job, sources: Iterator[Source]) -> None:
         """Classify inputs, given in order, and write the rows; see `Destination.classify`."""
         output = self.output
+        check_columns(job.layout.columns, self.output_format)
         with write_errors(output.path):
             if output.is_special:
                 with RecordFile(output.path) as stream:
@@ -57,9 +61,7 @@ class ResultFile:
                 self.check_existing()  # once more: another run may have ended since the command was started
                 existing = find_rows(output, job.provenance) if self.existing is Existing.RESUME else None
                 if existing is None:
-                    output.begin(job.provenance)
-                    with RecordFile(output.partial) as stream:
-                        write_result(job, sources, self.output_format, stream)
+                    self._begin(job, sources)
                 else:
                     self._continue(job, sources, existing)
                 if self.output_format.is_typed:
@@ -75,15 +77,33 @@ class ResultFile:
         how = "" if self.output_format is OutputFormat.TABLE else ", --resume continues it"
         return f"{self.output.partial} keeps them{how}"
 
+    def _begin(self, job: Job, sources: Iterator[Source]) -> None:
+        """Write all rows anew; a run that is refused before its first row leaves nothing behind."""
+        output, before = self.output, job.counts.total
+        output.begin(job.provenance)
+        try:
+            with RecordFile(output.partial) as stream:
+                write_result(job, sources, self.output_format, stream)
+        except GalaxyClassifyError:
+            if job.counts.total == before:
+                output.discard()
+            raise
+
     def _continue(self, job: Job, sources: Iterator[Source], existing: str) -> None:
         """Keep the rows that match the inputs, append the others, and try kept errors again."""
         output = self.output
         if self.output_format.is_typed and existing == output.path:
-            self._restore_rows(job)
-            existing = output.partial
-        kept, rest = keep_matching(self._rows(job, existing), sources, job.count)
-        if kept.changed and not kept.count:
-            raise other_inputs(existing, "none of its rows would be kept, its first input is not the first of these")
+            kept, rest = self._restore_rows(job, sources)
+            existing = output.retried
+        else:
+            text = self.output_format is OutputFormat.CSV
+            kept, rest = keep_matching(
+                self._rows(job, existing),
+                sources,
+                lambda row, source: is_row_of(row, source, text=text),
+                lambda row, source: count_kept(job, row, source),
+            )
+            self._refuse_other_inputs(kept, existing)
         job.counts.kept += kept.count
         job.counts.changed |= kept.changed
         output.adopt(existing, job.provenance)
@@ -91,21 +111,52 @@ class ResultFile:
             with RecordFile(output.partial) as stream:
                 write_result(job, rest, self.output_format, stream)
             return
-        cut_behind(output.partial, kept, job, self.output_format)
+        if existing != output.retried:
+            cut_behind(output.partial, kept, job, self.output_format)
         with RecordFile(output.partial, append=True) as stream:
             job.write_rows(rest, row_writer(job, self.output_format, stream))
         if kept.errors:
             self._retry_errors(job, kept)
 
-    def _restore_rows(self, job: Job) -> None:
-        """Turn a complete file of typed columns into rows again, so that it can be continued."""
+    def _refuse_other_inputs(self, kept: KeptRows, existing: str) -> None:
+        if kept.changed and not kept.count:
+            raise other_inputs(
+                existing,
+                "none of its rows would be kept, its first input is not the first of these, or has other values in the "
+                "catalogue",
+            )
+
+    def _restore_rows(self, job: Job, sources: Iterator[Source]) -> tuple[KeptRows, Iterator[Source]]:
+        """Turn a complete file of typed columns into rows again, so that it can be continued.
+
+        Paths and catalogue values are those of this run: a format may hold them as other text.
+        """
         output = self.output
-        with table_errors(output.path), RecordFile(output.partial) as stream:
-            table = open_table(output.path, typed=True, suffix=f".{self.output_format}")
-            writer = row_writer(job, self.output_format, stream)
-            names = [column.name for column in table.columns]
-            for values in table.rows():
-                writer.write(*job.layout.parse(dict(zip(names, values, strict=True))))
+
+        def rows() -> Iterator[DoneRow]:
+            with table_errors(output.path):
+                table = open_table(output.path, typed=True, suffix=f".{self.output_format}")
+                names = [column.name for column in table.columns]
+                for values in table.rows():
+                    yield DoneRow(*job.layout.parse(dict(zip(names, values, strict=True))), "")
+
+        def keep(row: DoneRow, source: Source) -> None:
+            row = replace(row, prediction=replace(row.prediction, path=source.path))
+            writer.write(row.prediction, source.carried)
+            count_kept(job, row, source)
+
+        try:
+            with RecordFile(output.retried) as stream:
+                writer = row_writer(job, self.output_format, stream)
+                stored = stored_text(self.output_format)
+                kept, rest = keep_matching(
+                    rows(), sources, lambda row, source: is_stored_row_of(row, source, stored), keep
+                )
+            self._refuse_other_inputs(kept, output.path)
+        except GalaxyClassifyError:
+            remove(output.retried)
+            raise
+        return kept, rest
 
     def _retry_errors(self, job: Job, kept: KeptRows) -> None:
         """Try the errors among the kept rows again, each in its place."""
@@ -117,17 +168,26 @@ class ResultFile:
             rows = self._rows(job, output.partial)
             for row in islice(rows, kept.count):
                 if is_tried_again(row.prediction):
-                    source, prediction = next(retried)
+                    pair = next(retried, None)
+                    if pair is None:
+                        raise GalaxyClassifyError(f"{output.path}: an input that was tried again got no row")
+                    source, prediction = pair
                     writer.write(prediction, source.carried)
                     job.count(source, prediction)
                 else:
                     stream.write(row.text)
             for row in rows:
                 stream.write(row.text)
-        os.replace(output.retried, output.partial)
+        replace_whole(output.retried, output.partial)
 
     def _rows(self, job: Job, path: str) -> Iterator[DoneRow]:
         return done_rows(path, self.output_format.rows, job.layout)
+
+
+def count_kept(job: Job, row: DoneRow, source: Source) -> None:
+    """Count a kept row, unless its input is tried again and counted then."""
+    if not is_tried_again(row.prediction):
+        job.count(source, row.prediction)
 
 
 def cut_behind(path: str, kept: KeptRows, job: Job, output_format: OutputFormat) -> None:

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.results.output_file import PARTIAL_SUFFIX
 from galaxy_classify.results.provenance import differences
+from galaxy_classify.results.safe_writing import PARTIAL_SUFFIX
 from galaxy_classify.runs.shards import parse_shards
 from galaxy_classify.tables.columns import PROVENANCE
 

@@ -36,17 +36,35 @@ class Column:
 
 
 def plain_value(value: Any, kind: Kind) -> Any:
-    """Convert a value to one that JSON and CSV can hold; NaN and infinity become None, as JSON has no such numbers."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if kind == "float32":
-        import numpy as np
+    """Convert a value to one that JSON and CSV can hold.
 
-        # 0.1 in single precision would become 0.10000000149011612: keep the shortest number with the same float32.
-        return float(str(np.float32(value)))
+    NaN is a missing value. JSON has no infinity: it becomes the text ``Infinity`` or ``-Infinity``, which readers of
+    CSV and columns of numbers take for the number.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if kind in ("float", "float32"):
+        value = float(value)
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        if kind == "float32":
+            import numpy as np
+
+            # 0.1 in single precision would become 0.10000000149011612: keep the shortest number with the same float32.
+            return float(str(np.float32(value)))
     if kind != "text" or isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    value = _without_arrays(value)
     return json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
+
+
+def _without_arrays(value: Any) -> Any:
+    """Replace arrays, as cells of vectors may be, by lists."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return [_without_arrays(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 #: Key under which a file's metadata hold the provenance, as JSON.

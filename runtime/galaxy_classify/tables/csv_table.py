@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from galaxy_classify.tables.columns import Column, Kind, plain_value
 
 #: Cells that are read as numbers. 007 is not one: it may be an id, which would lose its leading zeros.
 INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 NUMBER: Final = re.compile(r"-?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?")
+
+
+#: Characters that a field may have; more would not fit a C long on every system.
+LONGEST_FIELD: Final = 2**31 - 1
+
+
+def read_csv(lines: Iterable[str], *, strict: bool = False) -> Iterator[list[str]]:
+    """Read rows of CSV whose fields may be of any length; the module csv refuses 131,072 characters by default.
+
+    With `strict`, raise `csv.Error` for a row that ends within a quoted field.
+    """
+    csv.field_size_limit(LONGEST_FIELD)  # there is a limit for the process only
+    return csv.reader(lines, strict=strict)
+
+
+#: Largest integer up to which all are exact as float64.
+EXACT: Final = 2**53
+
+
+#: Characters of the longest integer of 64 bits.
+MOST_DIGITS: Final = 20
+
+
+#: What a column holds; of integers, whether some are inexact as float64.
+Found = Kind | Literal["large int"]
 
 
 class CsvTable:
@@ -28,7 +54,7 @@ class CsvTable:
         self._length = 0
         with self._open() as rows:
             names = next(rows, [])
-            kinds: list[Kind | None] = [None] * len(names)
+            kinds: list[Found | None] = [None] * len(names)
             for row in rows:
                 self._length += 1
                 if len(row) != len(names):
@@ -37,7 +63,8 @@ class CsvTable:
                     kinds = [_wider(kind, cell) for kind, cell in zip(kinds, row, strict=True)]
         if len(set(names)) != len(names):
             raise ValueError("two columns have the same name")
-        self.columns = [Column(name, kind or "text") for name, kind in zip(names, kinds, strict=True)]
+        found: list[Kind] = ["int" if kind == "large int" else kind or "text" for kind in kinds]
+        self.columns = [Column(name, kind) for name, kind in zip(names, found, strict=True)]
 
     def __len__(self) -> int:
         return self._length
@@ -54,19 +81,32 @@ class CsvTable:
     def _open(self) -> Iterator[Iterator[list[str]]]:
         # Spreadsheets write a byte order mark (utf-8-sig). File names need not be UTF-8 (surrogateescape).
         with open(self._path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            yield (row for row in csv.reader(file) if row)
+            yield (row for row in read_csv(file) if row)
 
 
-def _wider(kind: Kind | None, cell: str) -> Kind | None:
-    """Return the narrowest kind for a column's cells so far (None if all were empty) and one more cell."""
+def _wider(kind: Found | None, cell: str) -> Found | None:
+    """Return the narrowest kind for a column's cells so far (None if all were empty) and one more cell.
+
+    Text is what would not be the same number in the columns of a result, such as an integer that is too large.
+    """
     if kind == "text" or not cell:
         return kind
-    if cell.lower() == "nan":
-        return "float"
-    if INTEGER.fullmatch(cell) and kind != "float":
-        # Larger numbers do not fit the integer columns of FITS and Parquet, and as floats they would lose digits.
-        return "int" if abs(int(cell)) < 2**63 else "text"
-    return "float" if NUMBER.fullmatch(cell) else "text"
+    if INTEGER.fullmatch(cell):
+        number = int(cell) if len(cell) <= MOST_DIGITS else 2**63
+        if abs(number) >= 2**63:
+            return "text"
+        if abs(number) > EXACT:
+            return "text" if kind == "float" else "large int"
+        return kind or "int"
+    is_number = cell.lower() == "nan" or (NUMBER.fullmatch(cell) and _is_in_range(cell))
+    return "float" if is_number and kind != "large int" else "text"
+
+
+def _is_in_range(cell: str) -> bool:
+    """Tell whether a decimal becomes neither infinity nor zero."""
+    number = float(cell)
+    is_zero = not re.search("[1-9]", re.split("[eE]", cell)[0])
+    return math.isfinite(number) and (number != 0 or is_zero)
 
 
 def _from_text(cell: str, kind: Kind) -> Any:

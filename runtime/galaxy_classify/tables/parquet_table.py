@@ -24,6 +24,9 @@ class ParquetTable:
         with pyarrow.parquet.ParquetFile(parquet_source(path)) as file:
             self._length = int(file.metadata.num_rows)
             fields = [field for field in file.schema_arrow if not _holds_bytes(field.type)]
+            names = file.schema_arrow.names
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"has two columns {min(twice)!r}")
         self.columns = [_arrow_column(field) for field in fields]
 
     def __len__(self) -> int:
@@ -40,7 +43,7 @@ class ParquetTable:
                     [plain_value(value, column.kind) for value in batch.column(column.name).to_pylist()]
                     for column in self.columns
                 ]
-                yield from zip(*values, strict=True)
+                yield from zip(*values, strict=True) if values else [()] * batch.num_rows
 
 
 def parquet_source(path: str) -> Any:
@@ -62,6 +65,8 @@ def _holds_bytes(arrow_type: Any) -> bool:
     """Return whether values are bytes, or structs with a field of bytes, as images in Hugging Face data sets are."""
     import pyarrow.types as types
 
+    if types.is_dictionary(arrow_type):
+        return _holds_bytes(arrow_type.value_type)
     inside = arrow_type if types.is_struct(arrow_type) else ()
     return is_binary(arrow_type) or any(is_binary(field.type) for field in inside)
 
@@ -75,6 +80,8 @@ def _arrow_column(field: Any) -> Column:
 def _arrow_kind(arrow_type: Any) -> Kind:
     import pyarrow.types as types
 
+    if types.is_dictionary(arrow_type):
+        return _arrow_kind(arrow_type.value_type)
     if types.is_boolean(arrow_type):
         return "bool"
     # uint64 does not fit the signed 64-bit columns of a result: carry it as text, with all its digits.
@@ -100,9 +107,14 @@ def write_parquet(rows: Iterable[Row], path: str, columns: Sequence[Column], pro
     stream = iter(rows)
     with pa.OSFile(os.fsencode(path), "wb") as file, pq.ParquetWriter(file, schema) as writer:
         while group := list(islice(stream, ROW_GROUP)):
-            values = [[utf8(row[column.name]) for row in group] for column in columns]
+            values = [[_parquet_value(row[column.name], column.kind) for row in group] for column in columns]
             arrays = [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _parquet_value(value: Any, kind: Kind) -> Any:
+    """Return a value as Parquet holds it; infinity comes as text, as in JSON."""
+    return float(value) if kind in ("float", "float32") and isinstance(value, str) else utf8(value)
 
 
 def _field_metadata(column: Column) -> dict[str, str]:
@@ -118,8 +130,9 @@ def utf8(value: Any) -> Any:
     >>> utf8("m\udcff.jpg"), utf8(1)
     ('m\\xff.jpg', 1)
     """
-    return (
-        value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        if isinstance(value, str)
-        else value
-    )
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a character of UTF-16, which is no byte
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
-from galaxy_classify.tables.astropy_table import FitsTable, WholeTable
+from galaxy_classify.tables.astropy_table import WholeTable
 from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.csv_table import CsvTable
+from galaxy_classify.tables.fits_table import FitsTable
 from galaxy_classify.tables.parquet_table import ParquetTable
+from galaxy_classify.text import one_line
 
 
 class Table(Protocol):
@@ -35,10 +37,32 @@ def table_errors(path: str) -> Iterator[None]:
     """Turn errors of PyArrow, Astropy and the csv module on a bad file into a `UsageError` that names the file."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        # The errors that PyArrow and Astropy raise on bad files are subclasses of these.
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+    except GalaxyClassifyError:
+        raise
+    except Exception as error:  # on a damaged file, these libraries may raise anything
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
         raise UsageError(f"{path}: cannot be read as a table: {reason}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTable:
+    """A table whose errors, also those found while its rows are read, name the file."""
+
+    table: Table
+    path: str
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Columns of the table."""
+        return self.table.columns
+
+    def rows(self) -> Iterator[Sequence[Any]]:
+        """Yield the values of each row."""
+        with table_errors(self.path):
+            yield from self.table.rows()
+
+    def __len__(self) -> int:
+        return len(self.table)
 
 
 def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
@@ -56,12 +80,17 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
     Raises
     ------
     UsageError
-        If tables with this suffix cannot be read.
+        If tables with this suffix, or this one, cannot be read; also while its rows are read.
     MissingExtraError
         If an optional dependency is not installed.
     """
     suffix = (suffix or os.path.splitext(path)[1]).lower()
-    given, path = path, os.path.abspath(path)  # Astropy and PyArrow would fetch what looks like a URL
+    # Astropy and PyArrow would fetch what looks like a URL: they get the absolute path.
+    with table_errors(path):
+        return NamedTable(_open(path, os.path.abspath(path), suffix, typed=typed), path)
+
+
+def _open(name: str, path: str, suffix: str, *, typed: bool) -> Table:
     if suffix == ".csv":
         return CsvTable(path, typed=typed)
     if suffix == ".parquet":
@@ -72,4 +101,4 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
         if suffix in (".fits", ".fit"):
             return FitsTable(path)
         return WholeTable(path, "ascii.ecsv" if suffix == ".ecsv" else "votable")
-    raise UsageError(f"{given}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")
+    raise UsageError(f"{name}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")

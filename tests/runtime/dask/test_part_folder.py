@@ -143,3 +143,36 @@ def test_a_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
         PartFolder(str(tmp_path / "no" / "out")).open({}, Existing.REPLACE),
     ):
         pass
+
+
+def test_a_refused_run_leaves_the_sidecar_as_it_was(folder: PartFolder) -> None:
+    """It says that the result is complete, which it still is."""
+    folder.complete(MADE_WITH, partitions=1, inputs=2, evaluation=None)
+    before = Path(folder.sidecar).read_bytes()
+    with pytest.raises(UsageError, match="other inputs"), folder.open(MADE_WITH, Existing.RESUME):
+        raise UsageError("other inputs")
+    assert Path(folder.sidecar).read_bytes() == before
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:
+    """One that it has made itself, before it was found that there is nothing to classify."""
+    with pytest.raises(UsageError), PartFolder(str(tmp_path / "out")).open(MADE_WITH, Existing.REFUSE):
+        raise UsageError("no such list")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_being_replaced_is_continued(folder: PartFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run with --force that is killed between the parts it removes can be continued with its own options."""
+    other = MADE_WITH | {"partition_size": 3}
+
+    def killed(path: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("galaxy_classify.dask.part_folder.os.remove", killed)
+        with pytest.raises(KeyboardInterrupt), folder.open(other, Existing.REPLACE):
+            pass
+    with folder.open(other, Existing.RESUME):
+        part = folder.read(0)
+    assert part is not None
+    assert part.made_with == MADE_WITH

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from galaxy_classify.results.safe_writing import only_writer, written_aside
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 
@@ -102,3 +106,42 @@ def test_a_lock_file_is_not_emptied(output: Path) -> None:
     with writers(output, 1) as (first,):
         assert [first.says(), first.go_on(), first.go_on()] == ["ready", "opened", "holds"]
         assert lock.read_text() == "12345"
+
+
+@pytest.mark.parametrize("content", [b"a table of the user's", b""])
+def test_a_lock_file_of_someone_else_is_left(output: Path, content: bytes) -> None:
+    """A file that has content is not ours; an empty one is what a killed run leaves."""
+    lock = Path(f"{output}.lock")
+    lock.write_bytes(content)
+    with only_writer(str(output)):
+        assert lock.read_bytes() == content
+    assert lock.exists() == bool(content)
+    if content:
+        assert lock.read_bytes() == content
+
+
+def test_a_pipe_in_place_of_the_lock_does_not_block(output: Path) -> None:
+    """Opening it would wait for someone who reads it."""
+    os.mkfifo(f"{output}.lock")
+    with only_writer(str(output)):
+        pass
+    assert Path(f"{output}.lock").is_fifo()
+
+
+def test_content_reaches_the_disk_before_its_name(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power loss a file system may otherwise have the new name, and nothing under it."""
+    disk = mock.Mock()
+    monkeypatch.setattr(os, "fsync", disk.content)
+    monkeypatch.setattr(os, "replace", disk.name)
+    with written_aside(str(output)) as aside:
+        Path(aside).write_text("whole")
+    assert [call[0] for call in disk.mock_calls] == ["content", "name"]
+
+
+def test_a_file_whose_writing_fails_is_left_as_it_was(output: Path) -> None:
+    """And nothing is left beside it."""
+    output.write_text("whole")
+    with suppress(KeyboardInterrupt), written_aside(str(output)) as aside:
+        Path(aside).write_text("ha")
+        raise KeyboardInterrupt
+    assert [path.read_text() for path in output.parent.iterdir()] == ["whole"]
