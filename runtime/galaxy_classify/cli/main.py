@@ -17,7 +17,7 @@ app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 #: Only --help-all shows the options of these groups, and these options: the others fill a screen already.
 SELDOM_GROUPS: Final = (FITS, CLUSTER)
-SELDOM: Final = ("max_pixels", "batch_size", "provider", "exact", "show_completion")
+SELDOM: Final = ("max_pixels", "save_seen", "batch_size", "provider", "exact", "show_completion")
 
 
 @app.command(
