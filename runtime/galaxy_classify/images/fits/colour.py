@@ -37,7 +37,7 @@ GREY_AT: Final = 2.5
 SLOAN: Final = ("g", "r", "i")
 
 
-#: Factors by which SDSS multiplies fluxes in nanomaggies per pixel, so that the Sun would be about white.
+#: Factors by which SDSS multiplies fluxes in nanomaggies per pixel; their source is in `sdss_levels`.
 SLOAN_SCALES: Final = {"g": 7.8, "r": 5.7, "i": 4.9}
 
 
