@@ -23,6 +23,7 @@ SELDOM: Final = (
     "json",
     "no_progress",
     "provenance",
+    "link",
     "max_pixels",
     "batch_size",
     "provider",

@@ -129,7 +129,7 @@ class Options:
         option(panel=OUTPUT, metavar="P", parser=number(0, 1), help="Confidence below P: uncertain."),
     ] = THRESHOLD
     top_k: Annotated[
-        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="Report the K most probable classes.")
+        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="The K most probable classes.")
     ] = 1
     resume: Annotated[bool, flag("--resume", panel=OUTPUT, help="Continue FILE of an interrupted run.")] = False
     force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace FILE if it exists.")] = False

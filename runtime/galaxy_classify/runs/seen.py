@@ -21,6 +21,7 @@ from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.inputs.names import CONTROL_CHARACTERS, place_below
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.text import printable
 
 #: Failures that are listed one by one.
 NAMED: Final = 5
@@ -142,7 +143,7 @@ class SeenPictures:
     def _fail(self, reason: str) -> None:
         self.failed += 1
         if len(self.reasons) < NAMED:
-            self.reasons.append(reason)
+            self.reasons.append(printable(reason))
 
 
 def _title(source: Source) -> str:

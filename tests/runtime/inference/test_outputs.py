@@ -122,7 +122,8 @@ def test_one_image_without_probabilities_does_not_take_its_batch_along(tmp_path:
     files = [*sorted(colours.iterdir()), tmp_path / "none.png"]
     for size in (1, 7, 16):
         rows = list(classifier.classify(files, batch_size=size))
-        assert [row.message for row in rows] == [NO_RANGE if n % 3 == 2 else "" for n in range(40)] + ["no such file"]
+        assert [row.message == NO_RANGE for row in rows] == [number % 3 == 2 for number in range(40)] + [False]
+        assert rows[-1].message == "no such file"
         assert [row.label for row in rows[:2]] == ["smooth_round", "smooth_cigar"]
 
 

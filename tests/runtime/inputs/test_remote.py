@@ -340,7 +340,7 @@ def test_the_command_without_the_extra(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, "s3://survey/images", "-o", "rows.csv"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "pip install 'galaxy-classify[remote]'" in result.stderr
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())

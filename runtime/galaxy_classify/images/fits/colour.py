@@ -37,7 +37,7 @@ GREY_AT: Final = 2.5
 SLOAN: Final = ("g", "r", "i")
 
 
-#: Factors by which SDSS multiplies fluxes in nanomaggies per pixel, so that the Sun would be about white.
+#: Factors by which SDSS multiplies fluxes in nanomaggies per pixel; their source is in `sdss_levels`.
 SLOAN_SCALES: Final = {"g": 7.8, "r": 5.7, "i": 4.9}
 
 
@@ -231,7 +231,7 @@ def sdss_levels(scaled: NDArray[np.float32]) -> NDArray[np.float32]:
     -----
     Lupton et al. (2004, PASP 116, 133, https://arxiv.org/abs/astro-ph/0312483), equation 2 and section 2, with the
     scales 4.9, 5.7, 7.8 for i, r, g and the nonlinearity 3 that are the defaults of ``nw_scale_rgb`` and ``nw_arcsinh``
-    in ``pro/rgbcolor`` of https://github.com/sdss/idlutils, by authors of that paper. SkyServer's images are made of
+    in ``pro/rgbcolor`` of https://github.com/sdss/idlutils, by an author of that paper. SkyServer's images are made of
     the same bands by a variation (https://www.sdss.org/dr16/imaging/jpg-images-on-skyserver/).
     """
     total = scaled.sum(axis=0)

@@ -74,9 +74,10 @@ class FitsImage:
     def is_sdss(self) -> bool:
         """Whether the header says that the image is of SDSS.
 
-        ``ORIGIN = 'SDSS'`` is in its frames (https://data.sdss.org/datamodel/files/BOSS_PHOTOOBJ/frames), and
-        ``SURVEY = 'SDSS'`` in the cutouts of the Legacy Surveys' viewer (``populate_fits_cutout_header`` in
-        ``map/views.py`` of https://github.com/legacysurvey/imagine).
+        ``ORIGIN = 'SDSS'`` is in its raw images, from which its frames have it
+        (https://classic.sdss.org/dr7/dm/flatFiles/idR.php), and ``SURVEY = 'SDSS'`` in the cutouts of the Legacy
+        Surveys' viewer (``populate_fits_cutout_header`` in ``map/views.py`` of
+        https://github.com/legacysurvey/imagine).
         """
         named = (self.hdu.header.get(key) for key in ("ORIGIN", "SURVEY"))
         return any(isinstance(name, str) and name.strip() == "SDSS" for name in named)

@@ -34,6 +34,11 @@ PER_DEVIATION: Final = 1.4826
 SIGNIFICANT: Final = 5.0
 
 
+#: What is fainter than this fraction of the peak does not stand out either: the outskirts of a simulation without noise
+#: may be dark.
+FAINT: Final = 0.002
+
+
 #: Number of such pixels below which there is nothing to be shown.
 FEW: Final = 10
 
@@ -101,8 +106,8 @@ def hidden_share(sky: Sky, planes: Sequence[NDArray[np.float32]], rgb: NDArray[n
         How the same part is shown.
     """
     stands_out = np.mean([_spread(plane) for plane in planes], axis=0) - sum(sky.levels) / len(planes)
-    stands_out = stands_out > SIGNIFICANT * sky.noise
-    if not sky.noise or stands_out.sum() < FEW:
+    stands_out = stands_out > max(SIGNIFICANT * sky.noise, FAINT * sky.peak)
+    if stands_out.sum() < FEW:
         return 0.0
     shown = _spread(rgb).max(axis=2).astype(np.int16)
     background = shown.min() if stands_out.all() else np.median(shown[~stands_out])

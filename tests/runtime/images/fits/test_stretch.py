@@ -95,6 +95,14 @@ def test_a_galaxy_that_is_lost_in_the_sky_is_uncertain() -> None:
     assert LOST not in row_of(planes, BANDS="gri").message
 
 
+def test_a_simulation_without_noise_is_not_lost() -> None:
+    """However faint its outskirts are, they are not what one would miss."""
+    y, x = np.mgrid[:300, :300] - 150.0
+    disc = np.exp(-np.hypot(x, y / 0.6) / 12)
+    planes = np.stack([2 * disc, 3 * disc, 4 * disc]).astype(np.float32)
+    assert row_of(planes, BANDS="grz").message == "g, r, z by galaxy-zoo-decals"
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["decals_a", "decals_b"])
 def test_real_cutouts_are_recognised_or_uncertain(name: str, galaxy_data: Path) -> None:
