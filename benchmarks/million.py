@@ -1,8 +1,8 @@
 """Classify a million inputs with the command, which is killed several times, and check every row.
 
 Run ``python benchmarks/million.py [--inputs 1000000] [--kills 5]``. The inputs are links to 2,000 different files:
-painted blobs as JPEG, PNG, TIFF, WebP, BMP and GIF, one in five of them damaged at random, under names with quotes, line
-breaks, formulas and bytes that are not UTF-8. Each row must be what the library says of its file alone, none missing or
+painted blobs as JPEG, PNG, TIFF, WebP, BMP and GIF, one in five of them damaged at random, under names with quotes,
+line breaks, formulas and bytes that are not UTF-8. Each row must be what the library says of its file alone, none missing or
 repeated. The exit code is 1 if one is not, or if memory grows with the number of inputs.
 """
 
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def link_all(files: list[Path], folder: Path, inputs: int) -> None:
         os.link(file, place / (NAMES[number % len(NAMES)].format(n=number) + file.suffix))
 
 
-def check(rows: Path, expected: list[tuple[str, str, str, str]], inputs: int) -> tuple[int, Counter[str]]:
+def check(rows: Path, expected: Sequence[tuple[str, ...]], inputs: int) -> tuple[int, Counter[str]]:
     """Return how many rows are wrong, and how many there are of each status."""
     wrong, statuses, seen = 0, Counter[str](), bytearray(inputs)
     with rows.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
