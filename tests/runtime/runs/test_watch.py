@@ -150,20 +150,41 @@ def test_any_name_gets_its_row(watched: Watched) -> None:
 @pytest.mark.slow
 def test_a_file_below_links_has_one_row(watched: Watched) -> None:
     """Folders that link to each other would give it as many as there are paths, and events name any of these."""
-    for name in ("f1", "f2", "f3"):
+    names = {f"f{number}" for number in range(10)}
+    for name in names:
         (watched.images / name).mkdir()
-        for other in {"f1", "f2", "f3"} - {name}:
+        for other in names - {name}:
             (watched.images / name / other).symlink_to(watched.images / other)
     watched.add("f2/there.jpg")
     watched.start()
     watched.wait_for("f2/there.jpg")
     watched.add("f2/new.jpg")
     watched.add("f3/new.jpg")
-    (watched.images / "f4").symlink_to(watched.images / "f1")
-    watched.add("last.jpg")
-    watched.wait_for("f2/new.jpg", "f3/new.jpg", "last.jpg")
+    (watched.images / "f").symlink_to(watched.images / "f1")
+    (watched.images / "later").mkdir()
+    watched.wait_for("f2/new.jpg", "f3/new.jpg")
+    watched.add("later/last.jpg")
+    watched.wait_for("later/last.jpg")
     watched.stop()
     assert len(watched.rows()) == 4
+
+
+@pytest.mark.slow
+def test_a_link_that_comes_later_is_followed(watched: Watched) -> None:
+    """From then on each folder is watched by itself."""
+    watched.start()
+    watched.add("a.jpg")
+    watched.wait_for("a.jpg")
+    (watched.images.parent / "elsewhere").mkdir()
+    (watched.images / "link").symlink_to(watched.images.parent / "elsewhere")
+    watched.add("link/b.jpg")
+    watched.wait_for("link/b.jpg")
+    (watched.images / "round").symlink_to(watched.images)
+    (watched.images / "new" / "deep").mkdir(parents=True)
+    watched.add("new/deep/c.jpg")
+    watched.wait_for("new/deep/c.jpg")
+    watched.stop()
+    assert set(watched.rows()) == {"a.jpg", "link/b.jpg", "new/deep/c.jpg"}
 
 
 @pytest.mark.slow
