@@ -75,7 +75,7 @@ def read_file(path: str, wanted: Sequence[str] | None, index: str | None, *, emp
 
 
 def _parquet_files(root: str) -> Iterator[str]:
-    for folder, folders, names in walk(root):
+    for folder, folders, names in walk(root, prune=True):
         folders[:] = [name for name in folders if not name.startswith(("_", "."))]
         for name in names:
             if name.endswith(".parquet") and not name.startswith(("_", ".")):

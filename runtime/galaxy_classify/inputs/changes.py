@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from threading import Event
 from typing import Final
+
+from galaxy_classify.inputs.folders import holds_links, walk
 
 #: Milliseconds for which changes are collected before they are reported.
 TICK: Final = 100
@@ -25,9 +28,12 @@ def folder_changes(folders: Sequence[str], recursive: bool, stop: Event) -> Iter
 
     while not stop.is_set():
         started, complete = time.monotonic(), False
+        linked = recursive and any(map(holds_links, folders))
+        # watchfiles follows links by every path: of ten folders that link to each other it would find millions.
+        each = [folder for top in folders for folder, _, _ in walk(top)] if linked else folders
         try:
             for changes in watch(
-                *folders,
+                *each,
                 watch_filter=None,
                 debounce=TICK,
                 step=TICK // 2,
@@ -35,11 +41,14 @@ def folder_changes(folders: Sequence[str], recursive: bool, stop: Event) -> Iter
                 yield_on_timeout=True,
                 stop_event=stop,
                 raise_interrupt=False,
-                recursive=recursive,
+                recursive=recursive and not linked,
                 ignore_permission_denied=True,
             ):
-                yield complete, {path for _, path in changes}
+                paths = {path for _, path in changes}
+                yield complete, paths
                 complete = True
+                if recursive and any(os.path.isdir(path) and (linked or os.path.islink(path)) for path in paths):
+                    break  # there are other folders to watch now
         except (RuntimeError, OSError):
             if not complete:
                 stop.wait(RETRY + RETRY_SHARE * (time.monotonic() - started))

@@ -46,13 +46,29 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
+def holds_links(top: str) -> bool:
+    """Return whether there is a link to a folder in a folder, at any depth."""
+    waiting = [top]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.is_symlink() and is_folder(entry):
+                        return True
+        except OSError:
+            continue
+    return False
+
+
+def walk(top: str, *, prune: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield each folder from ``top`` on, with the names of its folders and of its files, sorted, as `os.walk` does.
 
-    Links are followed, but no folder is visited twice. The caller may remove names of folders, so that these are not
-    visited. Folders that cannot be listed are left out. An empty ``top`` is the working folder.
+    Links are followed, but no folder is visited twice. With ``prune`` the caller may remove names of folders, so that
+    these are not visited. Folders that cannot be listed are left out. An empty ``top`` is the working folder.
     """
-    visited = VisitedFolders()
+    visited = VisitedFolders(None if prune else top)
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -99,7 +115,7 @@ def _below(top: str, after: list[str]) -> Iterator[str]:
     """Yield what the parts behind ``**`` stand for in a folder and in those below it that are not hidden."""
     if top and not after:
         yield os.path.join(top, "")
-    for folder, folders, files in walk(top):
+    for folder, folders, files in walk(top, prune=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         if after:
             yield from _expand(os.path.join(glob.escape(folder), *after))

@@ -14,7 +14,7 @@ import pytest
 from galaxy_classify.dask.parquet_folder import read_parquet
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.discovery import Discovery
-from galaxy_classify.inputs.folders import expand, walk
+from galaxy_classify.inputs.folders import expand, holds_links, walk
 from in_process import run_classify
 
 #: Folders within each other: more than Python allows calls within each other.
@@ -52,6 +52,7 @@ def found(*inputs: object) -> list[str]:
     return list(Discovery().paths(map(str, inputs), ()))
 
 
+@pytest.mark.slow
 def test_folders_may_lie_deep_in_each_other(deep: Path) -> None:
     """Folder, pattern and ``file://`` alike; no row is lost to a limit of the interpreter."""
     innermost = os.path.join(deep, *["d"] * DEPTH, "a.jpg")
@@ -75,7 +76,9 @@ def test_a_folder_is_visited_once(linked: Path) -> None:
     assert found(f"file://{linked}") == [f"file://{linked}/f5/a.jpg"]
     assert found(f"{linked}/**/*.jpg") == [f"{linked}/f0/f1/f2/f3/f4/f5/a.jpg"]
     assert found(linked / "f2") == [f"{linked}/f2/f0/f1/f3/f4/f5/a.jpg"]
-    assert len(list(walk(str(linked)))) == 11
+    assert [len(list(walk(str(linked), prune=prune))) for prune in (False, True)] == [11, 11]
+    assert holds_links(str(linked))
+    assert not holds_links(str(linked.parent / "none"))
     with pytest.raises(UsageError, match="no Parquet files"):
         read_parquet(linked)
 

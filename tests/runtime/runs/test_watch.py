@@ -10,12 +10,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from galaxy_classify.inputs.changes import folder_changes
+from galaxy_classify.inputs.discovery import real_paths
+from galaxy_classify.inputs.source import Source
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.runs.job import Job
+from galaxy_classify.runs.watch import Watch
 from in_process import run_classify
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
@@ -142,20 +150,41 @@ def test_any_name_gets_its_row(watched: Watched) -> None:
 @pytest.mark.slow
 def test_a_file_below_links_has_one_row(watched: Watched) -> None:
     """Folders that link to each other would give it as many as there are paths, and events name any of these."""
-    for name in ("f1", "f2", "f3"):
+    names = {f"f{number}" for number in range(10)}
+    for name in names:
         (watched.images / name).mkdir()
-        for other in {"f1", "f2", "f3"} - {name}:
+        for other in names - {name}:
             (watched.images / name / other).symlink_to(watched.images / other)
     watched.add("f2/there.jpg")
     watched.start()
     watched.wait_for("f2/there.jpg")
     watched.add("f2/new.jpg")
     watched.add("f3/new.jpg")
-    (watched.images / "f4").symlink_to(watched.images / "f1")
-    watched.add("last.jpg")
-    watched.wait_for("f2/new.jpg", "f3/new.jpg", "last.jpg")
+    (watched.images / "f").symlink_to(watched.images / "f1")
+    (watched.images / "later").mkdir()
+    watched.wait_for("f2/new.jpg", "f3/new.jpg")
+    watched.add("later/last.jpg")
+    watched.wait_for("later/last.jpg")
     watched.stop()
     assert len(watched.rows()) == 4
+
+
+@pytest.mark.slow
+def test_a_link_that_comes_later_is_followed(watched: Watched) -> None:
+    """From then on each folder is watched by itself."""
+    watched.start()
+    watched.add("a.jpg")
+    watched.wait_for("a.jpg")
+    (watched.images.parent / "elsewhere").mkdir()
+    (watched.images / "link").symlink_to(watched.images.parent / "elsewhere")
+    watched.add("link/b.jpg")
+    watched.wait_for("link/b.jpg")
+    (watched.images / "round").symlink_to(watched.images)
+    (watched.images / "new" / "deep").mkdir(parents=True)
+    watched.add("new/deep/c.jpg")
+    watched.wait_for("new/deep/c.jpg")
+    watched.stop()
+    assert set(watched.rows()) == {"a.jpg", "link/b.jpg", "new/deep/c.jpg"}
 
 
 @pytest.mark.slow
@@ -253,6 +282,102 @@ def test_rows_can_go_down_a_pipe(watched: Watched) -> None:
         process.terminate()
         assert process.communicate(timeout=PATIENCE)[0] == ""
     assert process.returncode == 0
+
+
+class Reader:
+    """Stands for a job: a file that is there is ok, one that is not is an error."""
+
+    def predictions(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Prediction]]:
+        """Yield each input with its prediction."""
+        for source in sources:
+            yield source, Prediction(source.path, "ok" if os.path.isfile(source.path) else "error", "m@0")
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Watch:
+    """Watch of a folder in this process, whose steps are taken one by one."""
+    return Watch(cast(Job, Reader()), [str(tmp_path)], recursive=True, stop=threading.Event())
+
+
+def statuses(rows: Iterable[tuple[Source, Prediction]]) -> dict[str, str]:
+    """Return the status of each row by the file's name."""
+    return {os.path.basename(source.path): prediction.status for source, prediction in rows}
+
+
+def test_a_file_that_goes_before_it_is_read_has_no_row(watch: Watch, tmp_path: Path) -> None:
+    """It may come back, and has its row then; whatever was seen of it before."""
+    path = tmp_path / "a.jpg"
+    path.touch()
+    assert watch._notice(str(path))
+    (noticed,) = watch.pending.values()
+    noticed.changed = -1e9  # its time to become whole is over
+    path.unlink()
+    assert statuses(watch._classify([noticed.source])) == {}
+    assert not watch.pending
+    for gone in (True, False):
+        path.touch()
+        os.utime(path, (1, 1))
+        found = list(watch._search())
+        if gone:
+            path.unlink()
+        assert statuses(watch._classify(found)) == ({} if gone else {"a.jpg": "ok"})
+
+
+def test_what_cannot_be_looked_at_has_a_row(watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without permission (made up here: root may look at all) or a path that is too long is not left out."""
+    for name in ("closed.jpg", "open.jpg"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1, 1))
+    stat, scandir = os.stat, os.scandir
+
+    def guarded(path: str, **options: bool) -> os.stat_result:
+        if str(path).endswith("closed.jpg"):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", guarded)
+    monkeypatch.setattr("os.path.isfile", lambda path: "open" in path)
+    assert statuses(watch._classify(watch._search())) == {"closed.jpg": "error", "open.jpg": "ok"}
+    (tmp_path / "shut").mkdir()
+    monkeypatch.setattr(os, "scandir", lambda path: scandir(path) if "shut" not in path else guarded("closed.jpg"))
+    assert watch._notice(str(tmp_path / "shut"))  # does not call itself for ever
+
+
+def test_what_the_run_writes_is_no_input(tmp_path: Path) -> None:
+    """Neither by an event nor by a search, whatever it is called."""
+    own = real_paths(str(tmp_path / "rows.png"))
+    watch = Watch(cast(Job, Reader()), [str(tmp_path)], recursive=True, stop=threading.Event(), own=own)
+    for name in ("rows.png", "a.png"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1, 1))
+    assert statuses(watch._classify(watch._search())) == {"a.png": "ok"}
+    assert watch._notice(str(tmp_path / "rows.png"))
+    assert not watch.pending
+
+
+@pytest.mark.parametrize("error", [RuntimeError("cannot decode"), FileNotFoundError("gone"), OSError("too many")])
+def test_watching_is_begun_again(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each failure the folders are searched, as nobody knows what was missed."""
+    stop = threading.Event()
+    begun: list[tuple[str, ...]] = []
+
+    def flaky(*folders: str, **options: object) -> Iterator[set[tuple[int, str]]]:
+        begun.append(folders)
+        if len(begun) == 2:
+            raise error
+        yield {(1, "a")}
+        yield {(1, "b")}
+        if len(begun) == 3:
+            stop.set()
+            return
+        raise error
+
+    monkeypatch.setattr("watchfiles.watch", flaky)
+    monkeypatch.setattr("galaxy_classify.inputs.changes.RETRY", 0.01)
+    assert list(folder_changes(["x", "y"], True, stop)) == [
+        (False, {"a"}), (True, {"b"}), (False, set()), (False, {"a"}), (True, {"b"}),
+    ]  # fmt: skip
+    assert begun == [("x", "y")] * 3
 
 
 @pytest.mark.parametrize(
