@@ -96,6 +96,21 @@ def test_a_second_press_is_one_with_the_first(own_handler: InterruptHandler, mon
 
 
 @pytest.mark.usefixtures("own_handler")
+def test_an_interrupt_that_strikes_a_destructor_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python prints it there and goes on; it comes once more."""
+
+    def work() -> None:
+        busy = Busy()
+        del busy
+        for _ in range(500):
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("own_handler")
 def test_presses_in_a_block_that_is_to_be_finished_are_one_interrupt() -> None:
     """However often; the command's own handler is back afterwards."""
     done = []
