@@ -75,12 +75,12 @@ def decode_only(folder: Path, threads: int, *, exact: bool) -> None:
 def naive_onnxruntime(folder: Path) -> None:
     """Classify one image at a time with ONNX Runtime's default options, as a simple script would."""
     import numpy as np
-    import onnxruntime
     from PIL import Image
 
     from galaxy_classify.inference.embedded import find_model
+    from galaxy_classify.inference.onnx_runtime import load_onnxruntime
 
-    session = onnxruntime.InferenceSession(find_model().path, providers=["CPUExecutionProvider"])
+    session = load_onnxruntime().InferenceSession(find_model().path, providers=["CPUExecutionProvider"])
     for path in sorted(folder.rglob("*.jpg")):
         image = Image.open(path).convert("RGB")
         edge = round(0.75 * min(image.size))

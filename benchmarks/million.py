@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/million.py [--inputs 1000000] [--kills 5]``. The inputs are links to 2,000 different files:
 painted blobs as JPEG, PNG, TIFF, WebP, BMP and GIF, one in five of them damaged at random, under names with quotes,
-line breaks, formulas and bytes that are not UTF-8. Each row must be what the library says of its file alone, none missing or
-repeated. The exit code is 1 if one is not, or if memory grows with the number of inputs.
+line breaks, formulas and bytes that are not UTF-8. Each row must be what the library says of its file alone, none
+missing or repeated. The exit code is 1 if one is not, or if memory grows with the number of inputs.
 """
 
 from __future__ import annotations

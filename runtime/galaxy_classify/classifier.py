@@ -29,6 +29,7 @@ from galaxy_classify.inputs.remote import is_remote, read_remote
 from galaxy_classify.inputs.source import MEMBER, InOrder, Source, Unreadable
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.text import printable
 
 PathLike = str | os.PathLike[str]
 
@@ -457,13 +458,14 @@ def _prediction(
         label=classes[best],
         confidence=confidence,
         probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
-        message="; ".join(filter(None, (note, doubt))),
+        message=printable("; ".join(filter(None, (note, doubt)))),
     )
 
 
 def _failure(model: OnnxModel, path: str, message: str) -> Prediction:
     LOGGER.debug("%r: %s", path, message)
-    return Prediction(path=path, status="error", model=model.identity, message=message)
+    # Messages may quote a file's header: it must not colour a terminal that shows the row.
+    return Prediction(path=path, status="error", model=model.identity, message=printable(message))
 
 
 def _as_source(item: Any) -> Source:

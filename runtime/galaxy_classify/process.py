@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import ctypes
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -56,6 +58,7 @@ def keep_freed_memory() -> None:
 
 #: A second Ctrl-C within this time is one with the first: people press it twice, and it may reach a process twice.
 SAME_PRESS_SECONDS: Final = 1.0
+AGAIN_SECONDS: Final = 0.02
 
 
 class InterruptHandler:
@@ -79,6 +82,13 @@ class InterruptHandler:
             os._exit(EXIT_INTERRUPTED)
         raise KeyboardInterrupt
 
+    def raise_again(self) -> None:
+        """Raise an interrupt that was lost in a destructor once more, a little later."""
+        self._last = -SAME_PRESS_SECONDS
+        again = threading.Timer(AGAIN_SECONDS, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+
 
 @contextmanager
 def interrupts_once() -> Iterator[InterruptHandler]:
@@ -90,10 +100,19 @@ def interrupts_once() -> Iterator[InterruptHandler]:
     if not _raises_interrupts():
         yield handler
         return
-    before = signal.signal(signal.SIGINT, handler)
+    before, hook = signal.signal(signal.SIGINT, handler), sys.unraisablehook
+
+    def take_up(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            handler.raise_again()
+        else:
+            hook(lost)
+
+    sys.unraisablehook = take_up
     try:
         yield handler
     finally:
+        sys.unraisablehook = hook
         if handler.ending:
             # Python restores the system's handler when it ends, which would change the exit code.
             atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -96,6 +96,21 @@ def test_a_second_press_is_one_with_the_first(own_handler: InterruptHandler, mon
 
 
 @pytest.mark.usefixtures("own_handler")
+def test_an_interrupt_that_strikes_a_destructor_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python prints it there and goes on; it comes once more."""
+
+    def work() -> None:
+        busy = Busy()
+        del busy
+        for _ in range(500):
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("own_handler")
 def test_presses_in_a_block_that_is_to_be_finished_are_one_interrupt() -> None:
     """However often; the command's own handler is back afterwards."""
     done = []
@@ -131,10 +146,11 @@ def test_an_error_that_was_made_of_an_interrupt_is_known() -> None:
 def test_a_model_is_not_unusable_because_of_an_interrupt(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime makes an ImportError of a Ctrl-C while it is loaded."""
 
-    def interrupted(*_: object, **__: object) -> None:
-        raise ImportError("initialization failed") from KeyboardInterrupt()
+    class Interrupted:
+        def __init__(self, *_: object, **__: object) -> None:
+            raise ImportError("initialization failed") from KeyboardInterrupt()
 
-    monkeypatch.setattr(onnxruntime, "InferenceSession", interrupted)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         GalaxyClassifier(tiny_model)
 
@@ -142,15 +158,15 @@ def test_a_model_is_not_unusable_because_of_an_interrupt(tiny_model: Path, monke
 def test_a_model_is_loaded_to_the_end(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two presses while native code is at work wait until it is done: else it would abort the process."""
     made = []
-    session = onnxruntime.InferenceSession
 
-    def struck(*arguments: object, **options: object) -> object:
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        made.append(session(*arguments, **options))
-        return made[0]
+    class Struck(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(self, *arguments: object, **options: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            super().__init__(*arguments, **options)
+            made.append(self)
 
-    monkeypatch.setattr(onnxruntime, "InferenceSession", struck)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Struck)
     with pytest.raises(KeyboardInterrupt):
         GalaxyClassifier(tiny_model)
     assert len(made) == 1

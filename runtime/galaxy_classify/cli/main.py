@@ -12,6 +12,7 @@ from galaxy_classify.cli.about import check_alone, show_card, show_models, show_
 from galaxy_classify.cli.declare import FLAG, HELP, PlainCommand, with_options
 from galaxy_classify.cli.options import ABOUT, CLUSTER, FITS, Options
 from galaxy_classify.cli.runner import run
+from galaxy_classify.process import interrupts_deferred
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -56,8 +57,9 @@ def classify(options: Options) -> None:
     elif options.check_shards is not None:
         raise typer.Exit(show_shards(options.check_shards))
     else:
-        # This imports NumPy and ONNX Runtime, which --help and --version do without.
-        from galaxy_classify.cli.command import Command
+        # This imports NumPy, which --help and --version do without, and which makes other errors of a Ctrl-C meanwhile.
+        with interrupts_deferred():
+            from galaxy_classify.cli.command import Command
 
         raise typer.Exit(Command(options).run())
 

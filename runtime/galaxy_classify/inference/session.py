@@ -76,8 +76,8 @@ def _open(content: bytes, name: str) -> Any:
     # Else an ONNX file with "ORTM" at its fifth byte would be read as ONNX Runtime's own format, which nobody checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = FATAL
-    # Else ONNX Runtime would try the CPU itself if the provider fails, and say so on standard output, among the rows.
-    make = partial(onnxruntime.InferenceSession, content, sess_options=options, enable_fallback=0)
+    # An environment variable could else make ONNX Runtime take options from the model's metadata.
+    make = partial(_without_fallback(onnxruntime), content, sess_options=options, read_config_from_model=0)
     if name == "CPU" + _SUFFIX:
         return make(providers=[name])
     try:
@@ -85,6 +85,17 @@ def _open(content: bytes, name: str) -> Any:
         session = make(providers=[name, "CPU" + _SUFFIX])
     except Exception:  # no driver or device; an unusable graph shows when the CPU provider is tried
         return None
-    # A silent fallback to the CPU in the middle of a run would make the recorded provider wrong.
-    session.disable_fallback()
     return session if session.get_providers()[0] == name else None
+
+
+def _without_fallback(onnxruntime: Any) -> Any:
+    """Return ONNX Runtime's class of sessions, but one that does not go on with another provider if its own fails.
+
+    ONNX Runtime would say so on standard output, where the rows go, and the recorded provider would be wrong. In older
+    versions no argument turns that off while the session is made.
+    """
+
+    class Session(onnxruntime.InferenceSession):  # type: ignore[misc] # it has no types
+        _enable_fallback = property(lambda self: False, lambda self, value: None)
+
+    return Session

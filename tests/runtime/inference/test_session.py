@@ -21,19 +21,17 @@ def offers_cuda(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     asked: list[list[str]] = []
 
     class Session:
-        def __init__(self, content: bytes, sess_options: Any, providers: list[str], enable_fallback: int = 1) -> None:
+        def __init__(self, content: bytes, sess_options: Any, providers: list[str], **_: object) -> None:
+            self._enable_fallback = True
             asked.append(providers)
             self.providers = providers if "works" in str(content) else providers[1:] or providers
             if self.providers != providers:
-                if not enable_fallback:
+                if not self._enable_fallback:
                     raise RuntimeError("EP Error")
                 print("EP Error: falling back")  # noqa: T201 - as ONNX Runtime does
 
         def get_providers(self) -> list[str]:
             return self.providers
-
-        def disable_fallback(self) -> None:
-            pass
 
     monkeypatch.setattr(
         onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
