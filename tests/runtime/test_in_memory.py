@@ -78,10 +78,7 @@ GOOD: dict[str, Callable[[], Any]] = {
     "part of a memoryview": lambda: memoryview(encoded() + b"behind")[:-6],
     "opened": lambda: opened(encoded()),
     "garbage as EXIF": lambda: opened(encoded(exif=b"Exif\0\0garbage")),
-    **{
-        mode: lambda mode=mode: PICTURE.convert(mode)
-        for mode in ("1", "L", "P", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV")
-    },
+    **{mode: partial(PICTURE.convert, mode) for mode in ("1", "L", "P", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV")},
     "LA": lambda: GREY.convert("LA"),
     "La": lambda: GREY.convert("LA").convert("La"),
     "PA": lambda: GREY.convert("PA"),
