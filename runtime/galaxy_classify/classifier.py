@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Integral, Real
 from typing import Any, Final, Self
 
 import numpy as np
@@ -29,12 +30,12 @@ from galaxy_classify.inputs.remote import is_remote, read_remote
 from galaxy_classify.inputs.source import MEMBER, InOrder, Source, Unreadable
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.text import printable
+from galaxy_classify.text import one_line, printable
 
 PathLike = str | os.PathLike[str]
 
 
-ImageLike = Image.Image | NDArray[np.uint8] | bytes
+ImageLike = Image.Image | NDArray[np.uint8] | bytes | bytearray | memoryview
 
 
 NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
@@ -56,6 +57,18 @@ WAITING_BYTES: Final = 1 << 20
 LOGGER = logging.getLogger("galaxy_classify")
 
 
+def check_whole(name: str, value: object) -> None:
+    """Raise `UsageError` unless a value is a whole number, of Python or of NumPy."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UsageError(f"{name} is {value!r}, it must be a whole number")
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise `UsageError` unless a value is a number, of Python or of NumPy."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UsageError(f"{name} is {value!r}, it must be a number")
+
+
 @dataclass(frozen=True, slots=True)
 class ClassifierOptions:
     """Options of a `GalaxyClassifier`, which documents them; with the model, they decide what its predictions are."""
@@ -69,10 +82,20 @@ class ClassifierOptions:
 
     def __post_init__(self) -> None:
         for name, value in (("threads", self.threads), ("max_pixels", self.max_pixels)):
+            check_whole(name, value)
             if value < 1:
                 raise UsageError(f"{name} is {value}, it must be at least 1")
-        if self.crop is not None and not 0.0 < self.crop <= 1.0:
-            raise UsageError(f"crop is {self.crop}, it must be above 0 and at most 1")
+            object.__setattr__(self, name, int(value))  # a number of NumPy's cannot be written as JSON
+        if self.crop is not None:
+            check_number("crop", self.crop)
+            if not 0.0 < self.crop <= 1.0:
+                raise UsageError(f"crop is {self.crop}, it must be above 0 and at most 1")
+            object.__setattr__(self, "crop", float(self.crop))
+        for name, given, wanted in (("exact", self.exact, bool), ("provider", self.provider, str)):
+            if not isinstance(given, wanted):
+                raise UsageError(f"{name} is {given!r}, it must be a {wanted.__name__}")
+        if not isinstance(self.fits, FitsOptions):
+            raise UsageError(f"fits is {self.fits!r}, it must be a FitsOptions")
 
 
 class GalaxyClassifier:
@@ -111,8 +134,8 @@ class GalaxyClassifier:
     ModelError
         If the model is missing, damaged, or breaks the contract.
     UsageError
-        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], the provider is not available, or the
-        classifier is used after `close`.
+        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], an argument is of the wrong type, the provider
+        is not available, or the classifier is used after `close`.
 
     Notes
     -----
@@ -222,7 +245,7 @@ class GalaxyClassifier:
 
         Parameters
         ----------
-        images : PIL image, ndarray of uint8, bytes, or a sequence of them
+        images : PIL image, ndarray of uint8, bytes-like object, or a sequence of them
             One image, or many. Bytes are an encoded image, as a file holds it. An array is one image with shape
             (H, W, 3) or (H, W), or a stack with shape (N, H, W, 3). Images may have any size from 16 pixels: they are
             cropped and resized as the model's training images were, unless they already have the model's size.
@@ -277,8 +300,8 @@ class GalaxyClassifier:
         inputs : path, or iterable of paths and of tuples (name, image)
             Image files, and images in memory as `predict_proba` takes them, each with a name that becomes the
             prediction's path. A path may also be the URL of an object (``s3://…``, with the extra ``remote``). In place
-            of an image there may be a function that returns its bytes or raises `ImageError`; a worker thread calls
-            it. The iterable is read lazily, a few batches ahead.
+            of an image there may be a function that returns its bytes or raises `ImageError` or `OSError`; a worker
+            thread calls it. The iterable is read lazily, a few batches ahead.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``. So is, whatever the confidence, that of a
             picture that no one would recognise, such as one that is nearly black; the message says why.
@@ -293,12 +316,17 @@ class GalaxyClassifier:
         Raises
         ------
         UsageError
-            If `threshold` is outside 0 to 1 or `batch_size` below 1; while iterating, if an item is neither a path
-            nor a name with an image.
+            If `threshold` is outside 0 to 1, `batch_size` below 1, an argument of the wrong type; while iterating, if
+            an item is neither a path nor a name with an image.
         ModelError
             While iterating, if the model cannot run on this machine, or does not return one row for each image.
         """
         given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+        if not isinstance(given, Iterable) or isinstance(given, Image.Image | bytes | bytearray | memoryview):
+            raise UsageError(
+                f"{type(given).__name__} is no path and no iterable of inputs; an image in memory goes "
+                "with a name: [(name, image)]"
+            )
         classified = self.classify_sources(map(_as_source, given), threshold=threshold, batch_size=batch_size)
         return (prediction for _, prediction in classified)
 
@@ -314,6 +342,8 @@ class GalaxyClassifier:
 
         `seen` is called in a worker thread with each input that can be decoded and the model's input that it gave.
         """
+        check_number("threshold", threshold)
+        check_whole("batch size", batch_size)
         if not 0.0 <= threshold <= 1.0:
             raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
@@ -484,8 +514,16 @@ def _as_source(item: Any) -> Source:
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
         name, image = item
         # The decoder takes a PIL image or an array as well as bytes.
-        return Source(os.fsdecode(name), content=image if callable(image) else lambda: image)
+        return Source(os.fsdecode(name), content=partial(_called, image) if callable(image) else lambda: image)
     raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
+
+
+def _called(read: Callable[[], bytes]) -> bytes:
+    """Call a caller's function that reads an image; a file that it cannot read is an error of this input alone."""
+    try:
+        return read()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {one_line(error)}") from None
 
 
 def _as_images(images: Any) -> Iterable[Any]:
@@ -496,7 +534,9 @@ def _as_images(images: Any) -> Iterable[Any]:
     ImageError
         If it is anything else.
     """
-    if isinstance(images, Image.Image | bytes) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
+    if isinstance(images, Image.Image | bytes | bytearray | memoryview) or (
+        isinstance(images, np.ndarray) and images.ndim in (2, 3)
+    ):
         return [images]
     if isinstance(images, np.ndarray) and images.ndim != 4:
         raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")

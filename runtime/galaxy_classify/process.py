@@ -25,9 +25,26 @@ def prepare_process(max_pixels: int) -> None:
     from PIL import Image
 
     keep_freed_memory()
+    silence_libtiff()
     # Pillow and Astropy warn on stderr of what the image's row says already.
     warnings.filterwarnings("ignore", module=r"(PIL|astropy)\.")
     Image.MAX_IMAGE_PIXELS = max(max_pixels, MAX_PIXELS)
+
+
+def silence_libtiff() -> None:
+    """Keep libtiff from writing to the standard error stream what the image's row says already.
+
+    It does so by itself, below Python, and Pillow offers no way to stop it. Where its library cannot be reached through
+    Pillow's, as on Windows, the lines go on being written.
+    """
+    from PIL import _imaging
+
+    try:
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    except (OSError, TypeError, AttributeError):
+        return
+    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+    set_handler(None)
 
 
 #: ``M_TRIM_THRESHOLD`` and ``M_MMAP_THRESHOLD`` of glibc's malloc.h.

@@ -36,13 +36,13 @@ def check_colour_space(image: Image.Image) -> None:
     profile = image.info.get("icc_profile")
     if isinstance(profile, bytes) and len(profile) >= 132:
         if image.mode == "CMYK":
-            raise ImageError("unsupported colours: CMYK with a profile of inks; convert the image to sRGB")
+            raise ImageError("unsupported pixels: CMYK with a profile of inks; convert the image to sRGB")
         if not _LEAST_LIGHT <= _light_at_half(profile) <= _MOST_LIGHT:
-            raise ImageError("unsupported colours: their profile is far from sRGB, as of linear light; convert to sRGB")
+            raise ImageError("unsupported pixels: a profile far from sRGB, as of linear light; convert to sRGB")
         return
     gamma = image.info.get("gamma")
     if isinstance(gamma, float) and "srgb" not in image.info and not _LEAST_GAMMA <= gamma <= _MOST_GAMMA:
-        raise ImageError(f"unsupported colours: gamma {gamma:g} in place of 0.45455 of sRGB; convert the image to sRGB")
+        raise ImageError(f"unsupported pixels: gamma {gamma:g} in place of 0.45455 of sRGB; convert the image to sRGB")
 
 
 def _light_at_half(profile: bytes) -> float:

@@ -96,11 +96,11 @@ class Decoder:
 
         Parameters
         ----------
-        image : bytes, PIL image, or ndarray of uint8 with shape (H, W, 3) or (H, W)
+        image : bytes-like object, PIL image, or ndarray of uint8 with shape (H, W, 3) or (H, W)
             Bytes are an encoded image, as a file holds it. A PIL image need not be loaded yet.
         """
         if isinstance(image, bytes | bytearray | memoryview):
-            return self.decode_file(io.BytesIO(image))
+            return self.decode_file(io.BytesIO(bytes(image)))
         with image_errors():
             loaded = self._load_opened(image) if isinstance(image, Image.Image) else _image_of_array(image)
             return picture_of(loaded, self.resizer)
@@ -154,6 +154,8 @@ def _image_of_array(array: Any) -> Image.Image:
         raise ImageError(
             f"is a {type(array).__name__}, not a PIL image, a NumPy array or bytes; for files use classify()"
         )
+    if np.ma.is_masked(array):
+        raise ImageError("array has masked pixels; fill them first")
     if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
         raise ImageError("array has NaN or infinite values")
     if array.dtype != np.uint8:

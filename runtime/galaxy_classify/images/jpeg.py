@@ -90,7 +90,7 @@ def _check_frame(frame: _Frame) -> None:
     if not kind and frame.components not in (1, 3, 4):
         kind = f"{frame.components} colours"
     if kind:
-        raise ImageError(f"unsupported JPEG: {kind}; save it as an ordinary JPEG or as PNG")
+        raise ImageError(f"unsupported pixels: JPEG, {kind}; save it as an ordinary JPEG or as PNG")
 
 
 def _count_scans(file: BinaryIO) -> None:
@@ -113,4 +113,4 @@ def check_colours(image: Any) -> None:
     Pillow inverts them always.
     """
     if image.mode == "CMYK" and "adobe" not in image.info:
-        raise ImageError("unsupported JPEG: CMYK without an Adobe marker, so that it may be inverted; save it as RGB")
+        raise ImageError("unsupported pixels: CMYK without an Adobe marker, so that it may be inverted; save it as RGB")

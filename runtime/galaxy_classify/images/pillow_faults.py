@@ -72,7 +72,7 @@ def _check_png(image: Any) -> None:
     levels = transparent if isinstance(transparent, tuple) else (transparent,)
     raw_mode = image.tile[0].args if image.tile else ""
     if raw_mode in ("RGB;16B", "L;2", "L;4") or max(levels) > 255:
-        raise ImageError("unsupported PNG: a transparent colour without 8 bits; save it with an alpha channel")
+        raise ImageError("unsupported pixels: a transparent colour that has not 8 bits; save it with an alpha channel")
 
 
 def _check_bmp(image: Image.Image) -> None:
@@ -89,10 +89,10 @@ def _check_bmp(image: Image.Image) -> None:
     else:
         (bits,), compressed = struct.unpack_from("<H", header, 14), struct.unpack_from("<I", header, 16)[0] in (1, 2)
     if (image.mode == "1" and (bits != 1 or compressed)) or (image.mode == "L" and bits != 8 and not compressed):
-        raise ImageError(f"unsupported BMP: {bits} bits with a palette of {image.mode!r}; save it as RGB or PNG")
+        raise ImageError(f"unsupported pixels: BMP of {bits} bits with a grey palette of others; save it as RGB or PNG")
 
 
 def _check_gif(image: Any) -> None:
     """Refuse a first frame that is a part of the picture: Pillow gives the rest the first colour of the palette."""
     if image.tile and tuple(image.tile[0].extents) != (0, 0, *image.size):
-        raise ImageError("unsupported GIF: its first frame covers a part of the picture only; save it as PNG")
+        raise ImageError("unsupported pixels: a first frame that covers a part of the picture only; save it as PNG")

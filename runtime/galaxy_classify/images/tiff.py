@@ -186,11 +186,13 @@ def check_tags(tags: ImageFileDirectory_v2, max_pixels: int) -> Layout:
     """
     layout = _layout(tags)
     if not layout.is_known:
-        raise ImageError(f"unsupported TIFF: {layout}; save it with 8 or 16 bits, as grey or RGB, for example as PNG")
+        raise ImageError(
+            f"unsupported pixels: TIFF of {layout}; save it with 8 or 16 bits, as grey or RGB, for example as PNG"
+        )
     if layout.photometric == PALETTE and max(_numbers(tags, 320)) < 256:
-        raise ImageError("unsupported TIFF: its palette has 8 bits in place of 16; save it as RGB")
+        raise ImageError("unsupported pixels: TIFF whose palette has 8 bits in place of 16; save it as RGB")
     if layout.photometric == CMYK and _number(tags, 332, 1) != 1:
-        raise ImageError("unsupported TIFF: its inks are not CMYK; save it as RGB")
+        raise ImageError("unsupported pixels: TIFF whose inks are not CMYK; save it as RGB")
     _check_parts(tags, layout, max_pixels)
     return layout
 
@@ -295,4 +297,6 @@ def _decode_sixteen_bits(image: TiffImageFile, order: bytes) -> None:
         image.tile = [tile._replace(args=(tile.args[0] + raw_mode, *tile.args[1:])) for tile in tiles]
         image.info[_SIXTEEN_BITS] = True
     elif _SIXTEEN_BITS not in image.info:
-        raise ImageError("unsupported TIFF: Pillow has loaded 16-bit planes wrongly; give the file's path or bytes")
+        raise ImageError(
+            "unsupported pixels: 16-bit planes that Pillow has loaded wrongly; give the file's path or bytes"
+        )

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from galaxy_classify.errors import ModelError
+from galaxy_classify.errors import ModelError, UsageError
 from galaxy_classify.text import did_you_mean
 
 MODELS_FOLDER: Final = Path(__file__).parents[1] / "models"
@@ -61,12 +61,16 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
 
     Raises
     ------
+    UsageError
+        If it is of another type.
     ModelError
         If there is neither an embedded model nor a file of that name.
     """
     models = embedded_models()
     if model is None:
         return next(iter(models.values()))
+    if not isinstance(model, str | os.PathLike) or not isinstance(os.fspath(model), str):
+        raise UsageError(f"model is {model!r}, it must be a name or a path")
     if isinstance(model, str) and model in RENAMED:
         model = _new_name(model)
     if isinstance(model, str) and model in models:

@@ -109,7 +109,7 @@ def test_another_kind_is_refused_by_name(marker: int, bits: int, colours: int, k
     content = bytearray(jpeg())
     start = content.index(b"\xff\xc0")
     content[start + 1], content[start + 4], content[start + 9] = marker, bits, colours
-    assert reason(bytes(content)) == f"unsupported JPEG: {kind}; save it as an ordinary JPEG or as PNG"
+    assert reason(bytes(content)) == f"unsupported pixels: JPEG, {kind}; save it as an ordinary JPEG or as PNG"
 
 
 def test_of_several_pictures_the_first_is_classified() -> None:

@@ -212,10 +212,10 @@ def test_bmp_whose_grey_palette_does_not_fit_its_bits_is_refused() -> None:
     rows = [
         np.packbits(((row[:, None] >> np.arange(3, -1, -1)) & 1).astype(np.uint8)).tobytes() for row in DARK[..., 0]
     ]
-    assert "unsupported BMP: 4 bits" in reason(bmp_of(rows, 37, 4, palette=ramp))
+    assert "BMP of 4 bits" in reason(bmp_of(rows, 37, 4, palette=ramp))
     two = bytes([0, 0, 0, 0, 255, 255, 255, 0])
     rows = [row.tobytes() for row in (DARK[..., 0] > 99).astype(np.uint8)]
-    assert "unsupported BMP: 8 bits" in reason(bmp_of(rows, 37, 8, palette=two, colours=2))
+    assert "BMP of 8 bits" in reason(bmp_of(rows, 37, 8, palette=two, colours=2))
 
 
 def test_gif_with_a_transparent_colour_or_a_part_left_out() -> None:
@@ -229,7 +229,7 @@ def test_gif_with_a_transparent_colour_or_a_part_left_out() -> None:
     assert np.array_equal(picture(saved(indexed, "GIF", transparency=sky)), hidden)
     content = bytearray(saved(indexed, "GIF"))
     struct.pack_into("<HH", content, 6, 60, 50)
-    assert "first frame covers a part" in reason(bytes(content))
+    assert "first frame that covers a part" in reason(bytes(content))
 
 
 def test_gif_with_many_frames_costs_what_one_does() -> None:

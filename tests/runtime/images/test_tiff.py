@@ -164,7 +164,7 @@ def test_compressions_that_need_an_encoder(name: str) -> None:
 def test_another_layout_is_refused_by_name(content: bytes, what: str) -> None:
     """Most of these gave a row with a class and a wrong picture, or one that called the file damaged."""
     remedy = "save it with 8 or 16 bits, as grey or RGB, for example as PNG"
-    assert reason(content) == f"unsupported TIFF: {what}; {remedy}"
+    assert reason(content) == f"unsupported pixels: TIFF of {what}; {remedy}"
 
 
 def test_a_palette_of_eight_bits_and_foreign_inks_are_refused() -> None:

@@ -104,6 +104,15 @@ def unix_socket(folder: Path) -> Path:
     return folder / "a.png"
 
 
+def many_scans(folder: Path) -> Path:
+    """Write a progressive JPEG with the header of a scan 100 times."""
+    galaxy().save(folder / "a.jpg", progressive=True)
+    content = (folder / "a.jpg").read_bytes()
+    scan = content.rindex(b"\xff\xda")
+    (folder / "a.jpg").write_bytes(content[:-2] + content[scan : scan + 10] * 100 + content[-2:])
+    return folder / "a.jpg"
+
+
 CLASSIFIED: dict[str, tuple[Make, str]] = {
     "RGB image of any size": (saved("a.jpg", galaxy(424)), ""),
     "image in the model's size": (saved("a.png", galaxy(64)), ""),
@@ -166,6 +175,8 @@ ERRORS: dict[str, tuple[Make, str]] = {
     "blank image": (saved("a.png", Image.new("RGB", (424, 424), (5, 5, 5))), "constant image: "),
     "32-bit grey (integer": (saved("a.tif", Image.new("I", (64, 64), 7)), "unsupported pixels: "),
     "or float)": (saved("a.tif", Image.new("F", (64, 64), 0.5)), "unsupported pixels: "),
+    "TIFF, JPEG, PNG, BMP or GIF of a kind": (saved("a.tif", galaxy().convert("LAB")), "unsupported pixels: "),
+    "JPEG with more than 100 scans": (many_scans, "too many scans: "),
 }
 
 

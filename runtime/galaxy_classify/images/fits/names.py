@@ -31,6 +31,10 @@ BROAD_BANDS: Final = ("u", "g", "r", "i", "z", "y")
 UNKNOWN: Final = ""
 
 
+#: Letters of the bands that a message repeats; a FITS header may name thousands.
+_SHOWN: Final = 80
+
+
 _BAND_NAME: Final = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -42,10 +46,11 @@ def check_bands(bands: tuple[str, ...]) -> None:
     UsageError
         If there are none, a name is invalid, or two are the same.
     """
+    shown = ",".join(bands)[:_SHOWN]
     if not bands or not all(_BAND_NAME.fullmatch(band) for band in bands):
-        raise UsageError(f"bands {','.join(bands)!r}: name each with letters and digits, as in grz or g,r,z")
+        raise UsageError(f"bands {shown!r}: name each with letters and digits, as in grz or g,r,z")
     if len(set(bands)) < len(bands):
-        raise UsageError(f"bands {','.join(bands)!r}: two of them have the same name")
+        raise UsageError(f"bands {shown!r}: two of them have the same name")
 
 
 def parse_bands(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.extras import astropy_module
 from galaxy_classify.images.fits.names import UNKNOWN, parse_bands
+from galaxy_classify.images.fits.tiles import check_cards, check_tiles
 from galaxy_classify.images.formats import FITS_SIGNATURE, GZIP_SIGNATURE
 
 if TYPE_CHECKING:
@@ -38,11 +39,6 @@ UNPACKED_BYTES: Final = 64_000_000
 
 #: Bytes that are unpacked at a time.
 CHUNK: Final = 1 << 20
-
-
-#: Tile compressions that are read. On a damaged tile, astropy's decoder of HCOMPRESS_1 writes beyond its buffer and
-#: crashes the process; its decoder of PLIO_1, which is for masks, is as old.
-TILE_COMPRESSIONS: Final = ("RICE_1", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,10 @@ class FitsImage:
 
 
 class _LimitedFile:
-    """A file of which only so many bytes may be read, so that a header without an end cannot fill memory."""
+    """A file of which only so many bytes may be read, so that a header without an end cannot fill memory.
+
+    As long as there is a limit, only headers are read.
+    """
 
     closed = False
 
@@ -140,7 +139,10 @@ class _LimitedFile:
         self.allowed -= size
         if self.allowed < 0:
             raise ImageError(f"damaged or incomplete image: its FITS headers take more than {HEADER_BYTES:,} bytes")
-        return self._file.read(size)
+        content = self._file.read(size)
+        if self.allowed < math.inf:
+            check_cards(content)
+        return content
 
 
 def fits_content(file: BinaryIO, max_pixels: int) -> BinaryIO | None:
@@ -216,19 +218,12 @@ def open_image(file: BinaryIO, hdu: int | str | None, max_pixels: int) -> Iterat
             raise ImageError(f"too many pixels: {width} x {height}, the limit is {max_pixels:,}")
         if image.planes > MOST_PLANES:
             raise ImageError(f"too many pixels: {image.planes} planes, the limit is {MOST_PLANES}")
-        if isinstance(found, fits.CompImageHDU):
-            _check_tiles(found)
         if length < (end := _end(found)):
             raise ImageError(f"damaged or incomplete image: {length:,} bytes of {end:,}")
         limited.allowed = math.inf  # the size is known now, and a tile may be read again for each plane
+        if isinstance(found, fits.CompImageHDU):
+            check_tiles(fits, hdus, found, limited)
         yield image
-
-
-def _check_tiles(hdu: Any) -> None:
-    if hdu.compression_type not in TILE_COMPRESSIONS:
-        raise ImageError(f"unsupported tile compression: not one of {', '.join(TILE_COMPRESSIONS)}")
-    if any(tile > axis for tile, axis in zip(hdu.tile_shape, hdu.shape, strict=True)):
-        raise ImageError("damaged or incomplete image: its tiles are larger than itself")
 
 
 def _end(hdu: Any) -> int:
