@@ -9,6 +9,7 @@ from galaxy_classify.dask.cluster import LOCAL
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote
+from galaxy_classify.results.file_names import check_files
 from galaxy_classify.results.formats import SUFFIXES, OutputFormat, choose_format
 from galaxy_classify.runs.shards import is_shard_folder, parse_shards
 
@@ -51,6 +52,7 @@ def check_options(options: Options) -> None:
                 raise UsageError(f"{options.save_seen}: lies in {folder}, whose images are classified; choose another")
     if options.report is not None:
         _check_report(options.report, replace=options.resume or options.force)
+    _check_files(options)
     if options.shard is not None:
         _check_shard(options)
     if options.watch:
@@ -66,6 +68,16 @@ def _check_resume(options: Options) -> None:
         raise UsageError("--resume continues a result file, --force replaces it: leave one of them out")
     if options.format is OutputFormat.TABLE:
         raise UsageError("--resume continues a result file, and a table is none: choose another --format")
+
+
+def _check_files(options: Options) -> None:
+    """Check that the files which the run writes are different ones, none that it reads, and can be written."""
+    output = options.output
+    is_folder = options.dask is not None or (options.shard is not None and os.path.isdir(output or ""))
+    if output is not None and (is_folder or output.endswith(os.sep)):
+        output = None
+    named = (options.from_file, options.catalog, options.labels, options.model)
+    check_files(output, options.report, [name for name in (*named, *options.inputs) if name is not None])
 
 
 def _check_image_column(options: Options) -> None:

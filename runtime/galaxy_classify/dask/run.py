@@ -15,6 +15,7 @@ from galaxy_classify.inputs.source import Source, Unreadable
 from galaxy_classify.parallel import batched
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.process import interrupts_deferred
+from galaxy_classify.results.file_names import check_folder
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
 from galaxy_classify.runs.destination import RunInputs
@@ -89,6 +90,7 @@ class DaskFolder:
         """Refuse to overwrite an earlier result, unless the run was told to continue or to replace it."""
         if self.existing is Existing.REFUSE:
             self.folder.refuse_to_overwrite()
+        check_folder(self.folder.path)
 
     def classify(self, job: Job, inputs: RunInputs) -> None:
         """Classify the inputs, read a few partitions ahead, and write the parts.
@@ -279,13 +281,10 @@ class DaskRun:
             raise ClusterError(f"{partition.name()} failed: {type(error).__name__}: {error}") from error
 
     def _finish(self, partition: Partition, found: list[Prediction]) -> None:
-        missing = [index for index, prediction in enumerate(partition.predictions) if prediction is None]
-        if len(found) != len(missing):
-            raise ClusterError(
-                f"{partition.name()} failed: a worker returned {len(found):,} rows for {len(missing):,} images"
-            )
-        for index, prediction in zip(missing, found, strict=True):
-            partition.predictions[index] = replace(prediction, path=partition.sources[index].path).rounded()
+        new = iter(found)
+        for index, source in enumerate(partition.sources):
+            if partition.predictions[index] is None:
+                partition.predictions[index] = replace(next(new), path=source.path).rounded()
         layout = self.job.layout
         rows = [
             layout.row(prediction, source.carried)

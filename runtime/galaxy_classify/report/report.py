@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from galaxy_classify.report.sample import CAP, EvenSample
 from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.safe_writing import RecordFile, write_errors
+from galaxy_classify.results.safe_writing import RecordFile, only_writer, write_errors, written_aside
 from galaxy_classify.results.terminal_table import CLASS_COLOURS
 from galaxy_classify.text import printable
 
@@ -170,17 +169,11 @@ def kind_of_failure(message: str) -> str:
 @contextmanager
 def _whole_file(path: str) -> Iterator[RecordFile]:
     """Open a file for writing under a temporary name; rename it at the end, or delete it after an error."""
-    file = OutputFile(path)
-    # A pipe or device such as /dev/stdout cannot be replaced by renaming: write to it directly.
-    unfinished = path if file.is_special else file.partial
     with write_errors(path, remedy=""):
-        try:
-            with RecordFile(unfinished) as stream:
+        # A pipe or device such as /dev/stdout cannot be replaced by renaming: write to it directly.
+        if OutputFile(path).is_special:
+            with RecordFile(path) as stream:
                 yield stream
-            if unfinished != path:
-                os.replace(unfinished, path)
-        except BaseException:
-            if unfinished != path:
-                with suppress(OSError):
-                    os.remove(unfinished)
-            raise
+        else:
+            with only_writer(path), written_aside(path) as aside, RecordFile(aside) as stream:
+                yield stream

@@ -190,4 +190,6 @@ def write_errors(
         file = str(error.filename or path)
         raise UsageError(f"{path if file.startswith(path) else file}: cannot be written: {error.strerror}") from None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
         raise GalaxyClassifyError(f"{path}: writing failed: {error.strerror}{remedy}") from error

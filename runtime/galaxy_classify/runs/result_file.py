@@ -42,6 +42,9 @@ class ResultFile:
     def check_existing(self) -> None:
         """Refuse to overwrite an earlier result, unless the run was told to continue or to replace it."""
         if self.existing is Existing.REFUSE:
+            if os.path.isfile(self.output.partial):
+                with write_errors(self.output.path), only_writer(self.output.path):
+                    pass  # an unfinished file that another run is writing is not to be continued or replaced
             self.output.refuse_to_overwrite()
 
     def classify(self, job: Job, inputs: RunInputs) -> None:
@@ -58,7 +61,8 @@ class ResultFile:
                     write_result(job, sources, self.output_format, stream)
                 return
             with only_writer(output.path):
-                self.check_existing()  # once more: another run may have ended since the command was started
+                if self.existing is Existing.REFUSE:  # once more: another run may have ended since the start
+                    output.refuse_to_overwrite()
                 existing = find_rows(output, job.provenance) if self.existing is Existing.RESUME else None
                 if existing is None:
                     self._begin(job, sources)

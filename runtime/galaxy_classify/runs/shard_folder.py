@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 
 from galaxy_classify.errors import UsageError
+from galaxy_classify.results.file_names import check_folder
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.resume import Existing
@@ -19,7 +20,7 @@ from galaxy_classify.runs.shards import Shard, Shards
 class ShardFolder:
     """A folder with a Parquet file for each shard: a data set, once all are there.
 
-    The folder is made at once; `UsageError` is raised if it cannot be.
+    `UsageError` is raised at once if the folder cannot be made; it is made when the first shard is written.
     """
 
     path: str
@@ -27,10 +28,7 @@ class ShardFolder:
     existing: Existing
 
     def __post_init__(self) -> None:
-        try:
-            os.makedirs(self.path, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{self.path}: cannot be made: {error.strerror}") from None
+        check_folder(self.path)
 
     @property
     def output_format(self) -> OutputFormat:
@@ -49,6 +47,10 @@ class ShardFolder:
 
     def classify(self, job: Job, inputs: RunInputs) -> None:
         """Classify the shards one after the other: each file is complete before the next is begun."""
+        try:
+            os.makedirs(self.path, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be made: {error.strerror}") from None
         for shard, sources in inputs.by_shard(self.shards):
             self.file(shard).write(replace(job, shard=str(shard)), sources)
 

@@ -49,7 +49,7 @@ class FitsTable:
         from astropy.io import fits
 
         # Map the file into memory, so that a table larger than memory can be read in chunks.
-        with fits.open(self._path, memmap=True) as hdus:
+        with open(self._path, "rb") as file, fits.open(file, memmap=True) as hdus:
             table = next((hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)), None)
             if table is None:
                 raise ValueError("no HDU of the FITS file is a binary table")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
@@ -65,6 +65,10 @@ class NamedTable:
         return len(self.table)
 
 
+#: Suffixes of the tables that can be read.
+READABLE: Final = (".csv", ".parquet", ".fits", ".fit", ".ecsv", ".vot")
+
+
 def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
     """Open a table in the format of its suffix.
 
@@ -85,20 +89,20 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
         If an optional dependency is not installed.
     """
     suffix = (suffix or os.path.splitext(path)[1]).lower()
-    # Astropy and PyArrow would fetch what looks like a URL: they get the absolute path.
+    if suffix not in READABLE:
+        raise UsageError(f"{path}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")
     with table_errors(path):
-        return NamedTable(_open(path, os.path.abspath(path), suffix, typed=typed), path)
+        # Astropy and PyArrow would fetch what looks like a URL.
+        return NamedTable(_open(os.path.abspath(path), suffix, typed=typed), path)
 
 
-def _open(name: str, path: str, suffix: str, *, typed: bool) -> Table:
+def _open(path: str, suffix: str, *, typed: bool) -> Table:
     if suffix == ".csv":
         return CsvTable(path, typed=typed)
     if suffix == ".parquet":
         require_extra("parquet", ("pyarrow",))
         return ParquetTable(path)
-    if suffix in (".fits", ".fit", ".ecsv", ".vot"):
-        require_extra("fits", ("astropy",))
-        if suffix in (".fits", ".fit"):
-            return FitsTable(path)
-        return WholeTable(path, "ascii.ecsv" if suffix == ".ecsv" else "votable")
-    raise UsageError(f"{name}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")
+    require_extra("fits", ("astropy",))
+    if suffix in (".fits", ".fit"):
+        return FitsTable(path)
+    return WholeTable(path, "ascii.ecsv" if suffix == ".ecsv" else "votable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from unittest import mock
 import pytest
 
 from galaxy_classify.results.safe_writing import only_writer, written_aside
+from galaxy_painter import paint
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 
@@ -145,3 +147,28 @@ def test_a_file_whose_writing_fails_is_left_as_it_was(output: Path) -> None:
         Path(aside).write_text("ha")
         raise KeyboardInterrupt
     assert [path.read_text() for path in output.parent.iterdir()] == ["whole"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [["-o", "out.csv"], ["-o", "out.parquet"], ["--shard", "1-2/2", "-o", "shards/"]])
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_of_two_runs_started_together_one_is_refused(tmp_path: Path, options: list[str], seconds: float) -> None:
+    """Whichever comes first; the result is whole, is that run's, and nothing is left beside it."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        for number in range(8):
+            paint("smooth_round", seed=number, size=64).save(tmp_path / name / f"{number}.png")
+    runs = []
+    for name in ("first", "second"):
+        command = [sys.executable, "-m", "galaxy_classify", name, "-q", *options]
+        runs.append(subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True))
+        time.sleep(seconds)
+    said = {run.communicate(timeout=120)[1]: run.returncode for run in runs}
+    assert sorted(said.values()) == [0, 2]
+    refused = next(text for text, code in said.items() if code)
+    assert "another run is writing it" in refused or "exists already" in refused
+    written = [path.name for path in tmp_path.rglob("*") if path.suffix not in (".png", "")]
+    assert not [name for name in written if name.endswith((".lock", ".partial"))]
+    if options[-1] == "out.csv":
+        paths = {line.partition("/")[0] for line in (tmp_path / "out.csv").read_text().splitlines()[1:]}
+        assert len(paths) == 1

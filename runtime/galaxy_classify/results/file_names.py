@@ -1,0 +1,110 @@
+"""Check the names of the files that a run is to write: hours of work must not end at a name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from galaxy_classify.errors import UsageError
+from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.results.safe_writing import LOCK_SUFFIX, PARTIAL_SUFFIX
+
+#: Bytes of a name on file systems that do not say how many they take.
+MOST_BYTES: Final = 255
+
+
+def check_files(output: str | None, report: str | None, inputs: Iterable[str]) -> None:
+    """Check that the files of a run can be written, and that they are different files, and none that it reads.
+
+    Parameters
+    ----------
+    output : str or None
+        The result file.
+    report : str or None
+        The page of ``--report``.
+    inputs : iterable of str
+        Paths that the run reads; those that are no files are passed over.
+
+    Raises
+    ------
+    UsageError
+        If not.
+    """
+    # Devices and pipes may be written to twice.
+    output, report = (
+        None if path is None or (OutputFile(path).is_special and not os.path.isdir(path)) else path
+        for path in (output, report)
+    )
+    results = {} if output is None else dict.fromkeys(files_of_result(output), "--output")
+    pages = {} if report is None else dict.fromkeys((report, report + PARTIAL_SUFFIX), "--report")
+    for path in (output, report):
+        if path is not None:
+            check_place(path)
+    for page in pages:
+        for result in results:
+            if _is_same(page, result):
+                raise UsageError(
+                    f"{page}: would be written by --report and, as {result}, by --output; choose another name"
+                )
+    written = {identity: path for path in (*results, *pages) if (identity := _identity(path)) is not None}
+    for path in inputs if written else ():
+        found = written.get(_identity(path) or (0, 0))
+        if found is not None:
+            option = (results | pages)[found]
+            raise UsageError(f"{found}: is read by this run, as {path}, and would be written for {option}")
+
+
+def files_of_result(path: str) -> Iterator[str]:
+    """Yield the names of all files that are written for a result."""
+    file = OutputFile(path)
+    sidecars = [file.sidecar(path), file.sidecar(file.partial)]
+    yield from (path, file.partial, file.retried, file.converted, path + LOCK_SUFFIX, *sidecars)
+    yield from (sidecar + PARTIAL_SUFFIX for sidecar in sidecars)
+
+
+def check_place(path: str) -> None:
+    """Check that a file can be made: its folder is there and may be written to, and the name is not too long."""
+    folder = os.path.dirname(path) or os.curdir
+    if not os.path.isdir(folder):
+        raise UsageError(f"{path}: cannot be written: its folder {folder} is not there")
+    if os.path.isdir(path):
+        raise UsageError(f"{path}: cannot be written: it is a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: cannot be written: its folder {folder} may not be written to")
+    longest = max((len(os.fsencode(os.path.basename(name))) for name in files_of_result(path)), default=0)
+    most = MOST_BYTES
+    with suppress(OSError, AttributeError, ValueError):  # Windows has no such call
+        most = os.pathconf(folder, "PC_NAME_MAX")
+    if longest > most:
+        raise UsageError(
+            f"{path}: the name is too long: that of a file beside it would have {longest} bytes, {most} are allowed"
+        )
+
+
+def check_folder(path: str) -> None:
+    """Check that a folder can be made, or written to if it is there."""
+    found = os.path.abspath(path)
+    if os.path.exists(found) and not os.path.isdir(found):
+        raise UsageError(f"{path}: is a file; a folder is to be written")
+    while not os.path.exists(found):
+        found = os.path.dirname(found)
+    if not os.path.isdir(found):
+        raise UsageError(f"{path}: cannot be made: {found} is no folder")
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: cannot be written: the folder {found} may not be written to")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a regular file from all others, by whatever name; None for anything else."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if os.path.isfile(path) else None
+
+
+def _is_same(path: str, other: str) -> bool:
+    identity = _identity(path)
+    return os.path.realpath(path) == os.path.realpath(other) or (identity is not None and identity == _identity(other))
