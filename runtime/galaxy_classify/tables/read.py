@@ -14,6 +14,7 @@ from galaxy_classify.tables.astropy_table import FitsTable, WholeTable
 from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.csv_table import CsvTable
 from galaxy_classify.tables.parquet_table import ParquetTable
+from galaxy_classify.tables.unit_check import check_units
 
 
 class Table(Protocol):
@@ -70,5 +71,7 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
         require_extra("fits", ("astropy",))
         if suffix in (".fits", ".fit"):
             return FitsTable(path)
-        return WholeTable(path, "ascii.ecsv" if suffix == ".ecsv" else "votable")
+        form = "ascii.ecsv" if suffix == ".ecsv" else "votable"
+        check_units(path, form)
+        return WholeTable(path, form)
     raise UsageError(f"{path}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")
