@@ -9,6 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -146,7 +147,7 @@ def tiff_of(
         encoded = [data.translate(_REVERSED) for data in encoded]
 
     start = 16 if big else 8
-    offsets = [start + sum(map(len, encoded[:number])) for number in range(len(encoded))]
+    offsets = [*accumulate(map(len, encoded), initial=start)][:-1]
     found: dict[int, tuple[int, tuple[int, ...]] | None] = {
         256: (4, (width,)),
         257: (4, (height,)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from PIL import Image
 
@@ -13,6 +13,9 @@ from galaxy_classify.images.colour_space import check_colour_space
 
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import TiffImageFile
+
+#: Transfer characteristics near that of sRGB, as ITU-T H.273 numbers them; 2 says that it is not known.
+_LIKE_SRGB: Final = (1, 2, 4, 6, 13, 14, 15)
 
 
 def check_file(file: BinaryIO, max_pixels: int) -> None:
@@ -29,6 +32,8 @@ def check_file(file: BinaryIO, max_pixels: int) -> None:
         tiff.check_file(file, max_pixels)
     elif jpeg.is_jpeg(head):
         jpeg.check_file(file)
+    elif head == b"\x89PNG":
+        _check_png_file(file)
     file.seek(0)
 
 
@@ -62,6 +67,21 @@ def load(image: Image.Image, max_pixels: int) -> Image.Image:
 def undecoded_file(image: Image.Image) -> BinaryIO | None:
     """Return the file of an image that Pillow has opened but not decoded."""
     return getattr(image, "fp", None) if getattr(image, "tile", None) else None
+
+
+def _check_png_file(file: BinaryIO) -> None:
+    """Refuse a PNG whose chunk ``cICP`` says that its light is linear or of high dynamic range: Pillow ignores it."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name == b"IDAT":
+            return
+        behind = file.tell() + length + 4
+        if name == b"cICP" and length == 4:
+            transfer = file.read(2)[-1:]
+            if transfer and transfer[0] not in _LIKE_SRGB:
+                raise ImageError(f"unsupported pixels: light of another curve (cICP {transfer[0]}); convert to sRGB")
+        file.seek(behind)
 
 
 def _check_png(image: Any) -> None:

@@ -15,6 +15,7 @@ from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.csv_table import CsvTable
 from galaxy_classify.tables.fits_table import FitsTable
 from galaxy_classify.tables.parquet_table import ParquetTable
+from galaxy_classify.tables.unit_check import check_units
 from galaxy_classify.text import one_line
 
 
@@ -105,4 +106,6 @@ def _open(path: str, suffix: str, *, typed: bool) -> Table:
     require_extra("fits", ("astropy",))
     if suffix in (".fits", ".fit"):
         return FitsTable(path)
-    return WholeTable(path, "ascii.ecsv" if suffix == ".ecsv" else "votable")
+    form = "ascii.ecsv" if suffix == ".ecsv" else "votable"
+    check_units(path, form)
+    return WholeTable(path, form)

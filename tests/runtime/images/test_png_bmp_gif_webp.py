@@ -109,6 +109,17 @@ def test_png_says_how_bright_its_levels_are() -> None:
     assert np.array_equal(picture(png_of(levels, 8, RGB, chunks=linear + chunk(b"sRGB", b"\0"))), GALAXY)
 
 
+def test_png_of_high_dynamic_range_is_refused() -> None:
+    """Shown as sRGB it is a pale and dark picture."""
+    levels = GALAXY.astype(np.int64)
+    for transfer in (8, 16, 18):
+        assert "light of another curve" in reason(
+            png_of(levels, 8, RGB, chunks=chunk(b"cICP", bytes([9, transfer, 0, 1])))
+        )
+    for chunks in (chunk(b"cICP", bytes([1, 13, 0, 1])), chunk(b"cICP", b""), chunk(b"tEXt", b"a\0cICP")):
+        assert np.array_equal(picture(png_of(levels, 8, RGB, chunks=chunks)), GALAXY)
+
+
 def profile(curve: bytes) -> bytes:
     """Return a minimal ICC profile with a curve."""
     return bytes(128) + struct.pack(">I4sII", 1, b"rTRC", 144, len(curve)) + curve
