@@ -86,6 +86,8 @@ class Sorter:
             self._fail(f"{target}: {error.strerror or error}")
         except ImageError as error:
             self._fail(f"{target}: {error}")
+        except RecursionError:  # os.makedirs calls itself for each folder
+            self._fail(f"{target}: lies in too many folders within each other")
 
     def _put_file(self, file: str, target: str) -> None:
         if os.path.lexists(target):

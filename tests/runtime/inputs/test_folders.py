@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -15,6 +17,7 @@ from galaxy_classify.dask.parquet_folder import read_parquet
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.folders import expand, holds_links, walk
+from galaxy_painter import paint
 from in_process import run_classify
 
 #: Folders within each other: more than Python allows calls within each other.
@@ -32,6 +35,21 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "z.jpg").touch()
     yield folder
     subprocess.run(["rm", "-r", folder / "d"], check=True)  # noqa: S607
+
+
+def test_a_member_that_lies_too_deep_is_not_sorted(tmp_path: Path) -> None:
+    """The name in an archive is its author's: it ends neither the run nor the copies of the others."""
+    image = io.BytesIO()
+    paint("edge_on_disk", seed=1, size=80).save(image, "PNG")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name in ("d/" * DEPTH + "a.png", f"{'x' * 300}.png", "b.png"):
+            info = tarfile.TarInfo(name)
+            info.size = len(image.getvalue())
+            tar.addfile(info, io.BytesIO(image.getvalue()))
+    result = run_classify("a.tar", "-f", "csv", "--sort-into", "sorted", cwd=tmp_path)
+    assert (result.returncode, result.stdout.count("::"), "Traceback" in result.stderr) == (1, 3, False)
+    assert "lies in too many folders within each other" in result.stderr
+    assert [path.name for path in (tmp_path / "sorted").rglob("*.png")] == ["b.png"]
 
 
 @pytest.fixture

@@ -336,7 +336,7 @@ def test_what_cannot_be_looked_at_has_a_row(watch: Watch, tmp_path: Path, monkey
         return stat(path, **options)
 
     monkeypatch.setattr(os, "stat", guarded)
-    monkeypatch.setattr("os.path.isfile", lambda path: "open" in path)
+    monkeypatch.setattr("os.path.isfile", lambda path: path.endswith("open.jpg"))
     assert statuses(watch._classify(watch._search())) == {"closed.jpg": "error", "open.jpg": "ok"}
     (tmp_path / "shut").mkdir()
     monkeypatch.setattr(os, "scandir", lambda path: scandir(path) if "shut" not in path else guarded("closed.jpg"))

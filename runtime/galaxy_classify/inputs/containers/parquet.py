@@ -138,7 +138,7 @@ class _ImageReader:
                 while row >= self.start + len(self._values):
                     values = next(self._batches, None)
                     if values is None:
-                        raise ImageError("damaged or incomplete Parquet file: a row group has too few rows")
+                        raise ImageError("the Parquet file has fewer rows than its footer says")
                     self.start += len(self._values)
                     self._values = values
         except ImageError as error:

@@ -378,27 +378,29 @@ def test_joined_tars_are_read_as_one(suffix: str, padding: int, items: Items, tm
     assert read_member(joined[-1][0]) == joined[-1][1]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "rest"),
-    [
-        (".tar", b"no tar at all".ljust(2048, b".")),
-        (".tar", b"\n"),
-        (".tar", bytes(512) + b"x"),
-        (".tar", member("b.jpg", b"b")),  # without an end mark
-        (".tar", header("a.jpg", -512)),
-        (".tar.gz", b"no gzip"),
-        (".tar.gz", gzip.compress(b"no tar")),
-        (".tar.gz", gzip.compress(member("b.jpg", b"b"))[:-4]),
-        (".tar.bz2", b"no bz2"),
-        (".tar.bz2", bytes(100_000) + b"no bz2"),
-        (".tar.bz2", bz2.compress(member("b.jpg", b"b"))[:-4]),
-        (".tar.xz", b"no xz"),
-        (".tar.xz", lzma.compress(member("b.jpg", b"b"), preset=0)[1:]),
-        (".tar.xz", lzma.compress(b"no tar", preset=0)),
-    ],
-)
-def test_what_follows_the_end_of_a_tar_has_a_row(suffix: str, rest: bytes, items: Items, tmp_path: Path) -> None:
+#: What stands behind the end of an archive of some kind.
+BEHIND = {
+    "text": (".tar", b"no tar at all".ljust(2048, b".")),
+    "a line break": (".tar", b"\n"),
+    "text behind zeros": (".tar", bytes(512) + b"x"),
+    "no end mark": (".tar", member("b.jpg", b"b")),
+    "a negative size": (".tar", header("a.jpg", -512)),
+    "no gzip": (".tar.gz", b"no gzip"),
+    "no tar in gzip": (".tar.gz", gzip.compress(b"no tar", mtime=0)),
+    "half a gzip": (".tar.gz", gzip.compress(member("b.jpg", b"b"), mtime=0)[:-4]),
+    "no bz2": (".tar.bz2", b"no bz2"),
+    "no bz2 behind zeros": (".tar.bz2", bytes(100_000) + b"no bz2"),
+    "half a bz2": (".tar.bz2", bz2.compress(member("b.jpg", b"b"))[:-4]),
+    "no xz": (".tar.xz", b"no xz"),
+    "a damaged xz": (".tar.xz", lzma.compress(member("b.jpg", b"b"), preset=0)[1:]),
+    "no tar in xz": (".tar.xz", lzma.compress(b"no tar", preset=0)),
+}
+
+
+@pytest.mark.parametrize("what", BEHIND)
+def test_what_follows_the_end_of_a_tar_has_a_row(what: str, items: Items, tmp_path: Path) -> None:
     """Bytes that are no archive, or half of one, may have been images."""
+    suffix, rest = BEHIND[what]
     path = pack(tmp_path / f"a{suffix}", items[:2])
     path.write_bytes(path.read_bytes() + rest)
     first, second, *_, last = contents(path)
