@@ -75,9 +75,11 @@ def write_model(
     ProbabilityError
         If the runtime gets other probabilities from the file.
     """
-    partial = output.with_name(output.name + ".partial")
+    # Not NAME.partial: that may be a file of the user's.
+    partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(proto.SerializeToString(deterministic=True))
+        with partial.open("xb") as file:
+            file.write(proto.SerializeToString(deterministic=True))
     except OSError as error:
         raise DataError(f"{partial}: cannot be written: {error.strerror}") from None
     try:

@@ -62,10 +62,12 @@ def run_self_test(model: OnnxModel) -> SelfTest:
         tolerance = min(float(content.get("probability_tolerance", PROBABILITY_TOLERANCE)), LARGEST_TOLERANCE)
     except FileNotFoundError:
         raise ModelError(f"{file}: missing; a self-test needs the golden images of the model") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{file}: cannot be used: {error!r}") from None
     if model_sha256 != model.sha256 or not golden:
         raise ModelError(f"{file}: belongs to another model, with the SHA-256 {model_sha256}")
+    if any(len(image.probabilities) != len(model.description.classes) for image in golden):
+        raise ModelError(f"{file}: cannot be used: it does not have a probability for each class of the model")
     exact = Decoder(Resizer(model.input_size, model.description.preprocessing))
     fast = Decoder(Resizer(model.input_size, model.description.preprocessing, fast=True))
     changed = []

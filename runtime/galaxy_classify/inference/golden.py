@@ -63,14 +63,14 @@ class GoldenImage:
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> GoldenImage:
-        """Read an image from an object of the golden file."""
+        """Read an image from an object of the golden file; raise KeyError, TypeError or ValueError if it is none."""
         return cls(
             entry["name"],
             base64.b64decode(entry["content"]),
             entry["pixels_sha256"],
-            tuple(entry["probabilities"]),
-            tuple(entry["trained_logits"]),
-            tuple(entry["trained_probabilities"]),
+            tuple(map(float, entry["probabilities"])),
+            tuple(map(float, entry["trained_logits"])),
+            tuple(map(float, entry["trained_probabilities"])),
         )
 
 

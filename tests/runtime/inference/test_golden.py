@@ -62,6 +62,16 @@ def no_images(content: dict[str, Any]) -> None:
     content["images"] = []
 
 
+def one_probability(content: dict[str, Any]) -> None:
+    """As if one number could stand for all classes: NumPy would compare it with each."""
+    content["images"][0]["probabilities"] = [0.25]
+
+
+def no_probabilities(content: dict[str, Any]) -> None:
+    """As if text were a number."""
+    content["images"][0]["probabilities"] = ["many"] * 4
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -70,6 +80,8 @@ def no_images(content: dict[str, Any]) -> None:
         (broken_image, "has other pixels, or none"),
         (another_model, "belongs to another model"),
         (no_images, "belongs to another model"),
+        (one_probability, "does not have a probability for each class"),
+        (no_probabilities, "cannot be used"),
     ],
 )
 def test_what_has_changed_is_told(tmp_path: Path, change: Change, message: str) -> None:
@@ -104,4 +116,6 @@ def test_without_golden_images_there_is_no_self_test(tiny_model: Path, tmp_path:
     assert "a self-test needs the golden images of the model" in result.stderr
     shutil.copy(tiny_model, tmp_path / "model.onnx")
     (tmp_path / "model.golden.json").write_text("{")
+    assert self_test("-m", tmp_path / "model.onnx").returncode == 3
+    (tmp_path / "model.golden.json").write_text("[" * 100_000)
     assert self_test("-m", tmp_path / "model.onnx").returncode == 3

@@ -1,0 +1,28 @@
+"""Writing a model file: it gets its name when it has passed, and nothing else is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from galaxy_classify.errors import ContractError, ProbabilityError
+from galaxy_classify.inference.embedded import ModelSource
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_export.model_file import write_model
+from tiny_model import save_tiny_model, tiny_model
+
+
+def test_a_partial_file_of_the_user_stays(tmp_path: Path) -> None:
+    """The file is written under another name first, which is not the user's, and is gone afterwards."""
+    pixels = np.zeros((1, 64, 64, 3), np.uint8)
+    expected = OnnxModel(ModelSource(save_tiny_model(tmp_path / "b.onnx"))).run(pixels)
+    (tmp_path / "a.onnx.partial").write_text("precious")
+    write_model(tiny_model(), tmp_path / "a.onnx", pixels, expected, 1e-5)
+    with pytest.raises(ProbabilityError):
+        write_model(tiny_model(), tmp_path / "c.onnx", pixels, 1 - expected, 1e-5)
+    with pytest.raises(ContractError):
+        write_model(tiny_model(metadata={}), tmp_path / "c.onnx", pixels, expected, 1e-5)
+    assert (tmp_path / "a.onnx.partial").read_text() == "precious"
+    assert {path.name for path in tmp_path.iterdir()} == {"a.onnx", "a.onnx.partial", "b.onnx"}
