@@ -91,8 +91,8 @@ def of_other_options(output: OutputFile, output_format: OutputFormat) -> None:
     [
         (nothing, Existing.REFUSE),
         (complete, Existing.RESUME),
-        (unfinished, Existing.RESUME),
-        (of_other_options, Existing.REPLACE),
+        pytest.param(unfinished, Existing.RESUME, marks=pytest.mark.slow),
+        pytest.param(of_other_options, Existing.REPLACE, marks=pytest.mark.slow),
     ],
 )
 def test_a_run_killed_at_any_step_is_continued(
