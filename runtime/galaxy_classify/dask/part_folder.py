@@ -18,6 +18,7 @@ from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_s
 from galaxy_classify.results.resume import Existing, check_same_run
 from galaxy_classify.results.safe_writing import only_writer, remove, replace_whole, write_errors, written_aside
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
+from galaxy_classify.tables.parquet_table import verify_rows
 from galaxy_classify.tables.write import write_typed
 
 #: Readers of Parquet folders skip names that begin with an underscore.
@@ -137,6 +138,7 @@ class PartFolder:
 
         try:
             with pyarrow.parquet.ParquetFile(self.part(number)) as file:
+                verify_rows(file)
                 table = file.read()
             return Part(json.loads(table.schema.metadata[PROVENANCE.encode()]), table.to_pylist())
         except Exception:  # whatever PyArrow finds in a damaged file

@@ -71,7 +71,7 @@ def check_place(path: str) -> None:
         raise UsageError(f"{path}: cannot be written: its folder {folder} is not there")
     if os.path.isdir(path):
         raise UsageError(f"{path}: cannot be written: it is a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not _may_be_written_to(folder):
         raise UsageError(f"{path}: cannot be written: its folder {folder} may not be written to")
     longest = max((len(os.fsencode(os.path.basename(name))) for name in files_of_result(path)), default=0)
     most = MOST_BYTES
@@ -92,8 +92,12 @@ def check_folder(path: str) -> None:
         found = os.path.dirname(found)
     if not os.path.isdir(found):
         raise UsageError(f"{path}: cannot be made: {found} is no folder")
-    if not os.access(found, os.W_OK | os.X_OK):
+    if not _may_be_written_to(found):
         raise UsageError(f"{path}: cannot be written: the folder {found} may not be written to")
+
+
+def _may_be_written_to(folder: str) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

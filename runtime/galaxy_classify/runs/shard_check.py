@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.results.provenance import differences
 from galaxy_classify.results.safe_writing import PARTIAL_SUFFIX
-from galaxy_classify.runs.shards import parse_shards
+from galaxy_classify.runs.shards import Shard, parse_shards
 from galaxy_classify.tables.columns import PROVENANCE
+from galaxy_classify.tables.parquet_table import verify_rows
+from galaxy_classify.text import one_line
 
 #: Names of the files that the shards of one run write into a folder.
-SHARD_FILE: Final = re.compile(r"shard-(?P<index>[0-9]+)-of-(?P<count>[0-9]+)[.]parquet")
+SHARD_FILE: Final = re.compile(r"shard-[0-9]{1,9}-of-(?P<count>[0-9]{1,9})[.]parquet")
 
 
 @dataclass(slots=True)
@@ -44,47 +47,60 @@ class ShardedResult:
 
 
 def check_shards(folder: str) -> ShardedResult:
-    """Check that all shards are in a folder, each once, with the same model and options, and no input twice.
+    """Check that all shards are in a folder, each once and undamaged, of one model and options, and no input twice.
+
+    What cannot be found: inputs that no shard was given, and rows that someone changed together with their checksum.
 
     Raises
     ------
     UsageError
         If the folder cannot be read.
     """
+    import pyarrow.parquet  # noqa: F401 - a missing package is no fault of a shard
+
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
     files = {name: match for name in names if (match := SHARD_FILE.fullmatch(name))}
     result = ShardedResult()
+    result.faults += [f"{name}: is unfinished" for name in names if name.endswith(PARTIAL_SUFFIX)]
+    result.faults += [
+        f"{name}: is no shard, but readers of the folder take it for one"
+        for name in names
+        if name.endswith(".parquet") and not name.startswith(("_", ".")) and name not in files
+    ]
     if not files:
         result.faults.append("no shard is there")
         return result
     result.count = max(int(match["count"]) for match in files.values())
-    first: dict[str, Any] | None = None
+    first: _ShardFile | None = None
     seen: dict[int, str] = {}
     paths: set[bytes] = set()
     for name in files:
         try:
-            provenance, rows = _read_shard(os.path.join(folder, name))
-        except (OSError, ValueError, KeyError) as error:
-            result.faults.append(f"{name}: cannot be read: {' '.join(str(error).split())}")
+            file = _read_shard(os.path.join(folder, name))
+        except Exception as error:  # on a damaged file, PyArrow may raise anything
+            result.faults.append(f"{name}: cannot be read: {one_line(error)}")
             continue
-        own = provenance["options"].pop("shard")
-        first = first or provenance
-        result.faults += [f"{name}: is of another run: {fault}" for fault in differences(first, provenance)]
-        if own is None:
+        first = first or file
+        faults = [f"is of another run: {fault}" for fault in differences(first.provenance, file.provenance)]
+        if file.has_checksum != first.has_checksum:
+            faults.append("is of another run: of the two, one has no checksum of its rows")
+        result.faults += [f"{name}: {fault}" for fault in faults]
+        if file.shard is None:
             result.faults.append(f"{name}: is no shard, but a result of its own")
             continue
-        (shard,) = parse_shards(str(own))
-        if shard.count != result.count:
-            result.faults.append(f"{name}: is shard {own}, others are of {result.count}")
+        if file.shard.count != result.count:
+            result.faults.append(f"{name}: is shard {file.shard}, others are of {result.count}")
             continue
-        if shard.index in seen:
-            result.faults.append(f"{name}: is shard {own}, as {seen[shard.index]} is")
-        seen[shard.index] = name
+        if file.shard.index in seen:
+            result.faults.append(f"{name}: is shard {file.shard}, as {seen[file.shard.index]} is")
+        elif file.shard.file_name != name:
+            result.faults.append(f"{name}: is shard {file.shard}, whose name is {file.shard.file_name}")
+        seen[file.shard.index] = name
         twice = 0
-        for path, status in rows:
+        for path, status in _rows(os.path.join(folder, name)):
             key = blake2b(path.encode("utf-8", "surrogateescape"), digest_size=8).digest()
             twice += key in paths
             paths.add(key)
@@ -93,24 +109,57 @@ def check_shards(folder: str) -> ShardedResult:
         if twice:
             result.faults.append(f"{name}: {twice:,} of its inputs have rows in another shard, or two rows")
     result.shards = len(seen)
-    result.faults += [f"{name}: is unfinished" for name in names if name.endswith(PARTIAL_SUFFIX)]
-    missing = [str(index) for index in range(1, result.count + 1) if index not in seen]
+    missing = result.count - len(seen)
     if missing:
-        result.faults.append(f"{len(missing):,} of {result.count:,} shards missing: {', '.join(missing)}")
+        result.faults.append(f"{missing:,} of {result.count:,} shards missing: {_gaps(seen, result.count)}")
     return result
 
 
-def _read_shard(path: str) -> tuple[dict[str, Any], Iterator[tuple[str, str]]]:
+@dataclass(frozen=True, slots=True)
+class _ShardFile:
+    """What a file says of itself, once all its rows could be read; a result that is no shard has none."""
+
+    provenance: dict[str, Any]
+    shard: Shard | None
+    has_checksum: bool
+
+
+def _read_shard(path: str) -> _ShardFile:
     import pyarrow.parquet
 
+    if not os.path.isfile(path):
+        raise ValueError("is no regular file")
     with pyarrow.parquet.ParquetFile(path) as file:
         provenance = json.loads((file.schema_arrow.metadata or {})[PROVENANCE.encode()])
-    return provenance, _rows(path)
+        has_checksum = verify_rows(file)
+    own = provenance["options"].pop("shard")
+    if own is None:
+        return _ShardFile(provenance, None, has_checksum)
+    shards = parse_shards(str(own))
+    if len(shards) != 1:
+        raise ValueError(f"is said to be the shards {shards}")
+    for path_, status in _rows(path):
+        if not isinstance(path_, str) or status not in ("ok", "uncertain", "error"):
+            raise ValueError("a row has no path or no status")
+    return _ShardFile(provenance, Shard(shards.first, shards.count), has_checksum)
 
 
-def _rows(path: str) -> Iterator[tuple[str, str]]:
+def _rows(path: str) -> Iterator[tuple[Any, Any]]:
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=["path", "status"]):
             yield from zip(batch.column("path").to_pylist(), batch.column("status").to_pylist(), strict=True)
+
+
+def _gaps(seen: Iterable[int], count: int) -> str:
+    """Return the numbers from 1 to `count` that are not among those seen.
+
+    Examples
+    --------
+    >>> _gaps([1, 4], 1_000_000_000)
+    '2-3, 5-1000000000'
+    """
+    ends = [0, *sorted(seen), count + 1]
+    gaps = [(before + 1, after - 1) for before, after in pairwise(ends) if after - before > 1]
+    return ", ".join(str(start) if start == end else f"{start}-{end}" for start, end in gaps)

@@ -41,17 +41,17 @@ def plain_value(value: Any, kind: Kind) -> Any:
     NaN is a missing value. JSON has no infinity: it becomes the text ``Infinity`` or ``-Infinity``, which readers of
     CSV and columns of numbers take for the number.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None:
         return None
-    if kind in ("float", "float32"):
+    if kind in ("float", "float32") and not isinstance(value, float):  # half precision, in NumPy's own type
         value = float(value)
-        if math.isinf(value):
-            return "Infinity" if value > 0 else "-Infinity"
-        if kind == "float32":
-            import numpy as np
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if kind == "float32":
+        import numpy as np
 
-            # 0.1 in single precision would become 0.10000000149011612: keep the shortest number with the same float32.
-            return float(str(np.float32(value)))
+        # 0.1 in single precision would become 0.10000000149011612: keep the shortest number with the same float32.
+        return float(str(np.float32(value)))
     if kind != "text" or isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -96,8 +97,12 @@ def _arrow_kind(arrow_type: Any) -> Kind:
 ROW_GROUP: Final = 16_384
 
 
+#: Key of the file's metadata for the checksum of its rows.
+ROWS_SHA256: Final = "galaxy_classify_rows_sha256"
+
+
 def write_parquet(rows: Iterable[Row], path: str, columns: Sequence[Column], provenance: dict[str, Any]) -> None:
-    """Write rows as Parquet, one row group at a time, with the provenance in the schema's metadata."""
+    """Write rows as Parquet, one row group at a time, with the provenance and a checksum of all in the metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -105,11 +110,51 @@ def write_parquet(rows: Iterable[Row], path: str, columns: Sequence[Column], pro
     fields = [pa.field(column.name, types[column.kind], metadata=_field_metadata(column)) for column in columns]
     schema = pa.schema(fields, metadata={PROVENANCE: json.dumps(provenance)})
     stream = iter(rows)
+    checksum = _Checksum(schema)
     with pa.OSFile(os.fsencode(path), "wb") as file, pq.ParquetWriter(file, schema) as writer:
         while group := list(islice(stream, ROW_GROUP)):
             values = [[_parquet_value(row[column.name], column.kind) for row in group] for column in columns]
             arrays = [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            table = pa.Table.from_arrays(arrays, schema=schema)
+            checksum.add(table)
+            writer.write_table(table)
+        writer.add_key_value_metadata({ROWS_SHA256: checksum.hexdigest()})
+
+
+class _Checksum:
+    """SHA-256 of a file's columns, provenance and rows, whatever their encoding."""
+
+    def __init__(self, schema: Any) -> None:
+        about = [[field.name, str(field.type)] for field in schema]
+        self._digest = hashlib.sha256(json.dumps(about).encode() + schema.metadata[PROVENANCE.encode()])
+
+    def add(self, group: Any) -> None:
+        """Add the rows of one row group."""
+        for column in group.columns:
+            self._digest.update(json.dumps(column.to_pylist()).encode() + b"\n")
+
+    def hexdigest(self) -> str:
+        """Return the checksum."""
+        return self._digest.hexdigest()
+
+
+def verify_rows(file: Any) -> bool:
+    """Read all rows of an opened Parquet result, and tell whether it has a checksum.
+
+    Raises
+    ------
+    ValueError
+        If the rows are not those that were written.
+    Exception
+        If they cannot be read; PyArrow raises many.
+    """
+    checksum = _Checksum(file.schema_arrow)
+    for group in range(file.num_row_groups):
+        checksum.add(file.read_row_group(group))
+    written = (file.metadata.metadata or {}).get(ROWS_SHA256.encode())
+    if written is not None and written.decode("ascii", "replace") != checksum.hexdigest():
+        raise ValueError("its rows are not those that were written: the file has been damaged")
+    return written is not None
 
 
 def _parquet_value(value: Any, kind: Kind) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.resume import Existing
+from kill_steps import killed
 
 LAYOUT = RowLayout(["round"])
 MADE_WITH: dict[str, Any] = {"model": {"name": "m", "sha256": "0"}, "partition_size": 2}
@@ -176,3 +179,45 @@ def test_a_folder_that_was_being_replaced_is_continued(folder: PartFolder, monke
         part = folder.read(0)
     assert part is not None
     assert part.made_with == MADE_WITH
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
+@pytest.mark.parametrize("existing", Existing)
+def test_a_run_killed_at_any_step_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: Existing
+) -> None:
+    """Parts, sidecar and all, as if nothing had happened; no part is ever torn under its name."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    others = {Existing.REFUSE: None, Existing.RESUME: MADE_WITH, Existing.REPLACE: MADE_WITH | {"partition_size": 3}}
+    before = others[existing]
+
+    def run(path: Path, made_with: dict[str, Any], existing: Existing, parts: int = 2) -> None:
+        folder = PartFolder(str(path))
+        with folder.open(made_with, existing):
+            for number in range(parts):
+                part = Part(part_provenance(number, made_with, SOURCES), PART.rows)
+                if existing is not Existing.RESUME or folder.read(number) != part:
+                    folder.write(number, part, LAYOUT.columns)
+            folder.complete(made_with, partitions=parts, inputs=4, evaluation=None)
+
+    def files(path: Path) -> dict[str, bytes]:
+        found = path.iterdir() if path.exists() else ()
+        return {file.name: file.read_bytes() for file in found if file.suffix != ".lock"}
+
+    fresh, start, out = tmp_path / "fresh", tmp_path / "start", tmp_path / "out"
+    run(fresh, MADE_WITH, Existing.REFUSE)
+    if before is not None:
+        run(start, before, Existing.REFUSE, parts=3)
+    going, step = True, 0
+    while going:
+        step += 1
+        shutil.rmtree(out, ignore_errors=True)
+        if before is not None:
+            shutil.copytree(start, out)
+        going = killed(out, step, lambda: run(out, MADE_WITH, existing))
+        if existing is Existing.REPLACE and files(start).items() <= files(out).items():
+            continue  # another run's parts are all there
+        run(out, MADE_WITH, Existing.RESUME)
+        assert files(out) == files(fresh), step
+    assert step > 5

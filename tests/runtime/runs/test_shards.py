@@ -285,3 +285,31 @@ def test_the_condor_file_runs_all_processes(scripts: Path, images: Path, tmp_pat
         arguments = re.sub(r"\$\((\w+)\)", lambda found: given[found[1]], arguments)
         subprocess.run([str(scripts / given["executable"]), *arguments.split()], check=True)
     assert check_shards(str(tmp_path / "results")).faults == []
+
+
+def test_a_damaged_shard_is_no_traceback(results: Path) -> None:
+    """A cell that has changed, whatever the column, and a label column that cannot be read: the shard is not whole."""
+    shard = results / "shard-2-of-3.parquet"
+    whole = shard.read_bytes()
+    position = whole.index(b"smooth_round")
+    shard.write_bytes(whole[:position] + b"smooth_rounb" + whole[position + 12 :])
+    for end in (0, 7, len(whole) // 2, len(whole) - 1):
+        (results / "shard-3-of-3.parquet").write_bytes(whole[:end])
+        faults = check_shards(str(results)).faults
+        assert any(fault.startswith("shard-3-of-3.parquet: cannot be read") for fault in faults)
+    assert (
+        "shard-2-of-3.parquet: cannot be read: its rows are not those that were written: the file has been damaged"
+        in (faults)
+    )
+    (results / "shard-2-of-3.parquet").unlink()
+    (results / "shard-2-of-3.parquet").mkdir()
+    assert run("--check-shards", results).returncode == 1
+
+
+def test_names_that_no_run_gives_are_found(results: Path) -> None:
+    """A number of shards that would take memory to count, and a file that readers of the folder would read too."""
+    (results / "shard-2-of-3.parquet").rename(results / "shard-2-of-999999999.parquet")
+    shutil.copy(results / "shard-1-of-3.parquet", results / "backup.parquet")
+    faults = check_shards(str(results)).faults
+    assert "backup.parquet: is no shard, but readers of the folder take it for one" in faults
+    assert any("999,999,999 shards missing: 1-999999999" in fault for fault in faults)
