@@ -4,98 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from numbers import Integral, Real
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from galaxy_classify.arguments import ImageLike, NamedImage, PathLike, as_images, as_source
+from galaxy_classify.batch import Seen, classify_batch, decoding, probabilities_of
+from galaxy_classify.classifier_options import ClassifierOptions, check_number, check_whole
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
-from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.errors import UsageError
 from galaxy_classify.images.crop import Picture
-from galaxy_classify.images.decode import Decoder, ModelInput
+from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
-from galaxy_classify.images.picture_check import doubts
 from galaxy_classify.images.pixels import pixels_of
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
 from galaxy_classify.inference.model import OnnxModel
-from galaxy_classify.inference.outputs import value_faults
-from galaxy_classify.inputs.remote import is_remote, read_remote
-from galaxy_classify.inputs.source import MEMBER, InOrder, Source, Unreadable
+from galaxy_classify.inputs.source import MEMBER, Source
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.text import one_line, printable
-
-PathLike = str | os.PathLike[str]
-
-
-ImageLike = Image.Image | NDArray[np.uint8] | bytes | bytearray | memoryview
-
-
-NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
-
-
-#: Decodes one input in a worker thread, or raises `ImageError`.
-Decode = Callable[[], ModelInput]
-
-
-#: Takes an input and the pixels that the model sees of it: uint8, shape (height, width, 3).
-Seen = Callable[[Source, NDArray[np.uint8]], None]
-
-
-#: Encoded images with more bytes than this are decoded at once instead of waiting for a worker: many of them waiting
-#: would take much memory.
-WAITING_BYTES: Final = 1 << 20
-
 
 LOGGER = logging.getLogger("galaxy_classify")
-
-
-def check_whole(name: str, value: object) -> None:
-    """Raise `UsageError` unless a value is a whole number, of Python or of NumPy."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise UsageError(f"{name} is {value!r}, it must be a whole number")
-
-
-def check_number(name: str, value: object) -> None:
-    """Raise `UsageError` unless a value is a number, of Python or of NumPy."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise UsageError(f"{name} is {value!r}, it must be a number")
-
-
-@dataclass(frozen=True, slots=True)
-class ClassifierOptions:
-    """Options of a `GalaxyClassifier`, which documents them; with the model, they decide what its predictions are."""
-
-    threads: int = field(default_factory=available_threads)
-    max_pixels: int = MAX_PIXELS
-    exact: bool = False
-    provider: str = AUTO
-    crop: float | None = None
-    fits: FitsOptions = AS_IN_HEADERS
-
-    def __post_init__(self) -> None:
-        for name, value in (("threads", self.threads), ("max_pixels", self.max_pixels)):
-            check_whole(name, value)
-            if value < 1:
-                raise UsageError(f"{name} is {value}, it must be at least 1")
-            object.__setattr__(self, name, int(value))  # a number of NumPy's cannot be written as JSON
-        if self.crop is not None:
-            check_number("crop", self.crop)
-            if not 0.0 < self.crop <= 1.0:
-                raise UsageError(f"crop is {self.crop}, it must be above 0 and at most 1")
-            object.__setattr__(self, "crop", float(self.crop))
-        for name, given, wanted in (("exact", self.exact, bool), ("provider", self.provider, str)):
-            if not isinstance(given, wanted):
-                raise UsageError(f"{name} is {given!r}, it must be a {wanted.__name__}")
-        if not isinstance(self.fits, FitsOptions):
-            raise UsageError(f"fits is {self.fits!r}, it must be a FitsOptions")
 
 
 class GalaxyClassifier:
@@ -260,9 +195,9 @@ class GalaxyClassifier:
         ImageError
             If an image cannot be classified; the message says which (counted from 0) and why.
         """
-        batches = batched(enumerate(_as_images(images)), BATCH_SIZE)
+        batches = batched(enumerate(as_images(images)), BATCH_SIZE)
         model = self.model
-        results = list(ordered_map(lambda batch: self._probabilities(model, batch), batches, self.threads))
+        results = list(ordered_map(lambda batch: probabilities_of(self._decoder, model, batch), batches, self.threads))
         return np.concatenate(results) if results else np.empty((0, len(self.classes_)), np.float32)
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.str_]:
@@ -327,7 +262,7 @@ class GalaxyClassifier:
                 f"{type(given).__name__} is no path and no iterable of inputs; an image in memory goes "
                 "with a name: [(name, image)]"
             )
-        classified = self.classify_sources(map(_as_source, given), threshold=threshold, batch_size=batch_size)
+        classified = self.classify_sources(map(as_source, given), threshold=threshold, batch_size=batch_size)
         return (prediction for _, prediction in classified)
 
     def classify_sources(
@@ -349,8 +284,8 @@ class GalaxyClassifier:
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
         model = self.model
-        batches = batched(((source, self._decoding(source)) for source in sources), batch_size)
-        results = ordered_map(lambda batch: self._classify_batch(model, batch, threshold, seen), batches, self.threads)
+        batches = batched(((source, decoding(self._decoder, source)) for source in sources), batch_size)
+        results = ordered_map(lambda batch: classify_batch(model, batch, threshold, seen), batches, self.threads)
         return (classified for batch in results for classified in batch)
 
     def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
@@ -402,7 +337,7 @@ class GalaxyClassifier:
         return Image.fromarray(pixels_of(whole, self._decoder.resizer))
 
     def _read_picture(self, image: PathLike | tuple[PathLike, bytes]) -> Picture:
-        source = _as_source(image)
+        source = as_source(image)
         content = source.content
         if content is None and MEMBER in source.path and not os.path.lexists(source.path):
             # Imported when it is needed: few programs ask for archive members.
@@ -412,134 +347,3 @@ class GalaxyClassifier:
         if content is None:
             return self._decoder.read_picture(source.path)
         return self._decoder.decode_picture(content())
-
-    def _decoding(self, source: Source) -> Decode:
-        """Return what a worker thread has to do to decode an input."""
-        decoder, content = self._decoder, source.content
-        if content is None:
-            return partial(decoder.read, source.path)
-        if not isinstance(content, InOrder):
-            return lambda: decoder.decode(content())
-        # The stream moves on with the next input, so read its content now, and in this thread.
-        try:
-            encoded = content()
-            if len(encoded) <= WAITING_BYTES:
-                return partial(decoder.decode, encoded)
-            decoded = decoder.decode(encoded)
-        except ImageError as error:
-            return Unreadable(str(error))
-        return lambda: decoded
-
-    def _classify_batch(
-        self, model: OnnxModel, batch: list[tuple[Source, Decode]], threshold: float, seen: Seen | None
-    ) -> list[tuple[Source, Prediction]]:
-        # Keep the reason for a failure, not the exception: its traceback would hold this frame, and with it the images
-        # of the whole batch, until the next garbage collection.
-        inputs: list[ModelInput | str] = []
-        for _, decode in batch:
-            try:
-                inputs.append(decode())
-            except ImageError as error:
-                inputs.append(str(error))
-        decoded = [(number, found) for number, found in enumerate(inputs) if isinstance(found, ModelInput)]
-        if seen is not None:
-            for number, found in decoded:
-                seen(batch[number][0], found.pixels)
-        predictions: dict[int, Prediction] = {}
-        if decoded:
-            pixels = np.stack([found.pixels for _, found in decoded])
-            probabilities = model.run(pixels)
-            faults = value_faults(probabilities)
-            doubtful = doubts(pixels, model.description.preprocessing.margin)
-            for row, (number, found) in enumerate(decoded):
-                if row in faults:
-                    inputs[number] = faults[row]
-                else:
-                    path, doubt = batch[number][0].path, doubtful[row] or found.doubt
-                    predictions[number] = _prediction(model, path, probabilities[row], threshold, found.note, doubt)
-        return [
-            (source, _failure(model, source.path, found) if isinstance(found, str) else predictions[number])
-            for number, ((source, _), found) in enumerate(zip(batch, inputs, strict=True))
-        ]
-
-    def _probabilities(self, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
-        pixels = []
-        for number, image in numbered:
-            try:
-                pixels.append(self._decoder.decode(image).pixels)
-            except ImageError as error:
-                raise ImageError(f"image {number}: {error}") from None
-        probabilities = model.run(np.stack(pixels))
-        for row, reason in value_faults(probabilities).items():
-            raise ImageError(f"image {numbered[row][0]}: {reason}")
-        return probabilities
-
-
-def _prediction(
-    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str, doubt: str
-) -> Prediction:
-    classes = model.description.classes
-    best = int(probabilities.argmax())
-    confidence = float(probabilities[best])
-    return Prediction(
-        path=path,
-        status="ok" if confidence >= threshold and not doubt else "uncertain",
-        model=model.identity,
-        label=classes[best],
-        confidence=confidence,
-        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
-        message=printable("; ".join(filter(None, (note, doubt)))),
-    )
-
-
-def _failure(model: OnnxModel, path: str, message: str) -> Prediction:
-    LOGGER.debug("%r: %s", path, message)
-    # Messages may quote a file's header: it must not colour a terminal that shows the row.
-    return Prediction(path=path, status="error", model=model.identity, message=printable(message))
-
-
-def _as_source(item: Any) -> Source:
-    """Convert an input of `classify`, a path or a tuple (name, image), to a `Source`.
-
-    Bytes alone are refused: they might be a path or an image.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else.
-    """
-    if isinstance(item, str | os.PathLike):
-        path = os.fsdecode(item)
-        return Source(path, content=partial(read_remote, path) if is_remote(path) else None)
-    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str | os.PathLike):
-        name, image = item
-        # The decoder takes a PIL image or an array as well as bytes.
-        return Source(os.fsdecode(name), content=partial(_called, image) if callable(image) else lambda: image)
-    raise UsageError(f"{type(item).__name__} is no path; an image in memory goes with a name: (name, image)")
-
-
-def _called(read: Callable[[], bytes]) -> bytes:
-    """Call a caller's function that reads an image; a file that it cannot read is an error of this input alone."""
-    try:
-        return read()
-    except OSError as error:
-        raise ImageError(f"cannot be read: {one_line(error)}") from None
-
-
-def _as_images(images: Any) -> Iterable[Any]:
-    """Return the images of an argument that may be one image, several, or a stack of them (an array of 4 dimensions).
-
-    Raises
-    ------
-    ImageError
-        If it is anything else.
-    """
-    if isinstance(images, Image.Image | bytes | bytearray | memoryview) or (
-        isinstance(images, np.ndarray) and images.ndim in (2, 3)
-    ):
-        return [images]
-    if isinstance(images, np.ndarray) and images.ndim != 4:
-        raise ImageError(f"array has shape {images.shape}, not (H, W, 3), (H, W) or (N, H, W, 3)")
-    if not isinstance(images, Iterable):
-        raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
-    return images

@@ -16,6 +16,8 @@ FLOORS = {
         inference
         images tables
         inputs
+        arguments classifier_options
+        batch
         classifier
         containers
         results

@@ -13,7 +13,8 @@ from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import provenance
 
 if TYPE_CHECKING:
-    from galaxy_classify.classifier import GalaxyClassifier, Seen
+    from galaxy_classify.batch import Seen
+    from galaxy_classify.classifier import GalaxyClassifier
     from galaxy_classify.results.formats import Writer
 
 Observer = Callable[[Source, Prediction], None]

@@ -1,0 +1,133 @@
+"""Decode and classify the inputs of one batch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify.arguments import ImageLike
+from galaxy_classify.errors import ImageError
+from galaxy_classify.images.decode import Decoder, ModelInput
+from galaxy_classify.images.picture_check import doubts
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inference.outputs import value_faults
+from galaxy_classify.inputs.source import InOrder, Source, Unreadable
+from galaxy_classify.prediction import Prediction
+from galaxy_classify.text import printable
+
+LOGGER = logging.getLogger("galaxy_classify")
+
+
+#: Decodes one input in a worker thread, or raises `ImageError`.
+Decode = Callable[[], ModelInput]
+
+
+#: Takes an input and the pixels that the model sees of it: uint8, shape (height, width, 3).
+Seen = Callable[[Source, NDArray[np.uint8]], None]
+
+
+#: Encoded images with more bytes than this are decoded at once instead of waiting for a worker: many of them waiting
+#: would take much memory.
+WAITING_BYTES: Final = 1 << 20
+
+
+def decoding(decoder: Decoder, source: Source) -> Decode:
+    """Return what a worker thread has to do to decode an input."""
+    content = source.content
+    if content is None:
+        return partial(decoder.read, source.path)
+    if not isinstance(content, InOrder):
+        return lambda: decoder.decode(content())
+    # The stream moves on with the next input, so read its content now, and in this thread.
+    try:
+        encoded = content()
+        if len(encoded) <= WAITING_BYTES:
+            return partial(decoder.decode, encoded)
+        decoded = decoder.decode(encoded)
+    except ImageError as error:
+        return Unreadable(str(error))
+    return lambda: decoded
+
+
+def classify_batch(
+    model: OnnxModel, batch: list[tuple[Source, Decode]], threshold: float, seen: Seen | None
+) -> list[tuple[Source, Prediction]]:
+    """Decode and classify inputs, and return each with its prediction, in order.
+
+    `seen` is called with each input that can be decoded and the model's input that it gave.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot run on this machine, or does not return one row for each image.
+    """
+    # Keep the reason for a failure, not the exception: its traceback would hold this frame, and with it the images
+    # of the whole batch, until the next garbage collection.
+    inputs: list[ModelInput | str] = []
+    for _, decode in batch:
+        try:
+            inputs.append(decode())
+        except ImageError as error:
+            inputs.append(str(error))
+    decoded = [(number, found) for number, found in enumerate(inputs) if isinstance(found, ModelInput)]
+    if seen is not None:
+        for number, found in decoded:
+            seen(batch[number][0], found.pixels)
+    predictions: dict[int, Prediction] = {}
+    if decoded:
+        pixels = np.stack([found.pixels for _, found in decoded])
+        probabilities = model.run(pixels)
+        faults = value_faults(probabilities)
+        doubtful = doubts(pixels, model.description.preprocessing.margin)
+        for row, (number, found) in enumerate(decoded):
+            if row in faults:
+                inputs[number] = faults[row]
+            else:
+                path, doubt = batch[number][0].path, doubtful[row] or found.doubt
+                predictions[number] = _prediction(model, path, probabilities[row], threshold, found.note, doubt)
+    return [
+        (source, _failure(model, source.path, found) if isinstance(found, str) else predictions[number])
+        for number, ((source, _), found) in enumerate(zip(batch, inputs, strict=True))
+    ]
+
+
+def probabilities_of(decoder: Decoder, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
+    """Return the probabilities of numbered images; raise `ImageError` with the number of the first that has none."""
+    pixels = []
+    for number, image in numbered:
+        try:
+            pixels.append(decoder.decode(image).pixels)
+        except ImageError as error:
+            raise ImageError(f"image {number}: {error}") from None
+    probabilities = model.run(np.stack(pixels))
+    for row, reason in value_faults(probabilities).items():
+        raise ImageError(f"image {numbered[row][0]}: {reason}")
+    return probabilities
+
+
+def _prediction(
+    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str, doubt: str
+) -> Prediction:
+    classes = model.description.classes
+    best = int(probabilities.argmax())
+    confidence = float(probabilities[best])
+    return Prediction(
+        path=path,
+        status="ok" if confidence >= threshold and not doubt else "uncertain",
+        model=model.identity,
+        label=classes[best],
+        confidence=confidence,
+        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
+        message=printable("; ".join(filter(None, (note, doubt)))),
+    )
+
+
+def _failure(model: OnnxModel, path: str, message: str) -> Prediction:
+    LOGGER.debug("%r: %s", path, message)
+    # Messages may quote a file's header: it must not colour a terminal that shows the row.
+    return Prediction(path=path, status="error", model=model.identity, message=printable(message))
