@@ -193,11 +193,7 @@ def test_any_pattern_ends(asked: set[str]) -> None:
             Path(name, other.replace(".", "up")).symlink_to(Path("sub", other).absolute())
 
     @fuzz
-    @given(
-        st.lists(
-            st.sampled_from(["**", "*", "?", "[", "]", "[!a]", "a", "b", ".", "..", "sub", "", "*.png"]), max_size=6
-        )
-    )
+    @given(st.lists(st.sampled_from(["**", "*", "?", "[", "]", "[!a]", "a", "b", ".", "sub", "", "*.png"]), max_size=6))
     def check(parts: list[str]) -> None:
         found = expand("/".join(parts).lstrip("/"))
         assert found == sorted(set(found))
