@@ -29,6 +29,7 @@ from galaxy_classify.runs.destination import RunInputs, row_writer, write_result
 from galaxy_classify.runs.job import Job
 from galaxy_classify.tables.read import open_table, table_errors
 from galaxy_classify.tables.write import check_columns, stored_text, write_typed
+from galaxy_classify.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,7 @@ class ResultFile:
                 else:
                     self._continue(job, sources, existing)
                 if self.output_format.is_typed:
-                    rows = (job.layout.row(row.prediction, row.carried) for row in self._rows(job, output.partial))
-                    write_typed(rows, output.converted, self.output_format, job.layout.columns, job.provenance)
+                    self._convert(job)
                 output.add_evaluation(job.evaluate())
                 output.complete(converted=self.output_format.is_typed)
 
@@ -183,6 +183,21 @@ class ResultFile:
             for row in rows:
                 stream.write(row.text)
         replace_whole(output.retried, output.partial)
+
+    def _convert(self, job: Job) -> None:
+        """Make the file of typed columns; if a library fails, the rows are kept, and nothing else."""
+        output = self.output
+        rows = (job.layout.row(row.prediction, row.carried) for row in self._rows(job, output.partial))
+        try:
+            write_typed(rows, output.converted, self.output_format, job.layout.columns, job.provenance)
+        except BaseException as error:
+            remove(output.converted)
+            if not isinstance(error, Exception) or isinstance(error, (GalaxyClassifyError, OSError)):
+                raise
+            raise GalaxyClassifyError(
+                f"{output.path}: cannot be written as {self.output_format}: {one_line(error)}; {output.partial} keeps "
+                "the rows, as JSON Lines"
+            ) from error
 
     def _rows(self, job: Job, path: str) -> Iterator[DoneRow]:
         return done_rows(path, self.output_format.rows, job.layout)

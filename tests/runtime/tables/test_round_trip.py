@@ -14,7 +14,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from catalog_tables import IN_FORMATS, OUT_FORMATS, TYPES, Carried, carry, is_same, read_result, write_catalog
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.parquet_table import utf8
@@ -160,3 +160,27 @@ def test_numbers_in_csv_that_no_column_holds_stay_text(tmp_path: Path, cells: li
     write_catalog(tmp_path / "catalog.csv", "csv", [Carried("x", "text", cells)])
     carry(tmp_path / "catalog.csv", tmp_path / "out.parquet", OutputFormat.PARQUET)
     assert read_result(tmp_path / "out.parquet", OutputFormat.PARQUET)["x"] == found
+
+
+@pytest.mark.parametrize("output_format", [found for found in OUT_FORMATS if found.is_typed])
+def test_a_library_that_fails_at_the_end_loses_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output_format: OutputFormat
+) -> None:
+    """One line says where the rows are, no half of a table is left, and a resumed run has them."""
+    write_catalog(tmp_path / "catalog.csv", "csv", [Carried("z", "int64", [1, 2])])
+    output = tmp_path / f"out.{output_format}"
+
+    def fail(rows: Any, path: str, *others: Any) -> None:
+        Path(path).write_text("half")
+        raise ValueError("some rule of the format")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("galaxy_classify.runs.result_file.write_typed", fail)
+        with pytest.raises(GalaxyClassifyError, match=r"some rule of the format; .*partial keeps the rows, as JSON"):
+            carry(tmp_path / "catalog.csv", output, output_format)
+    assert sorted(path.name for path in tmp_path.glob("out*")) == [
+        f"{output.name}.partial", f"{output.name}.partial.meta.json",
+    ]  # fmt: skip
+    output.touch()  # so that the next run is a resumed one
+    job = carry(tmp_path / "catalog.csv", output, output_format)
+    assert job.counts.kept == 2
