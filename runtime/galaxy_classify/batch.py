@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_classify.arguments import ImageLike
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.decode import Decoder, ModelInput
 from galaxy_classify.images.picture_check import doubts
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inference.outputs import value_faults
+from galaxy_classify.inputs.arguments import ImageLike
 from galaxy_classify.inputs.source import InOrder, Source, Unreadable
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.text import printable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_classify.arguments import ImageLike, NamedImage, PathLike, as_images, as_source
 from galaxy_classify.batch import Seen, classify_batch, decoding, probabilities_of
-from galaxy_classify.classifier_options import ClassifierOptions, check_number, check_whole
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
 from galaxy_classify.errors import UsageError
 from galaxy_classify.images.crop import Picture
@@ -26,11 +24,49 @@ from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inputs.arguments import (
+    ImageLike,
+    NamedImage,
+    PathLike,
+    as_images,
+    as_source,
+    check_number,
+    check_whole,
+)
 from galaxy_classify.inputs.source import MEMBER, Source
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
 
 LOGGER = logging.getLogger("galaxy_classify")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOptions:
+    """Options of a `GalaxyClassifier`, which documents them; with the model, they decide what its predictions are."""
+
+    threads: int = field(default_factory=available_threads)
+    max_pixels: int = MAX_PIXELS
+    exact: bool = False
+    provider: str = AUTO
+    crop: float | None = None
+    fits: FitsOptions = AS_IN_HEADERS
+
+    def __post_init__(self) -> None:
+        for name, value in (("threads", self.threads), ("max_pixels", self.max_pixels)):
+            check_whole(name, value)
+            if value < 1:
+                raise UsageError(f"{name} is {value}, it must be at least 1")
+            object.__setattr__(self, name, int(value))  # a number of NumPy's cannot be written as JSON
+        if self.crop is not None:
+            check_number("crop", self.crop)
+            if not 0.0 < self.crop <= 1.0:
+                raise UsageError(f"crop is {self.crop}, it must be above 0 and at most 1")
+            object.__setattr__(self, "crop", float(self.crop))
+        for name, given, wanted in (("exact", self.exact, bool), ("provider", self.provider, str)):
+            if not isinstance(given, wanted):
+                raise UsageError(f"{name} is {given!r}, it must be a {wanted.__name__}")
+        if not isinstance(self.fits, FitsOptions):
+            raise UsageError(f"fits is {self.fits!r}, it must be a FitsOptions")
 
 
 class GalaxyClassifier:

@@ -16,7 +16,6 @@ FLOORS = {
         inference
         images tables
         inputs
-        arguments classifier_options
         batch
         classifier
         containers

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from galaxy_classify import __version__
-from galaxy_classify.classifier import GalaxyClassifier
-from galaxy_classify.classifier_options import ClassifierOptions
+from galaxy_classify.classifier import ClassifierOptions, GalaxyClassifier
 from galaxy_classify.errors import ClusterError, GalaxyClassifyError, ModelError
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.process import prepare_process

@@ -1,10 +1,11 @@
-"""Images as callers of the library name or hold them: paths, PIL images, arrays, bytes."""
+"""Arguments of the library: images as paths, PIL images, arrays or bytes, and numbers."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -70,3 +71,15 @@ def as_images(images: Any) -> Iterable[Any]:
     if not isinstance(images, Iterable):
         raise ImageError(f"is a {type(images).__name__}, not a PIL image, a NumPy array, bytes or a sequence of them")
     return images
+
+
+def check_whole(name: str, value: object) -> None:
+    """Raise `UsageError` unless a value is a whole number, of Python or of NumPy."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UsageError(f"{name} is {value!r}, it must be a whole number")
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise `UsageError` unless a value is a number, of Python or of NumPy."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UsageError(f"{name} is {value!r}, it must be a number")
