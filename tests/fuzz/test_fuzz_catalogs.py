@@ -20,7 +20,7 @@ from galaxy_classify.results.formats import OutputFormat
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 
 fuzz = settings(
-    max_examples=max(5, EXAMPLES // 10),
+    max_examples=max(5, EXAMPLES // 30),  # of each pair of formats
     deadline=10_000,
     derandomize="FUZZ_EXAMPLES" not in os.environ,
     database=None,
