@@ -172,7 +172,7 @@ def is_stored_row_of(row: DoneRow, source: Source, stored: Callable[[str], str])
     value its name.
     """
     return stored(source.path) == row.prediction.path and all(
-        (old in ("", None) and new in ("", None)) or stored(str(new)) == str(old)
+        ("" if old is None else str(old)) == stored("" if new is None else str(new))
         for old, new in zip(row.carried, source.carried, strict=True)
     )
 
