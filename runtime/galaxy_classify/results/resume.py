@@ -171,8 +171,8 @@ def is_stored_row_of(row: DoneRow, source: Source, stored: Callable[[str], str])
     `stored` gives the text that the format holds for a text. A missing text may be an empty one there, and a truth
     value its name.
     """
-    return stored(source.path) == row.prediction.path and all(
-        (old in ("", None) and new in ("", None)) or stored(str(new)) == str(old)
+    return stored(source.path) == stored(row.prediction.path) and all(
+        stored("" if old is None else str(old)) == stored("" if new is None else str(new))
         for old, new in zip(row.carried, source.carried, strict=True)
     )
 

@@ -57,17 +57,24 @@ def _astropy_column(column: Column, cells: list[Any]) -> Any:
 
 #: Characters that FITS, ECSV or VOTable (XML 1.0, section 2.2) do not allow in text, though file names may hold them.
 _NOT_ALLOWED: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+#: Astropy writes spaces that are not ASCII without quotes in ECSV; at the end of a line it then takes them for no cell.
+_OUTER_SPACE: Final = re.compile(r"\A\s+|\s+\Z")
 
 
 def escaped(text: str) -> str:
-    r"""Escape what these formats do not allow in text: control characters, and bytes that are not UTF-8.
+    r"""Escape what these formats do not hold in text: control characters, bytes that are not UTF-8, odd outer spaces.
 
     Examples
     --------
     >>> escaped("a\tb\xa0c\udcff")
     'a\\tb\xa0c\\udcff'
     """
-    return _NOT_ALLOWED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    outer = _OUTER_SPACE.sub(lambda found: re.sub("[^ ]", _escape, found[0]), text)
+    return _NOT_ALLOWED.sub(_escape, outer)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 _DTYPES: Final[dict[Kind, str]] = {"bool": "?", "int": "i8", "float": "f8", "float32": "f4"}

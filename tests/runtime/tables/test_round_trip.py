@@ -101,6 +101,16 @@ def test_a_column_name_is_kept_or_refused_before_the_run(
         assert [str(cell) for cell in read_result(output, output_format)[utf8(name)]] == ["1", "2"]
 
 
+@pytest.mark.parametrize("output_format", [found for found in OUT_FORMATS if found.is_typed])
+def test_text_of_spaces_does_not_look_changed(tmp_path: Path, output_format: OutputFormat) -> None:
+    """Some readers leave them out, and a complete result would be made again from that row on."""
+    catalog, output = tmp_path / "catalog.csv", tmp_path / f"out.{output_format}"
+    write_catalog(catalog, "csv", [Carried("a", "text", ["x", "\xa0", " ", "", None])])
+    carry(catalog, output, output_format)
+    job = carry(catalog, output, output_format)
+    assert (job.counts.kept, job.counts.changed) == (5, False)
+
+
 def test_units_and_descriptions_of_any_characters_are_written(tmp_path: Path) -> None:
     """A scale that FITS does not know, or a letter that is not ASCII, is no reason to lose a run at its end."""
     column = Column("flux", "float", "10 µJy", "phot.flux", "Fluß\nin two lines")
