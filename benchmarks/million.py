@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,6 +106,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=5)
     arguments = parser.parse_args()
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged files
     chance = random.Random(1)  # noqa: S311
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "files").mkdir()

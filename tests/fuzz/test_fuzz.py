@@ -31,7 +31,7 @@ from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint
 from tiny_model import tiny_model
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 #: No input may take longer, in milliseconds; a hang is a failure.
 DEADLINE = 10_000
 #: Growth of the process while all inputs go through, in bytes; decoders may keep pools, but must not leak.

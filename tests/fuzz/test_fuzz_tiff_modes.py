@@ -20,7 +20,7 @@ from galaxy_classify.inference.contract import Preprocessing
 from galaxy_painter import paint
 from tiff_files import CMYK, JPEG, PALETTE, RGB, samples_of, shown, tiff_of
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 
 GALAXY = np.asarray(paint("unbarred_spiral", seed=1, size=36))[:, :35]
 
