@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
@@ -327,3 +328,19 @@ def test_real_cutouts_classify_as_well_as_the_trained_network(galaxy_data: Path,
     accuracy = sum(found[name] == label for name, label in truth.items()) / len(truth)
     model: OnnxModel = OnnxModel(ModelSource(find_model().path))
     assert accuracy == pytest.approx(model.description.training["test"]["accuracy"], abs=0.01)
+
+
+def test_an_interrupt_while_the_command_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the first tenths of a second is no traceback either."""
+    from galaxy_classify import __main__ as starter
+
+    class Interrupted(MetaPathFinder):
+        def find_spec(self, name: str, path: object, target: object = None) -> None:
+            if name == "galaxy_classify.cli.main":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "galaxy_classify.cli.main")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        starter.main()
+    assert ended.value.code == 130
