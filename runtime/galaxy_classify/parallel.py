@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,7 +35,7 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     [['a', 'b'], ['c', 'd'], ['e']]
     """
     iterator = iter(items)
-    while batch := list(islice(iterator, size)):
+    while batch := list(islice(iterator, min(size, sys.maxsize))):
         yield batch
 
 

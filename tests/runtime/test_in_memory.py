@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.images import decode
 from galaxy_painter import paint
 
 PICTURE = paint("unbarred_spiral", seed=1, size=100)
@@ -190,3 +195,40 @@ def test_numbers_of_numpy_are_numbers() -> None:
     classifier = GalaxyClassifier(threads=np.int64(1), crop=np.float32(0.5))  # type: ignore[arg-type]
     (row,) = classifier.classify([("a", encoded())], threshold=np.float64(0.1), batch_size=np.int32(2))  # type: ignore[arg-type]
     assert row.status == "ok"
+
+
+class _Slow(io.BytesIO):
+    """A file that lets other threads work while it is read, a little at a time."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        time.sleep(0.0002)
+        return super().read(size if size is None or size < 0 else min(size, 2048))
+
+
+def test_one_image_is_decoded_by_one_thread_at_a_time() -> None:
+    """Several threads that decoded it at once read its file from under each other: wrong pictures, called ok."""
+    classifier = GalaxyClassifier(threads=4)
+    content = io.BytesIO()
+    paint("unbarred_spiral", seed=1, size=300).save(content, "JPEG", quality=95)
+    (expected,) = classifier.classify([("a", content.getvalue())])
+    for _ in range(5):
+        image = Image.open(_Slow(content.getvalue()))
+        assert list(classifier.classify([("a", image)] * 6, batch_size=1)) == [expected] * 6
+
+
+def test_images_can_be_decoded_in_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if another thread of the parent was decoding when it forked, as a server's may be."""
+    monkeypatch.setattr(decode, "LOADING", [Lock()])
+    classifier = GalaxyClassifier(threads=1)
+    with decode.LOADING[0]:
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            (row,) = classifier.classify([("a", opened(encoded()))])
+            os._exit(0 if row.label else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_batch_may_be_of_any_size(classifier: GalaxyClassifier) -> None:
+    """A number that no machine can count to is as good as a large one."""
+    assert [row.status for row in classifier.classify([("a", encoded())], batch_size=10**20)] == ["ok"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import ImageError, UsageError
@@ -76,8 +76,14 @@ class Inputs:
         return RowLayout(layout.classes, layout.top, self.catalog.columns, self.catalog.first)
 
     def sources(self) -> Iterator[Source]:
-        """Yield the inputs in order, no more than ``--limit`` of them."""
-        return self._of_these_shards(self._listing())
+        """Yield the inputs in order, no more than ``--limit`` of them; with ``--fail-if-empty``, at least one."""
+        sources = self._of_these_shards(self._listing())
+        if not self._options.fail_if_empty:
+            return sources
+        first = next(sources, None)
+        if first is None:
+            raise UsageError("no images found, which --fail-if-empty takes for a mistake")
+        return chain([first], sources)
 
     def by_shard(self, shards: Shards) -> Iterator[tuple[Shard, Iterator[Source]]]:
         """Yield each shard with its inputs in order."""

@@ -25,7 +25,9 @@ def run_summary(counts: RunCounts, seconds: float | None, *, in_table: bool) -> 
     """
     if not in_table:
         done = counts.total - counts.kept
-        rate = f" ({seconds:.1f} s, {done / seconds:,.0f} images/s)" if seconds and done else ""
+        rate = ""
+        if seconds and done and counts.total > counts.failed:  # how fast nothing was classified tells nothing
+            rate = f" ({seconds:.1f} s, {done / seconds:,.0f} images/s)"
         yield counts.summary() + rate
     if counts.kept:
         tried = "" if seconds is None else ", its errors tried again"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
@@ -31,6 +33,18 @@ if TYPE_CHECKING:
     from galaxy_classify.images.fits.picture import FitsDecoder
 
 FIRST_FRAME: Final = "first frame of several"
+
+#: Held while an image that the caller has opened is decoded; an image belongs to one of them.
+LOADING: Final = [Lock() for _ in range(64)]
+
+
+def _free_locks() -> None:
+    """Free the locks in a forked process, where the threads that held them are gone."""
+    LOADING[:] = [Lock() for _ in LOADING]
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_free_locks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +146,19 @@ class Decoder:
         return load(image, self.max_pixels)
 
     def _load_opened(self, image: Image.Image) -> Image.Image:
-        """Do the same with an image of the caller, whose file has not been checked."""
-        file = undecoded_file(image)
-        if file is not None:
-            place = file.tell()
-            file.seek(0)
-            check_file(file, self.max_pixels)
-            file.seek(place)
-        return self._load(image)
+        """Do the same with an image of the caller, whose file has not been checked.
+
+        The caller may have several threads, and name one image several times. Two threads that decode it at once would
+        read its file from under each other, and one would see a picture that is half done.
+        """
+        with LOADING[(id(image) >> 6) % len(LOADING)]:
+            file = undecoded_file(image)
+            if file is not None:
+                place = file.tell()
+                file.seek(0)
+                check_file(file, self.max_pixels)
+                file.seek(place)
+            return self._load(image)
 
     def _fits_decoder(self) -> FitsDecoder:
         # Imported when the first FITS file turns up: most runs have none, and start faster without.

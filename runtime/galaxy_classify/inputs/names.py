@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ntpath
 import os
 import re
@@ -54,6 +55,20 @@ def place_in_container(container: str, name: str) -> str:
     'cutouts.tar/field_1/_[31mm51.jpg'
     """
     return os.path.join(container, place_below(CONTROL_CHARACTERS.sub("_", name)))
+
+
+def make_folders(path: str) -> None:
+    """Make a folder and those above it.
+
+    Raises
+    ------
+    OSError
+        If that fails, also where `os.makedirs` gives up, which calls itself for each folder.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except RecursionError:
+        raise OSError(errno.ENAMETOOLONG, "lies in too many folders within each other") from None
 
 
 def is_unsafe_name(name: str) -> bool:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from galaxy_classify.errors import ImageError, UsageError
-from galaxy_classify.inputs.names import CONTROL_CHARACTERS, place_below
+from galaxy_classify.errors import ImageError
+from galaxy_classify.inputs.names import CONTROL_CHARACTERS, make_folders, place_below
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.results.file_names import check_folder
 from galaxy_classify.text import printable
 
 #: Failures that are listed one by one.
@@ -70,10 +71,7 @@ class SeenPictures:
         self.there = 0
         self.failed = 0
         self.reasons: list[str] = []
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
+        check_folder(folder)  # it is made with the first picture, as the run may still be refused
 
     def save(self, source: Source, pixels: NDArray[np.uint8]) -> None:
         """Save a picture that was made for the model; called in worker threads, before the input's row is written.
@@ -91,7 +89,10 @@ class SeenPictures:
             if id(source) in self._saved:
                 self._saved.remove(id(source))
                 return
-        if prediction.label is None or self._is_there(source):
+        if prediction.label is None:
+            return
+        if self._is_there(source):
+            self.there += 1
             return
         try:
             image = source.path if source.content is None else (source.path, source.content())
@@ -151,8 +152,15 @@ def _title(source: Source) -> str:
 
 
 def _short(name: str) -> str:
-    """Cut a name that is too long, and add a part of its checksum, so that it stays another one's."""
-    content = os.fsencode(name)
+    """Cut a name that is too long, and add a part of its checksum, so that it stays another one's.
+
+    Characters that the encoding of file names lacks become escapes.
+    """
+    try:
+        content = os.fsencode(name)
+    except UnicodeEncodeError as error:
+        content = name.encode(error.encoding, "backslashreplace")
+        name = os.fsdecode(content)
     if len(content) <= LONGEST_NAME:
         return name
     return f"{os.fsdecode(content[:LONGEST_NAME])}-{hashlib.sha256(content).hexdigest()[:8]}"
@@ -161,7 +169,7 @@ def _short(name: str) -> str:
 def _write_new(target: str, content: bytes) -> bool:
     """Write a file under another name first, so that none is ever partial; return whether the name was free."""
     folder = os.path.dirname(target)
-    os.makedirs(folder, exist_ok=True)
+    make_folders(folder)
     partial = os.path.join(folder, f".{secrets.token_hex(8)}.partial")
     try:
         Path(partial).write_bytes(content)

@@ -11,12 +11,13 @@ from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
-from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.errors import ImageError
 from galaxy_classify.images.formats import suffix_of
 from galaxy_classify.inference.names import name_fault
-from galaxy_classify.inputs.names import is_image_name
+from galaxy_classify.inputs.names import is_image_name, make_folders
 from galaxy_classify.inputs.source import Content, Source
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.results.file_names import check_folder
 from galaxy_classify.text import printable
 
 T = TypeVar("T")
@@ -60,10 +61,7 @@ class Sorter:
         self.there = 0
         self.failed = 0
         self.reasons: list[str] = []
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
+        check_folder(folder)  # it is made with the first file, as the run may still be refused
 
     def see(self, source: Source, prediction: Prediction) -> None:
         """Copy or link one input; one that could not be classified is left out."""
@@ -80,14 +78,12 @@ class Sorter:
         target = os.path.join(self._folder, label, place)
         try:
             _check_place(label, place)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            make_folders(os.path.dirname(target))
             put(image, target)
         except OSError as error:
             self._fail(f"{target}: {error.strerror or error}")
         except ImageError as error:
             self._fail(f"{target}: {error}")
-        except RecursionError:  # os.makedirs calls itself for each folder
-            self._fail(f"{target}: lies in too many folders within each other")
 
     def _put_file(self, file: str, target: str) -> None:
         if os.path.lexists(target):
@@ -144,6 +140,10 @@ def _check_place(label: str, place: str) -> None:
     parts = place.split(os.sep)
     if os.path.isabs(place) or os.path.splitdrive(place)[0] or os.pardir in parts or "\0" in place or not parts[-1]:
         raise ImageError("this name cannot be used below a folder")
+    try:
+        os.fsencode(os.path.join(label, place))
+    except UnicodeEncodeError as error:
+        raise ImageError(f"this name cannot be written in {error.encoding}, the encoding of file names here") from None
 
 
 def _copy(write: Callable[[str], object], target: str) -> None:

@@ -115,8 +115,10 @@ def test_nothing_to_classify(tmp_path: Path) -> None:
     """An empty folder is a success without a rate, unless --fail-if-empty says that it is a mistake."""
     result = run(tmp_path)
     assert (result.returncode, "images/s" in result.stderr, "no images found" in result.stderr) == (0, False, True)
-    result = run(tmp_path, "--fail-if-empty")
+    result = run(tmp_path, "--fail-if-empty", "-o", tmp_path / "rows.csv")
     assert (result.returncode, result.stderr.splitlines()[-1][:23]) == (2, "error: no images found,")
+    assert not list(tmp_path.iterdir())  # 2 means that nothing was done
+    assert "images/s" not in run(tmp_path / "lost.jpg").stderr
 
 
 def test_the_progress_bar_can_be_left_out(drawn_images: Path) -> None:

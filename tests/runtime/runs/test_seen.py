@@ -168,7 +168,7 @@ def test_a_resumed_run_has_all_pictures(images: Path, tmp_path: Path) -> None:
     with Image.open(target / "field" / "smooth_round.jpg.png") as picture:
         assert picture.tobytes() == classifier.seen(str(images / "field" / "smooth_round.jpg")).tobytes()
     again = run(images, "-o", output, "--resume", "--save-seen", target)
-    assert f"seen: 0 pictures saved to {target}\n" in again.stderr
+    assert f"seen: 0 pictures saved to {target}, 5 were there already\n" in again.stderr
     assert below(target) == PICTURES
 
 
@@ -192,7 +192,7 @@ def test_a_picture_that_cannot_be_saved_is_named(images: Path, tmp_path: Path) -
     assert f"4 could not be: {target}/field/" in result.stderr
     assert below(target) == {"cube.fits.png", "field"}
     result = run(images, "--save-seen", target / "field")
-    assert (result.returncode, "field: cannot be made: File exists" in result.stderr) == (2, True)
+    assert (result.returncode, "field: is a file; a folder is to be written" in result.stderr) == (2, True)
 
 
 def test_where_it_makes_no_sense_it_is_refused(images: Path, tmp_path: Path) -> None:
@@ -202,3 +202,39 @@ def test_where_it_makes_no_sense_it_is_refused(images: Path, tmp_path: Path) -> 
     assert not (images / "seen").exists()
     spread = run(images, "--dask", "local", "-o", tmp_path / "out", "--save-seen", tmp_path / "seen")
     assert (spread.returncode, "--save-seen does not go with --dask" in spread.stderr) == (2, True)
+
+
+def test_a_member_in_a_thousand_folders_is_a_failure(tmp_path: Path) -> None:
+    """It ends neither the worker that saves it nor the run."""
+    pictures = SeenPictures(str(tmp_path / "seen"), never)
+    pictures.save(deep := Source("x", "d/" * 1500 + "a.jpg"), PIXELS)
+    pictures._make = lambda _: Image.fromarray(PIXELS)
+    pictures.see(deep, row())
+    assert (pictures.done, pictures.failed) == (0, 1)
+    assert "too many folders" in pictures.summary()
+
+
+def test_characters_that_file_names_lack_become_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the locale is Latin-1, an archive may still hold any name."""
+    monkeypatch.setattr(os, "fsencode", lambda name: name.encode("latin-1"))
+    pictures = SeenPictures(str(tmp_path), never)
+    pictures.save(Source("x", "星.jpg"), PIXELS)
+    assert below(tmp_path) == {"\\u661f.jpg.png"}
+
+
+def test_a_resumed_run_counts_the_pictures_that_are_there(tmp_path: Path) -> None:
+    """Those of the rows that were kept, too."""
+    source = Source("x", "a.jpg")
+    SeenPictures(str(tmp_path), never).save(source, PIXELS)
+    resumed = SeenPictures(str(tmp_path), never)
+    resumed.see(source, row())
+    assert (resumed.done, resumed.there) == (0, 1)
+
+
+@pytest.mark.parametrize("option", ["--save-seen", "--sort-into"])
+def test_a_refused_run_leaves_no_folder(images: Path, tmp_path: Path, option: str) -> None:
+    """The result is checked after the folder, which is made with its first file."""
+    assert run(images / "cube.fits", "-o", tmp_path / "a.csv").returncode == 0
+    (tmp_path / "a.csv.meta.json").unlink()
+    assert run(images, "-o", tmp_path / "a.csv", "--resume", option, tmp_path / "new").returncode == 2
+    assert not (tmp_path / "new").exists()

@@ -120,6 +120,15 @@ def test_no_place_leads_out_of_the_folder(tmp_path: Path, place: str, content: C
     assert below(tmp_path) == set()
 
 
+def test_a_name_that_file_names_cannot_hold_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the locale is Latin-1, an archive may still hold any name."""
+    monkeypatch.setattr(os, "fsencode", lambda name: name.encode("latin-1"))
+    sorter = Sorter(str(tmp_path), link=False)
+    sorter.see(Source("x", "星.jpg", content=lambda: b"x"), row("round"))
+    assert (sorter.done, sorter.failed) == (0, 1)
+    assert "cannot be written in latin-1" in sorter.summary()
+
+
 def test_a_partial_file_of_the_user_stays(images: Path, tmp_path: Path) -> None:
     """Files are written under another name first, which nobody else uses."""
     precious = tmp_path / "sorted" / "smooth_round" / "field" / "smooth_round.jpg.partial"
