@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from galaxy_classify.errors import ContractError, GraphError, LogitError, ParityError, ProbabilityError
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from keras_once import KerasOnce
-from trainings import EXPORT_COMMAND, run_as_process, run_export
+from trainings import run_export
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
@@ -228,9 +228,7 @@ def test_the_command_ends_with_0_1_or_2(
     proto = onnx.load(files["float"])
     scaled(0, 1.01)(proto)
     (tmp_path / "changed.onnx").write_bytes(proto.SerializeToString())
-    failed = run_as_process(
-        EXPORT_COMMAND, "verify", tmp_path / "changed.onnx", "--against", trained_run, *common, *options
-    )
+    failed = run_export("verify", tmp_path / "changed.onnx", "--against", trained_run, *common, *options)
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: parity: the largest relative difference of a logit is ")
     report = json.loads(reports[0].read_text())
