@@ -15,6 +15,7 @@ import pytest
 
 from draw_dataset import draw_dataset
 from few_calibration_images import with_few_calibration_images
+from forked_commands import ForkedCommands
 from galaxy_classify.inference.onnx_runtime import switch_off_telemetry
 from galaxy_painter import KINDS, paint
 from keras_once import KerasOnce
@@ -92,6 +93,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def repository() -> Path:
     """Root of the source tree."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def forked_commands() -> Iterator[ForkedCommands]:
+    """Return what starts ``galaxy-classify`` in a process of its own without the half second for its imports."""
+    found = ForkedCommands()
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,9 @@ def without_pictures() -> Iterator[None]:
     """Let trainings leave the pictures out, which take as long as a short training, until the block ends."""
     from galaxy_train.training import fit
 
-    pictures = ("plot_accuracy", "plot_confusion_matrix", "plot_reliability")
-    with mock.patch.multiple(fit, **{name: lambda *_: None for name in pictures}):
+    names = ("plot_accuracy", "plot_confusion_matrix", "plot_reliability")
+    nothing: dict[str, Any] = {name: lambda *_: None for name in names}
+    with mock.patch.multiple(fit, **nothing):
         yield
 
 
