@@ -161,16 +161,17 @@ class ForkedCommands:
 
 def serve(orders: socket.socket) -> None:
     """Fork a command for each order, and tell its process id and, on the last descriptor, how it has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         head, descriptors, _, _ = socket.recv_fds(orders, 4, 4)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:  # those that have ended
+                pass
         if not head:
             return
         content = b""
         while len(content) < int.from_bytes(head, "big"):
             content += orders.recv(1 << 20)
         if os.fork() == 0:  # a process that waits for the command, as its parent has to
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             pid = os.fork()
             if pid == 0:
                 orders.close()
