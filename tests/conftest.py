@@ -55,11 +55,17 @@ GROUPS = {
 }
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Each worker has about a core to itself: threads of TensorFlow and of ONNX Runtime beyond that get in each other's
-    # way. Processes that the tests start take the variables over.
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     use_one_thread()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let workers, and processes that their tests start, compute in one thread.
+
+    Each has about a core to itself, and threads beyond that get in each other's way.
+    """
+    if config.getoption("numprocesses", None):
+        for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, "1")
 
 
 def group_of(nodeid: str) -> str:

@@ -65,7 +65,10 @@ def run_as_process(command: list[str], *arguments: str | Path) -> subprocess.Com
 
 
 def run_exports_as_process(*exports: list[str | Path], first: str = "") -> subprocess.CompletedProcess[str]:
-    """Run several exports, after other code, in one process that is not this one: each must succeed before the next."""
+    """Run several exports, after other code, in one process that is not this one: each must succeed before the next.
+
+    A network that is exported twice is loaded and converted once.
+    """
     code = (
         "import json, os, sys\n"
         "if 'PYTEST_XDIST_WORKER' in os.environ:\n"
@@ -73,13 +76,18 @@ def run_exports_as_process(*exports: list[str | Path], first: str = "") -> subpr
         "    use_one_thread()\n"
         f"{first}\n"
         "from galaxy_export.cli import main\n"
+        "from galaxy_train.quiet_tensorflow import import_tensorflow_quietly\n"
+        "import_tensorflow_quietly()\n"
+        "from galaxy_export import export\n"
+        "from keras_once import KerasOnce\n"
         "*exports, last = json.loads(sys.stdin.read())\n"
-        "for arguments in exports:\n"
-        "    sys.argv[1:] = arguments\n"
-        "    try:\n"
-        "        main()\n"
-        "    except SystemExit as ended:\n"
-        "        assert not ended.code\n"
+        "with KerasOnce().inside(export):\n"
+        "    for arguments in exports:\n"
+        "        sys.argv[1:] = arguments\n"
+        "        try:\n"
+        "            main()\n"
+        "        except SystemExit as ended:\n"
+        "            assert not ended.code\n"
         "sys.argv[1:] = last\n"
         "main()\n"
     )
