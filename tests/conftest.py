@@ -14,12 +14,15 @@ import onnx
 import pytest
 
 from draw_dataset import draw_dataset
+from few_calibration_images import with_few_calibration_images
+from forked_commands import ForkedCommands
 from galaxy_classify.inference.onnx_runtime import switch_off_telemetry
 from galaxy_painter import KINDS, paint
 from keras_once import KerasOnce
+from one_thread import use_one_thread
 from tiny_model import save_tiny_model
 from tiny_recipe import with_tiny_recipe
-from trainings import Convert, run_export, train
+from trainings import Convert, run_export, run_exports_as_process, train
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -52,10 +55,17 @@ GROUPS = {
 }
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Each worker has about a core to itself: threads of TensorFlow beyond that get in each other's way. Processes that
-    # the tests start take it over.
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    use_one_thread()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let workers, and processes that their tests start, compute in one thread.
+
+    Each has about a core to itself, and threads beyond that get in each other's way.
+    """
+    if config.getoption("numprocesses", None):
+        for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, "1")
 
 
 def group_of(nodeid: str) -> str:
@@ -89,6 +99,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def repository() -> Path:
     """Root of the source tree."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def forked_commands() -> Iterator[ForkedCommands]:
+    """Return what starts ``galaxy-classify`` in a process of its own without the half second for its imports."""
+    found = ForkedCommands()
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +176,7 @@ def minute_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
-    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", epochs=8, batch_size=50)
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", pictures=True, epochs=8, batch_size=50)
 
 
 @pytest.fixture(scope="session")
@@ -188,12 +206,15 @@ def keras_once() -> KerasOnce:
 
 @pytest.fixture(scope="session")
 def convert(keras_once: KerasOnce) -> Convert:
-    """Run ``galaxy-export convert`` in this process; each network is loaded and converted by tf2onnx only once."""
+    """Run ``galaxy-export convert`` in this process; each network is loaded and converted by tf2onnx only once.
+
+    Int8 is calibrated on a few images.
+    """
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         from galaxy_export import export
 
-        with keras_once.inside(export):
+        with keras_once.inside(export), with_few_calibration_images():
             return run_export("convert", *arguments)
 
     return run
@@ -204,3 +225,35 @@ def cnn_graph(keras_once: KerasOnce, trained_cnn: Path) -> Callable[[], onnx.Mod
     """Return the float32 graph of the drawn galaxies' CNN, a new copy with each call."""
     trained = keras_once.functions["load_trained"](trained_cnn)
     return lambda: keras_once.functions["to_onnx"](trained.network)
+
+
+@pytest.fixture(scope="session")
+def painted_notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Notes for a model card."""
+    path = tmp_path_factory.mktemp("notes") / "notes.md"
+    path.write_text("## Where the data come from\n\nPainted.\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def cnn_elsewhere(
+    trained_cnn: Path, drawn_dataset: Path, painted_notes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Folder with what another process makes of the CNN: answers to random images, and then its file ``int8.onnx``.
+
+    It is calibrated on a few images, as `convert` does.
+    """
+    folder = tmp_path_factory.mktemp("elsewhere")
+    answers = (
+        "import numpy as np\nfrom pathlib import Path\n"
+        "from galaxy_train.networks.keras_model import load_model\n"
+        "images = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), dtype=np.uint8)\n"
+        f"np.save({str(folder / 'answers.npy')!r}, load_model(Path({str(trained_cnn / 'model.keras')!r}))(images))\n"
+        "from few_calibration_images import with_few_calibration_images\n"
+        "few = with_few_calibration_images()\n"
+        "few.__enter__()"
+    )
+    common: list[str | Path] = ["convert", trained_cnn, "--images", drawn_dataset, "--notes", painted_notes]
+    result = run_exports_as_process([*common, "-o", folder / "int8.onnx", "--int8"], first=answers)
+    assert result.returncode == 0, result.stderr
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -10,6 +11,13 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+#: What schedulers, workers and their tasks import; of ONNX Runtime, whose telemetry is off, no thread.
+MODULES: Final = (
+    "distributed.cli.dask_scheduler", "distributed.cli.dask_worker", "dask.dataframe", "pyarrow.parquet", "onnxruntime",
+    "PIL.JpegImagePlugin",
+)  # fmt: skip
 
 
 class DaskProcesses:
@@ -56,7 +64,8 @@ class DaskProcess:
 
 def serve() -> None:
     """Fork a process for each order that arrives on standard input, and tell its id."""
-    from distributed.cli import dask_scheduler, dask_worker  # noqa: F401
+    for name in MODULES:
+        importlib.import_module(name)
 
     def reap(*_: object) -> None:
         with suppress(ChildProcessError):

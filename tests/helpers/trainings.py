@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from galaxy_export.cli import main as galaxy_export
 from galaxy_train.cli import main as galaxy_train
@@ -20,25 +22,36 @@ Convert = Callable[..., subprocess.CompletedProcess[str]]
 #: What starts galaxy-train in a process of its own.
 TRAIN_COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
 
-#: What starts galaxy-export in a process of its own.
-EXPORT_COMMAND = [sys.executable, "-c", "from galaxy_export.cli import main; main()"]
+
+@contextmanager
+def without_pictures() -> Iterator[None]:
+    """Let trainings leave the pictures out, which take as long as a short training, until the block ends."""
+    from galaxy_train.training import fit
+
+    names = ("plot_accuracy", "plot_confusion_matrix", "plot_reliability")
+    nothing: dict[str, Any] = {name: lambda *_: None for name in names}
+    with mock.patch.multiple(fit, **nothing):
+        yield
 
 
-def train(data: Path, folder: Path, recipe: str, size: int | None = None, **chosen: Any) -> Path:
+def train(
+    data: Path, folder: Path, recipe: str, size: int | None = None, *, pictures: bool = False, **chosen: Any
+) -> Path:
     """Train a recipe on a data set, and return the run folder."""
     from galaxy_train.data.load import load_data
     from galaxy_train.run_folder import RunFolder
     from galaxy_train.training.fit import fit
     from galaxy_train.training.parameters import FitParameters
 
-    with open(os.devnull, "w") as progress:
+    with open(os.devnull, "w") as progress, nullcontext() if pictures else without_pictures():
         fit(load_data(data, size=size), RunFolder(folder), FitParameters.of_recipe(recipe, **chosen), progress)
     return folder
 
 
-def run_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run_train(*arguments: str | Path, pictures: bool = False) -> subprocess.CompletedProcess[str]:
     """Run ``galaxy-train`` in this process, which has imported TensorFlow already."""
-    return run_in_process(galaxy_train, *arguments)
+    with nullcontext() if pictures else without_pictures():
+        return run_in_process(galaxy_train, *arguments)
 
 
 def run_export(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -51,15 +64,38 @@ def run_as_process(command: list[str], *arguments: str | Path) -> subprocess.Com
     return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
 
 
-def run_exports_as_process(*exports: list[str | Path]) -> None:
-    """Run several exports in one process, but not this one; all must succeed."""
+def run_exports_as_process(*exports: list[str | Path], first: str = "") -> subprocess.CompletedProcess[str]:
+    """Run several exports, after other code, in one process that is not this one: each must succeed before the next.
+
+    A network that is exported twice is loaded and converted once.
+    """
     code = (
-        "import json, sys\nfrom galaxy_export.cli import main\n"
-        "for arguments in json.loads(sys.stdin.read()):\n"
-        "    sys.argv[1:] = arguments\n"
-        "    try:\n        main()\n"
-        "    except SystemExit as ended:\n        assert not ended.code\n"
+        "import json, os, sys\n"
+        "if 'PYTEST_XDIST_WORKER' in os.environ:\n"
+        "    from one_thread import use_one_thread\n"
+        "    use_one_thread()\n"
+        f"{first}\n"
+        "from galaxy_export.cli import main\n"
+        "from galaxy_train.quiet_tensorflow import import_tensorflow_quietly\n"
+        "import_tensorflow_quietly()\n"
+        "from galaxy_export import export\n"
+        "from keras_once import KerasOnce\n"
+        "*exports, last = json.loads(sys.stdin.read())\n"
+        "with KerasOnce().inside(export):\n"
+        "    for arguments in exports:\n"
+        "        sys.argv[1:] = arguments\n"
+        "        try:\n"
+        "            main()\n"
+        "        except SystemExit as ended:\n"
+        "            assert not ended.code\n"
+        "sys.argv[1:] = last\n"
+        "main()\n"
     )
-    calls = json.dumps([list(map(str, arguments)) for arguments in exports])
-    result = subprocess.run([sys.executable, "-c", code], input=calls, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps([list(map(str, arguments)) for arguments in exports]),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

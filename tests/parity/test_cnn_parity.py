@@ -12,11 +12,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from few_calibration_images import FEW
 from galaxy_classify.errors import ContractError, LogitError, ParityError, ProbabilityError
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import draw_golden
 from keras_once import KerasOnce
-from trainings import Convert, run_exports_as_process
+from trainings import Convert
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
@@ -25,15 +26,18 @@ Change = Callable[[onnx.ModelProto], None]
 
 @pytest.fixture(scope="module")
 def files(
-    convert: Convert, trained_cnn: Path, drawn_dataset: Path, tmp_path_factory: pytest.TempPathFactory
+    convert: Convert,
+    trained_cnn: Path,
+    drawn_dataset: Path,
+    painted_notes: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """Export the drawn galaxies' CNN as float32 and, with golden images, as int8."""
     folder = tmp_path_factory.mktemp("cnn")
     (folder / "golden").mkdir()
     draw_golden(folder / "golden")
-    (folder / "notes.md").write_text("## Where the data come from\n\nPainted.\n")
     paths = {name: folder / f"{name}.onnx" for name in ("float", "int8")}
-    common: list[str | Path] = [trained_cnn, "--images", drawn_dataset, "--notes", folder / "notes.md"]
+    common: list[str | Path] = [trained_cnn, "--images", drawn_dataset, "--notes", painted_notes]
     plain = convert(*common, "-o", paths["float"])
     assert plain.returncode == 0, plain.stderr
     small = convert(*common, "-o", paths["int8"], "--int8", "--golden", folder / "golden")
@@ -55,6 +59,14 @@ def verify(keras_once: KerasOnce, trained_cnn: Path, drawn_dataset: Path) -> Cal
             verify.verify_model(path, trained, drawn_dataset, 1e-5, GateReport(path.name))
 
     return check
+
+
+@pytest.fixture(scope="module")
+def verified(files: dict[str, Path], verify: Callable[[Path], None]) -> dict[str, Path]:
+    """Both files, which pass as they are."""
+    for path in files.values():
+        verify(path)
+    return files
 
 
 def tensor(proto: onnx.ModelProto, suits: Callable[[onnx.TensorProto], bool]) -> onnx.TensorProto:
@@ -111,11 +123,10 @@ def temperature_changed(proto: onnx.ModelProto) -> None:
     ],
 )
 def test_a_changed_file_is_refused(
-    files: dict[str, Path], verify: Callable[[Path], None], tmp_path: Path, change: Change, error: type[ParityError]
+    verified: dict[str, Path], verify: Callable[[Path], None], tmp_path: Path, change: Change, error: type[ParityError]
 ) -> None:
     """Each change is refused with the error of its step; the unchanged file passes."""
-    verify(files["float"])
-    proto = onnx.load(files["float"])
+    proto = onnx.load(verified["float"])
     before = proto.SerializeToString()
     change(proto)
     assert proto.SerializeToString() != before
@@ -141,11 +152,10 @@ def integer_kernel_changed(proto: onnx.ModelProto) -> None:
 
 @pytest.mark.parametrize("change", [activation_scale_changed, integer_kernel_changed])
 def test_a_changed_int8_file_is_refused(
-    files: dict[str, Path], verify: Callable[[Path], None], tmp_path: Path, change: Change
+    verified: dict[str, Path], verify: Callable[[Path], None], tmp_path: Path, change: Change
 ) -> None:
     """It is compared with the network quantized again, so it cannot hide within what rounding may cost."""
-    verify(files["int8"])
-    proto = onnx.load(files["int8"])
+    proto = onnx.load(verified["int8"])
     change(proto)
     (tmp_path / "changed.onnx").write_bytes(proto.SerializeToString())
     with pytest.raises(ParityError):
@@ -166,14 +176,9 @@ def test_an_int8_file_without_its_ranges_is_refused(
         verify(tmp_path / "changed.onnx")
 
 
-def test_two_processes_give_the_same_bytes(
-    files: dict[str, Path], trained_cnn: Path, drawn_dataset: Path, tmp_path: Path
-) -> None:
+def test_two_processes_give_the_same_bytes(files: dict[str, Path], cnn_elsewhere: Path) -> None:
     """Folding, calibration and quantization leave nothing to chance; int8 is made from the float graph."""
-    notes = files["float"].parent / "notes.md"
-    again = tmp_path / "int8.onnx"
-    run_exports_as_process(["convert", trained_cnn, "--images", drawn_dataset, "--notes", notes, "-o", again, "--int8"])
-    assert again.read_bytes() == files["int8"].read_bytes()
+    assert (cnn_elsewhere / "int8.onnx").read_bytes() == files["int8"].read_bytes()
 
 
 def test_what_the_files_carry(files: dict[str, Path]) -> None:
@@ -183,7 +188,7 @@ def test_what_the_files_carry(files: dict[str, Path]) -> None:
     for model in models.values():
         assert "## Where the data come from\n\nPainted." in model.description.card
     int8 = models["int8"].description.parity["int8"]
-    assert int8["calibration_images"] == 512
+    assert int8["calibration_images"] == FEW
     assert len(int8["ranges"]) >= 5
     assert int8["float_convolutions"] >= 1
     golden = json.loads(files["int8"].with_suffix(".golden.json").read_text())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,10 +259,19 @@ def test_a_network_that_was_exchanged_is_refused(trained_run: Path, tmp_path: Pa
 def test_the_same_network_gives_the_same_bytes(
     exported: dict[str, Any], trained_run: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
-    """Exported again in another process, float32 and int8 alike, the file has the same SHA-256."""
+    """Exported again in another process, float32 and int8 alike, the file has the same SHA-256.
+
+    The last export is a mistake, and the process ends as one of the command does.
+    """
     again = {name: tmp_path / f"{name}.onnx" for name in ("float", "int8")}
     common: list[str | Path] = ["convert", trained_run, "--images", drawn_dataset]
-    run_exports_as_process([*common, "-o", again["float"]], [*common, "-o", again["int8"], "--int8"])
+    result = run_exports_as_process(
+        [*common, "-o", again["float"]],
+        [*common, "-o", again["int8"], "--int8"],
+        ["convert", tmp_path / "none", "--images", drawn_dataset, "-o", tmp_path / "none.onnx"],
+    )
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert re.match(r"error: .* no such run folder", result.stderr)
     for name, path in again.items():
         assert path.read_bytes() == exported[name][0].read_bytes()
 
@@ -321,8 +332,9 @@ def test_golden_images_travel_with_the_model(convert: Convert, trained_run: Path
     (tmp_path / "models").mkdir()
     assert run_export("embed", model, "--into", tmp_path / "models").returncode == 0
     assert run_classify("--self-test", "-m", tmp_path / "models" / "own.onnx").returncode == 0
-    draw_golden(tmp_path / "golden" / "more")
-    draw_golden(tmp_path / "golden" / "still more")
+    for name in ("more", "still more"):
+        shutil.copytree(tmp_path / "golden", tmp_path / name)
+        (tmp_path / name).rename(tmp_path / "golden" / name)
     too_large = convert(trained_run, "-o", model, *options)
     assert too_large.returncode == 2
     assert "the limit for golden images is 200,000" in too_large.stderr

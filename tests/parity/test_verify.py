@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from galaxy_classify.errors import ContractError, GraphError, LogitError, ParityError, ProbabilityError
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from keras_once import KerasOnce
-from trainings import EXPORT_COMMAND, run_as_process, run_export
+from trainings import run_export
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
@@ -209,14 +210,20 @@ def test_a_changed_int8_file_is_refused(files: dict[str, Path], verify: Callable
 
 
 def test_the_command_ends_with_0_1_or_2(
-    files: dict[str, Path], trained_run: Path, drawn_dataset: Path, tmp_path: Path
+    files: dict[str, Path], keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     """A CI job can tell a failed proof from a wrong command line, and finds the reports either way."""
+    from galaxy_export import verify
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        with keras_once.inside(verify):
+            return run_export("verify", *arguments)
+
     common: list[str | Path] = ["--images", drawn_dataset]
     reports = [tmp_path / "parity.json", tmp_path / "parity.md"]
     options: list[str | Path] = [part for path in reports for part in ("--report", path)]
     for against in (trained_run, trained_run / "model.keras"):
-        passed = run_export("verify", files["float"], "--against", against, *common, *options)
+        passed = run(files["float"], "--against", against, *common, *options)
         assert passed.returncode == 0, passed.stderr
         assert "is the trained network" in passed.stdout
         report = json.loads(reports[0].read_text())
@@ -228,9 +235,7 @@ def test_the_command_ends_with_0_1_or_2(
     proto = onnx.load(files["float"])
     scaled(0, 1.01)(proto)
     (tmp_path / "changed.onnx").write_bytes(proto.SerializeToString())
-    failed = run_as_process(
-        EXPORT_COMMAND, "verify", tmp_path / "changed.onnx", "--against", trained_run, *common, *options
-    )
+    failed = run(tmp_path / "changed.onnx", "--against", trained_run, *common, *options)
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: parity: the largest relative difference of a logit is ")
     report = json.loads(reports[0].read_text())
@@ -238,7 +243,7 @@ def test_the_command_ends_with_0_1_or_2(
     assert report["parity"]["comparisons"][0]["logits"]["relative"] > 1e-4
     assert "**failed** (LogitError)" in reports[1].read_text()
 
-    wrong = run_export("verify", files["float"], "--against", trained_run, *common, "--report", tmp_path / "parity.txt")
+    wrong = run(files["float"], "--against", trained_run, *common, "--report", tmp_path / "parity.txt")
     assert wrong.returncode == 2
-    assert run_export("verify", files["float"], *common).returncode == 2
-    assert run_export("verify", tmp_path / "none.onnx", "--against", trained_run, *common).returncode == 2
+    assert run(files["float"], *common).returncode == 2
+    assert run(tmp_path / "none.onnx", "--against", trained_run, *common).returncode == 2

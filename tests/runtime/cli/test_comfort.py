@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from forked_commands import ForkedCommands
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from in_process import run_classify as run
 from terminal import read_terminal
@@ -121,13 +122,13 @@ def test_nothing_to_classify(tmp_path: Path) -> None:
     assert "images/s" not in run(tmp_path / "lost.jpg").stderr
 
 
-def test_the_progress_bar_can_be_left_out(drawn_images: Path) -> None:
+def test_the_progress_bar_can_be_left_out(drawn_images: Path, forked_commands: ForkedCommands) -> None:
     """--no-progress keeps the summary, which --quiet leaves out as well."""
     for arguments, bar, summary in ((["--no-progress"], False, True), (["-q"], False, False), ([], True, True)):
         controller, terminal = pty.openpty()
-        process = subprocess.Popen(
-            [*COMMAND, str(drawn_images), *arguments], stdout=subprocess.DEVNULL, stderr=terminal, stdin=terminal,
-            env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+        process = forked_commands.start(
+            drawn_images, *arguments, stdout=subprocess.DEVNULL, stderr=terminal, stdin=terminal,
+            environment=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
         )  # fmt: skip
         os.close(terminal)
         shown = read_terminal(controller)
@@ -194,14 +195,14 @@ def test_catalogue_paths_start_at_a_folder_that_is_named(nested: Path) -> None:
     assert run("--catalog", "lists/cat.csv", cwd=nested).returncode == 1
 
 
-def test_a_terminal_without_colours(nested: Path) -> None:
+def test_a_terminal_without_colours(nested: Path, forked_commands: ForkedCommands) -> None:
     """NO_COLOR is heeded; without it the classes are coloured."""
     for environment, coloured in (({"NO_COLOR": "1"}, False), ({}, True)):
         controller, terminal = pty.openpty()
         variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        process = subprocess.Popen(
-            [*COMMAND, "images"], cwd=nested, stdout=terminal, stderr=terminal, stdin=terminal,
-            env=variables | {"TERM": "xterm-256color"} | environment,
+        process = forked_commands.start(
+            "images", cwd=nested, stdout=terminal, stderr=terminal, stdin=terminal,
+            environment=variables | {"TERM": "xterm-256color"} | environment,
         )  # fmt: skip
         os.close(terminal)
         shown = read_terminal(controller)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from forked_commands import ForkedCommand, ForkedCommands
 from galaxy_classify.cli.progress import terminal_bar
 from terminal import read_terminal
 
@@ -58,25 +59,37 @@ def rows_of(text: str, output_format: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("stdout", "stderr", "output_format"),
+    ("stdout", "stderr", "output_format", "fresh"),
     [
-        # A quick run of the tests tries each two of the three with each other, a full one all three.
-        pytest.param(KINDS[out], KINDS[err], FORMATS[form], marks=[pytest.mark.slow] if (out + err + form) % 3 else [])
+        # A quick run of the tests tries each two of the three with each other, in processes that start from nothing, a
+        # full one all three.
+        pytest.param(KINDS[out], KINDS[err], FORMATS[form], fresh, marks=[] if fresh else [pytest.mark.slow])
         for out, err, form in itertools.product(range(3), repeat=3)
+        for fresh in [(out + err + form) % 3 == 0]
     ],
 )
 def test_all_rows_reach_standard_output(
-    drawn_images: Path, tmp_path: Path, stdout: str, stderr: str, output_format: str
+    drawn_images: Path,
+    tmp_path: Path,
+    forked_commands: ForkedCommands,
+    stdout: str,
+    stderr: str,
+    output_format: str,
+    fresh: bool,
 ) -> None:
     """No combination of terminal, pipe and file loses a row, least of all to the progress bar's terminal."""
     out, err = Stream(stdout, tmp_path), Stream(stderr, tmp_path)
-    process = subprocess.Popen(
-        [*COMMAND, str(drawn_images), "-f", output_format],
-        stdout=out.end,
-        stderr=err.end,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "200"},
-    )
+    arguments = (str(drawn_images), "-f", output_format)
+    environment = os.environ | {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "200"}
+    process: subprocess.Popen[bytes] | ForkedCommand
+    if fresh:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments], stdout=out.end, stderr=err.end, stdin=subprocess.DEVNULL, env=environment
+        )
+    else:
+        process = forked_commands.start(
+            *arguments, stdout=out.end, stderr=err.end, stdin=subprocess.DEVNULL, environment=environment
+        )
     try:
         assert process.wait(timeout=120) == 0
     finally:

@@ -23,6 +23,7 @@ from distributed import Client, LocalCluster
 
 import galaxy_classify
 from dask_processes import DaskProcess, DaskProcesses
+from forked_commands import ForkedCommand, ForkedCommands
 from galaxy_classify import ClusterError, UsageError, __version__
 from galaxy_classify.dask import classify, read_parquet
 from galaxy_classify.inference.embedded import find_model
@@ -30,7 +31,9 @@ from in_process import run_classify
 
 #: Seconds that a step may take on a machine that tests share.
 PATIENCE = 60.0
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., ForkedCommand]
+#: What the command imports for --dask.
+MODULES = ("distributed", "dask.dataframe", "pyarrow.parquet", "galaxy_classify.dask.run")
 #: Dask reads and writes Parquet in a way that pandas 3.1 warns of.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")]
 
@@ -87,6 +90,11 @@ class Cluster:
         self._processes.clear()
 
     def _start(self, role: str, *arguments: str, path: list[str] | None = None, **environment: str) -> DaskProcess:
+        # A nanny's next worker is there sooner, and none looks all the time at what it is doing.
+        environment |= {
+            "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver",
+            "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+        }
         process = self._dask_processes.start(role, *arguments, path=path or sys.path, **environment)
         self._processes.append(process)
         return process
@@ -151,34 +159,21 @@ def expected(tmp_path_factory: pytest.TempPathFactory, images: Path) -> pd.DataF
     return pd.read_parquet(output)
 
 
-def command(*arguments: str | Path) -> list[str]:
-    """Return the command's line."""
-    return [sys.executable, "-m", "galaxy_classify", *map(str, arguments)]
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, whose standard error is clean of what Dask logs."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.run(
-        command(*arguments), check=False, capture_output=True, text=True, timeout=PATIENCE, env=environment
-    )
+@pytest.fixture(scope="module")
+def dask_commands() -> Iterator[ForkedCommands]:
+    """Return what starts the command in a process of its own that has loaded Dask."""
+    found = ForkedCommands(MODULES)
+    yield found
+    found.close()
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start(dask_commands: ForkedCommands) -> Iterator[Start]:
     """Return what starts the command in a group of its own, as a terminal does."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[ForkedCommand] = []
 
-    def start(*arguments: str | Path) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            command(*arguments),
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            start_new_session=True,
-            # Tests that run as a background job inherit an ignored SIGINT.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+    def start(*arguments: str | Path) -> ForkedCommand:
+        process = dask_commands.start(*arguments, stderr=subprocess.PIPE, new_session=True)
         started.append(process)
         return process
 
@@ -186,7 +181,24 @@ def start() -> Iterator[Start]:
     for process in started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.communicate(PATIENCE)
+
+
+def said_by(process: ForkedCommand) -> str:
+    """Wait until a command ends, and return what it said on standard error, which is clean of what Dask logs."""
+    return process.communicate(PATIENCE)[1].decode()
+
+
+def run_fresh(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process that starts from nothing."""
+    return subprocess.run(
+        [sys.executable, "-m", "galaxy_classify", *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 def parts(output: Path) -> list[Path]:
@@ -204,7 +216,7 @@ def rows_of(output: Path) -> pd.DataFrame:
 def test_the_rows_are_those_of_a_plain_run(images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
     """Same values, same order, within the parts and from part to part; each part says what it was made with."""
     output = tmp_path / "out"
-    result = run(images, "--dask", "local", "-o", output, "--partition-size", "50")
+    result = run_fresh(images, "--dask", "local", "-o", output, "--partition-size", "50")
     assert result.returncode == 1
     assert "240 images: 200 classified" in result.stderr
     assert [path.name for path in parts(output)] == [f"part-{number:06}.parquet" for number in range(5)]
@@ -243,10 +255,10 @@ def test_a_catalogue_with_relative_paths(client: Client, drawn_images: Path, tmp
     assert figures[0] == figures[1]
 
 
-def test_a_folder_without_images_gives_one_empty_part(tmp_path: Path) -> None:
+def test_a_folder_without_images_gives_one_empty_part(client: Client, tmp_path: Path) -> None:
     """A pipeline that reads the result finds its columns."""
     (tmp_path / "none").mkdir()
-    result = run(tmp_path / "none", "--dask", "local", "--threads", "1", "-o", tmp_path / "out")
+    result = run_classify(tmp_path / "none", "--dask", client.scheduler.address, "-o", tmp_path / "out")
     assert result.returncode == 0
     assert "no images found" in result.stderr
     assert len(pd.read_parquet(tmp_path / "out")) == 0
@@ -264,7 +276,7 @@ def test_a_model_file_that_only_the_client_has(
     wait_until(lambda: parts(output))
     for pid in cluster.worker_pids():
         os.kill(pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=PATIENCE)
+    errors = said_by(process)
     assert process.returncode == 1, errors
     found = rows_of(output)
     assert len(found) == 240
@@ -325,7 +337,7 @@ def test_a_killed_worker_loses_no_row(
     process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "10")
     wait_until(lambda: parts(output))
     os.kill(cluster.worker_pids()[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=PATIENCE)
+    errors = said_by(process)
     assert process.returncode == 1, errors
     assert errors.splitlines()[0].startswith("240 images: 200 classified"), errors
     pd.testing.assert_frame_equal(rows_of(output), expected)
@@ -342,7 +354,7 @@ def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
     process = start(*options)
     wait_until(lambda: parts(output))
     scheduler.kill()
-    _, errors = process.communicate(timeout=PATIENCE)
+    errors = said_by(process)
     assert process.returncode == 4, errors
     assert errors == (
         f"error: {cluster.address}: the scheduler is gone; {output} keeps the finished parts, --resume goes on\n"
@@ -357,19 +369,21 @@ def test_a_killed_scheduler_ends_the_run_and_resume_completes_it(
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
 
-def test_an_interrupt_keeps_whole_parts(start: Start, images: Path, expected: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_interrupt_keeps_whole_parts(
+    start: Start, client: Client, images: Path, expected: pd.DataFrame, tmp_path: Path
+) -> None:
     """Ctrl-C reaches the workers as well, since they belong to the terminal; none of them says so."""
     output = tmp_path / "out"
-    options = (images, "--dask", "local", "-o", output, "--partition-size", "5")
-    process = start(*options)
+    options = (images, "-o", output, "--partition-size", "5")
+    process = start(*options, "--dask", "local")
     wait_until(lambda: parts(output))
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=PATIENCE)
+    errors = said_by(process)
     assert process.returncode == 130, errors
     said = re.fullmatch(rf"interrupted after (\d+) rows; {output} keeps them, --resume continues it\n", errors)
     assert said, errors
     assert 5 * len(parts(output)) == int(said[1])
-    assert run_classify(*options, "--threads", "1", "--resume").returncode == 1
+    assert run_classify(*options, "--dask", client.scheduler.address, "--resume").returncode == 1
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
 
@@ -402,7 +416,7 @@ def test_what_the_client_knows_to_be_unreadable_has_its_reason(client: Client, i
         ]  # fmt: skip
 
 
-def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tmp_path: Path) -> None:
+def test_an_input_that_kills_workers_is_named(start: Start, cluster: Cluster, images: Path, tmp_path: Path) -> None:
     """A run must not go on for ever; what else was done stays, and can be continued."""
     preload = tmp_path / "preload.py"
     preload.write_text(
@@ -420,12 +434,13 @@ def test_an_input_that_kills_workers_is_named(cluster: Cluster, images: Path, tm
     cluster.start_scheduler(allowed_failures=1)
     cluster.start_workers(2, "--preload", str(preload), nanny=True)
     output = tmp_path / "out"
-    result = run(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
-    assert result.returncode == 4
-    assert result.stderr.startswith(
+    process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
+    errors = said_by(process)
+    assert process.returncode == 4
+    assert errors.startswith(
         f"error: partition 3, which begins with {images / '150.jpg'}, was given up: 2 workers died while they had it"
-    ), result.stderr
-    assert result.stderr.count("\n") == 1
+    ), errors
+    assert errors.count("\n") == 1
     assert "part-000003.parquet" not in {path.name for path in parts(output)}
     assert len(pd.concat(map(pd.read_parquet, parts(output)))) % 10 == 0
 
@@ -448,18 +463,19 @@ def stub(folder: Path, content: str) -> Path:
     ids=["other version", "incomplete", "none"],
 )
 def test_a_worker_that_is_set_up_otherwise_is_refused(
-    sound_cluster: Cluster, images: Path, tmp_path: Path, content: str, problem: str
+    start: Start, sound_cluster: Cluster, images: Path, tmp_path: Path, content: str, problem: str
 ) -> None:
     """Before anything is classified, for the command and for a data frame; the message names worker and remedy."""
     cluster = sound_cluster
     (unsound,) = cluster.start_workers(1, first_on_path=stub(tmp_path, content))
     output = tmp_path / "out"
-    result = run(images, "--dask", cluster.address, "-o", output)
-    assert result.returncode == 4
-    assert result.stderr.startswith("error: tcp://127.0.0.1:")
-    assert problem in result.stderr
-    assert f"run  pip install 'galaxy-classify[dask]=={__version__}'".replace("  ", " ") in result.stderr
-    assert result.stderr.count("\n") == 1
+    process = start(images, "--dask", cluster.address, "-o", output)
+    errors = said_by(process)
+    assert process.returncode == 4
+    assert errors.startswith("error: tcp://127.0.0.1:")
+    assert problem in errors
+    assert f"run  pip install 'galaxy-classify[dask]=={__version__}'".replace("  ", " ") in errors
+    assert errors.count("\n") == 1
     assert not output.exists()
     frame = dd.from_pandas(pd.DataFrame({"file": ["a.jpg"]}), npartitions=1)
     with Client(cluster.address, timeout=PATIENCE) as client:
@@ -480,7 +496,7 @@ def test_a_worker_of_another_version_that_comes_later(
     process = start(*[images] * 20, "--dask", cluster.address, "-o", tmp_path / "out", "--partition-size", "1")
     wait_until(lambda: parts(tmp_path / "out"))
     cluster.start_workers(1, first_on_path=stub(tmp_path, f'__version__ = "0.0.9"\n__path__ = [{real!r}]'))
-    _, errors = process.communicate(timeout=PATIENCE)
+    errors = said_by(process)
     assert process.returncode == 4
     assert errors.count("\n") == 1
     assert f"has galaxy-classify 0.0.9, the client has {__version__}: install the same version on both" in errors
@@ -498,7 +514,7 @@ def test_a_worker_that_comes_later_without_the_package(
     # Dask closes it so soon that it may never be counted.
     without = stub(tmp_path, 'raise ImportError("not for this machine")')
     cluster.start_workers(1, first_on_path=without, nanny=True, wait=False)
-    _, errors = process.communicate(timeout=PATIENCE)
+    errors = said_by(process)
     assert process.returncode == 1, errors
     pd.testing.assert_frame_equal(rows_of(output), expected)
 

@@ -20,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from forked_commands import ForkedCommand, ForkedCommands
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
@@ -415,7 +416,9 @@ def bad_files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_three_thousand_files_killed_a_dozen_times(tmp_path: Path, tiny_model: Path) -> None:
+def test_three_thousand_files_killed_a_dozen_times(
+    tmp_path: Path, tiny_model: Path, forked_commands: ForkedCommands
+) -> None:
     """kill -9 at random moments, --resume each time: every input has its row, in order, as if nothing had happened."""
     pixels, _ = paint_set(per_class=25, seed=7)
     good = [tmp_path / f"{number}.png" for number in range(100)]
@@ -428,9 +431,9 @@ def test_three_thousand_files_killed_a_dozen_times(tmp_path: Path, tiny_model: P
 
     options = ("-", "--resume", "-q", "-m", str(tiny_model))
 
-    def command(output: Path) -> subprocess.Popen[bytes]:
+    def command(output: Path) -> ForkedCommand:
         with listing.open("rb") as stdin:
-            return subprocess.Popen([*COMMAND, *options, "-o", str(output)], stdin=stdin)
+            return forked_commands.start(*options, "-o", output, stdin=stdin)
 
     fresh, output = tmp_path / "fresh.csv", tmp_path / "out.csv"
     assert run(*options, "-o", fresh, stdin=listing.read_bytes()).returncode == 1

@@ -18,6 +18,7 @@ from typing import cast
 
 import pytest
 
+from forked_commands import ForkedCommand, ForkedCommands
 from galaxy_classify.inputs.changes import folder_changes
 from galaxy_classify.inputs.discovery import real_paths
 from galaxy_classify.inputs.source import Source
@@ -27,11 +28,6 @@ from galaxy_classify.runs.watch import Watch
 from in_process import run_classify
 
 COMMAND = [sys.executable, "-m", "galaxy_classify"]
-#: The same, with another time for which a bad file may still become whole.
-IMPATIENT = (
-    "import galaxy_classify.runs.watch; galaxy_classify.runs.watch.GRACE = {}; "
-    "from galaxy_classify.cli.main import main; main()"
-)
 #: Far more than the latency that is promised, one second: tests share their machine.
 PATIENCE = 60.0
 
@@ -39,22 +35,22 @@ PATIENCE = 60.0
 class Watched:
     """A folder, a watch on it, and its result."""
 
-    def __init__(self, folder: Path, good: Path) -> None:
+    def __init__(self, folder: Path, good: Path, forked_commands: ForkedCommands) -> None:
         self.images = folder / "images"
         self.images.mkdir()
         self.output = folder / "out.csv"
         self.good = good
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedCommand | None = None
+        self._forked_commands = forked_commands
 
-    def start(self, *options: str, grace: float | None = None) -> None:
-        """Start the command, with less patience with bad files than it has."""
-        command = COMMAND if grace is None else [sys.executable, "-c", IMPATIENT.format(grace)]
-        self.process = subprocess.Popen(
-            [*command, str(self.images), "--watch", "-o", str(self.output), "--threads", "1", *options],
-            stderr=subprocess.PIPE,
-            # Tests that run as a background job inherit an ignored SIGINT.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+    def start(self, *options: str, grace: float | None = None, fresh: bool = False) -> None:
+        """Start the command, with less patience with bad files than it has, or in a process that is not forked."""
+        arguments = (str(self.images), "--watch", "-o", str(self.output), "--threads", "1", *options)
+        if fresh:
+            self.process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE)
+            return
+        settings = {} if grace is None else {"galaxy_classify.runs.watch.GRACE": grace}
+        self.process = self._forked_commands.start(*arguments, stderr=subprocess.PIPE, settings=settings)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """End the command with a signal, and return its exit code and what it said."""
@@ -62,6 +58,7 @@ class Watched:
         self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=PATIENCE)
         code = self.process.returncode
+        assert code is not None
         self.process = None
         return code, errors.decode()
 
@@ -87,19 +84,19 @@ class Watched:
 
 
 @pytest.fixture
-def watched(tmp_path: Path, drawn_images: Path) -> Iterator[Watched]:
+def watched(tmp_path: Path, drawn_images: Path, forked_commands: ForkedCommands) -> Iterator[Watched]:
     """Return an empty folder that can be watched."""
-    found = Watched(tmp_path, drawn_images / "smooth_round.jpg")
+    found = Watched(tmp_path, drawn_images / "smooth_round.jpg", forked_commands)
     yield found
     if found.process is not None:
         found.process.kill()
-        found.process.communicate()
+        found.process.communicate(timeout=PATIENCE)
 
 
 def test_files_get_their_rows_as_they_come(watched: Watched) -> None:
     """What was there, what is copied, renamed into place, or comes in a new folder; files that are no images do not."""
     watched.add("there.jpg")
-    watched.start()
+    watched.start(fresh=True)
     watched.wait_for("there.jpg")
     watched.add("copied.jpg")
     shutil.copy(watched.good, watched.images / ".upload")
@@ -204,7 +201,7 @@ def test_a_folder_may_go_and_come_back(watched: Watched) -> None:
 @pytest.mark.slow
 def test_bad_files_are_survived(watched: Watched) -> None:
     """They get a row that says why, once they have had time to become whole; the good ones need not wait for them."""
-    watched.start(grace=4)
+    watched.start(grace=3)
     (watched.images / "bad.jpg").write_text("no image")
     (watched.images / "empty.jpg").touch()
     watched.add("good.jpg")
@@ -222,7 +219,7 @@ def test_killed_and_restarted_it_misses_and_repeats_nothing(watched: Watched) ->
     for number in range(40):
         if number % 8 == 0:
             if watched.process is not None:
-                time.sleep(chance.uniform(0, 1.2))
+                time.sleep(chance.uniform(0, 0.8))
                 watched.stop(signal.SIGKILL)
             watched.add(f"down{number}.jpg")
             watched.start("--resume")

@@ -112,7 +112,9 @@ def test_fit_reports_progress_and_is_repeatable(minute_dataset: Path, tmp_path: 
             "--batch-size", "16", "--seed", seed,
         ]  # fmt: skip
         results[name] = (
-            run_as_process(TRAIN_COMMAND, *arguments) if (recipe, name) == ("mlp", "a") else run_train(*arguments)
+            run_as_process(TRAIN_COMMAND, *arguments)
+            if (recipe, name) == ("mlp", "a")
+            else run_train(*arguments, pictures=name == "a")
         )
         assert results[name].returncode == 0, results[name].stderr
     history = {name: (tmp_path / name / "history.csv").read_text() for name in results}

@@ -12,8 +12,9 @@ from PIL import Image
 
 from galaxy_classify.errors import DataError
 from galaxy_painter import KINDS, paint, paint_set
+from keras_once import KerasOnce
 from tiny_recipe import tiny
-from trainings import run_export, run_train, train
+from trainings import Convert, run_export, run_train, train
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ def fine_tuned(folders: Path, trained_cnn: Path, tmp_path_factory: pytest.TempPa
     """Run that began with the network of other classes."""
     out = tmp_path_factory.mktemp("tuned") / "run"
     result = run_train(
-        "fit", "--data", folders, "--init", trained_cnn, "--out", out, "--epochs", "15", "--balance", "0.5",
+        "fit", "--data", folders, "--init", trained_cnn, "--out", out, "--epochs", "8", "--balance", "0.5",
         "--batch-size", "8",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -59,18 +60,19 @@ def test_the_run_tells_where_it_began(fine_tuned: Path, trained_cnn: Path) -> No
     assert metrics["test"]["accuracy"] >= 0.9
 
 
-def test_the_runtime_speaks_the_new_classes(fine_tuned: Path, folders: Path, tmp_path: Path) -> None:
+def test_the_runtime_speaks_the_new_classes(
+    fine_tuned: Path, folders: Path, tmp_path: Path, convert: Convert, keras_once: KerasOnce
+) -> None:
     """Exported on its own data, int8 included, the model gives columns of the new names, and verifies."""
     from galaxy_classify import GalaxyClassifier
+    from galaxy_export import verify
 
     model = tmp_path / "own.onnx"
-    commands: list[list[str | Path]] = [
-        ["convert", fine_tuned, "-o", model, "--int8"],
-        ["verify", model, "--against", fine_tuned],
-    ]
-    for arguments in commands:
-        result = run_export(*arguments, "--images", folders)
-        assert result.returncode == 0, result.stderr
+    exported = convert(fine_tuned, "-o", model, "--int8", "--images", folders)
+    assert exported.returncode == 0, exported.stderr
+    with keras_once.inside(verify):
+        verified = run_export("verify", model, "--against", fine_tuned, "--images", folders)
+    assert verified.returncode == 0, verified.stderr
     classifier = GalaxyClassifier(model)
     assert list(classifier.classes_) == ["blob", "needle"]
     (tmp_path / "new.jpg").write_bytes(b"")
@@ -106,18 +108,21 @@ def test_fine_tuning_keeps_what_was_learnt(trained_cnn: Path, drawn_dataset: Pat
     assert all(begun(classes, size=224).values())
 
 
-def test_a_run_that_does_not_fit_is_refused(trained_tiny: Path, trained_cnn: Path, minute_dataset: Path) -> None:
+def test_a_run_that_does_not_fit_is_refused(
+    tiny_recipe: str, trained_cnn: Path, minute_dataset: Path, tmp_path: Path
+) -> None:
     """Another recipe, or dense layers for another size of image: said before an epoch is trained."""
     from galaxy_train.networks.recipes import cnn
     from galaxy_train.run_folder import RunFolder
     from galaxy_train.training.warm_start import start_from
 
-    classes = tuple(json.loads((trained_tiny / "metrics.json").read_text())["classes"])
+    run = train(minute_dataset, tmp_path / "tiny", tiny_recipe, epochs=1)
+    classes = tuple(json.loads((run / "metrics.json").read_text())["classes"])
     with pytest.raises(DataError, match="is a run of the recipe tiny, not cnn"):
-        start_from(cnn(64, 4), RunFolder(trained_tiny), classes)
+        start_from(cnn(64, 4), RunFolder(run), classes)
     with pytest.raises(DataError, match="its weights do not fit images of 32 px, they were trained on 64 px"):
-        start_from(tiny(32, 4), RunFolder(trained_tiny), classes)
-    result = run_train("fit", "--data", minute_dataset, "--init", trained_tiny, "--out", trained_cnn, "--force")
+        start_from(tiny(32, 4), RunFolder(run), classes)
+    result = run_train("fit", "--data", minute_dataset, "--init", run, "--out", trained_cnn, "--force")
     assert result.returncode == 2
     assert (trained_cnn / "model.keras").exists()  # a refusal costs nothing that was there
 
@@ -171,21 +176,21 @@ def test_strict_data_and_wrong_sizes(folders: Path, drawn_dataset: Path, tmp_pat
         assert not (tmp_path / "run").exists()
 
 
-def test_weights_change_the_training(small_dataset: Path, tiny_recipe: str, tmp_path: Path) -> None:
+def test_weights_change_the_training(drawn_dataset: Path, tiny_recipe: str, tmp_path: Path) -> None:
     """Images of weight 0 are not trained on: a class without weight is never predicted."""
     import h5py
 
-    with h5py.File(small_dataset / "train_dataset.hdf5") as file:
+    with h5py.File(drawn_dataset / "train_dataset.hdf5") as file:
         labels = file["labels"][()]
     (tmp_path / "weights.csv").write_text("weight\n" + "".join(f"{int(label != 2)}\n" for label in labels))
     out = tmp_path / "run"
     result = run_train(
-        "fit", "--data", small_dataset, "--recipe", tiny_recipe, "--out", out,
+        "fit", "--data", drawn_dataset, "--recipe", tiny_recipe, "--out", out,
         "--weights", tmp_path / "weights.csv",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["data"]["train"]["weights"] == {"0": 150, "1": 450}
+    assert metrics["data"]["train"]["weights"] == {"0": 200, "1": 600}
     assert metrics["test"]["precision"]["edge_on_disk"] is None
     assert metrics["test"]["accuracy"] > 0.5
 
@@ -195,7 +200,7 @@ def test_training_on_larger_images(tiny_recipe: str, tmp_path: Path) -> None:
     for split in ("train", "test"):
         for kind in ("smooth_round", "edge_on_disk"):
             (tmp_path / "data" / split / kind).mkdir(parents=True)
-            for number in range(4):
+            for number in range(4 if split == "train" else 2):
                 paint(kind, seed=number + 50 * (split == "test")).save(
                     tmp_path / "data" / split / kind / f"{number}.jpg"
                 )
