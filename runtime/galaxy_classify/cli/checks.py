@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.dask.cluster import LOCAL
@@ -22,6 +23,9 @@ def check_options(options: Options) -> None:
     UsageError
         If not; the message says what to do instead.
     """
+    for name, value in options.values():
+        if value == "":  # such as a variable of a script that is not set: without a word, the option would do nothing
+            raise UsageError(f"{name}: its value is empty; give one, or leave it out")
     if not options.inputs and options.from_file is None and options.catalog is None:
         raise UsageError("nothing to classify: name image files or folders, or - to read paths from standard input")
     if options.catalog is not None and (
@@ -34,8 +38,10 @@ def check_options(options: Options) -> None:
         raise UsageError("--id-column names a column of a --catalog")
     if options.image_column is not None:
         _check_image_column(options)
-    if options.from_file is not None and not os.path.isfile(options.from_file):
-        raise UsageError(f"{options.from_file}: no such file; --from-file names a list of paths, one a line")
+    if options.from_file is not None:
+        _check_list(options.from_file)
+    if "-" in options.inputs and sys.stdin is None:
+        raise UsageError("- reads paths from standard input, but that is closed")
     if options.json and options.output_format not in (None, OutputFormat.JSONL):
         raise UsageError(f"--json is --format jsonl, and --format is {options.output_format}: leave one of them out")
     if options.resume:
@@ -59,6 +65,16 @@ def check_options(options: Options) -> None:
         _check_watch(options)
     if options.dask is not None:
         _check_dask(options)
+
+
+def _check_list(path: str) -> None:
+    if not os.path.isfile(path):
+        raise UsageError(f"{path}: no such file; --from-file names a list of paths, one a line")
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _check_resume(options: Options) -> None:
@@ -116,6 +132,8 @@ def _check_watch(options: Options) -> None:
 
 def _check_report(page: str, *, replace: bool) -> None:
     """Check that the page can be written: it is written last, hours later perhaps."""
+    if page == "-":
+        raise UsageError("--report writes a file, and standard output is for the rows: name one, as in report.html")
     if not os.path.isdir(os.path.dirname(page) or os.curdir):
         raise UsageError(f"{page}: cannot be written: its folder is not there")
     if os.path.isfile(page) and not replace:

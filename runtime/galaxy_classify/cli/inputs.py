@@ -138,6 +138,4 @@ class Inputs:
 
 def stdin_lines() -> Iterator[bytes]:
     """Yield the lines of standard input as they come; it is not read before the first one is asked for."""
-    if sys.stdin is None:
-        raise UsageError("- reads paths from standard input, but that is closed")
     yield from sys.stdin.buffer

@@ -232,12 +232,16 @@ class Options:
 
     def given(self) -> Iterator[str]:
         """Yield the names of the options that were given, and the inputs."""
+        yield from self.inputs
+        yield from (name for name, _ in self.values())
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Yield the names and values of the options that were given."""
         hints: dict[str, Any] = get_type_hints(Options, include_extras=True)
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.default is MISSING:
-                yield from value
-            elif value != each.default:
+            if each.default is not MISSING and value != each.default:
                 (declared,) = hints[each.name].__metadata__
                 # Typer takes the first name of a declaration for the default value, and puts that right later.
-                yield declared.default if isinstance(declared.default, str) else f"--{each.name.replace('_', '-')}"
+                named = declared.default if isinstance(declared.default, str) else None
+                yield named or f"--{each.name.replace('_', '-')}", value

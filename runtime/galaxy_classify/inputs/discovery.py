@@ -204,8 +204,7 @@ class Discovery:
         try:
             if not visited.enter(folder):
                 return
-            real = os.path.realpath(folder) if self.own else ""
-            own = {os.path.basename(path) for path in self.own if os.path.dirname(path) == real}
+            own = {os.path.basename(path) for path in self.own}
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if is_folder(entry):
@@ -217,8 +216,8 @@ class Discovery:
                     elif not is_image_name(entry.name):
                         self.skipped += 1
                         continue
-                    elif entry.name in own:
-                        continue
+                    elif entry.name in own and os.path.join(os.path.realpath(folder), entry.name) in self.own:
+                        continue  # the real path takes long where folders lie deep in each other
                     names.append(entry.name)
         except OSError:
             # Yield the folder itself. The classifier fails to open it, and so the result has a row with the reason.

@@ -8,11 +8,15 @@ from contextlib import suppress
 from typing import Final
 
 from galaxy_classify.errors import UsageError
+from galaxy_classify.inputs.names import is_archive_name, is_image_name
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.safe_writing import LOCK_SUFFIX, PARTIAL_SUFFIX
 
 #: Bytes of a name on file systems that do not say how many they take.
 MOST_BYTES: Final = 255
+#: What the header of a result in FITS has within so many bytes.
+FITS_TABLE: Final = b"'GALAXIES'"
+MOST_HEADER: Final = 1 << 20
 
 
 def check_files(output: str | None, report: str | None, inputs: Iterable[str]) -> None:
@@ -54,6 +58,9 @@ def check_files(output: str | None, report: str | None, inputs: Iterable[str]) -
         if found is not None:
             option = (results | pages)[found]
             raise UsageError(f"{found}: is read by this run, as {path}, and would be written for {option}")
+    for path in (output, report):
+        if path is not None and _is_image(path):
+            raise UsageError(f"{path}: has the name of an image or an archive, which --force does not replace either")
 
 
 def files_of_result(path: str) -> Iterator[str]:
@@ -94,6 +101,20 @@ def check_folder(path: str) -> None:
         raise UsageError(f"{path}: cannot be made: {found} is no folder")
     if not _may_be_written_to(found):
         raise UsageError(f"{path}: cannot be written: the folder {found} may not be written to")
+
+
+def _is_image(path: str) -> bool:
+    """Return whether a file is there that a folder, list or catalogue of this run may name as an input.
+
+    Results may be called ``.fits`` as images are; they have a table of galaxies.
+    """
+    if not os.path.isfile(path) or not (is_image_name(path) or is_archive_name(path)):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return FITS_TABLE not in file.read(MOST_HEADER)
+    except OSError:
+        return True
 
 
 def _may_be_written_to(folder: str) -> bool:

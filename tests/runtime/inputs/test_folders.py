@@ -10,12 +10,13 @@ import tarfile
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from galaxy_classify.dask.parquet_folder import read_parquet
 from galaxy_classify.errors import UsageError
-from galaxy_classify.inputs.discovery import Discovery
+from galaxy_classify.inputs.discovery import Discovery, real_paths
 from galaxy_classify.inputs.folders import expand, holds_links, walk
 from galaxy_painter import paint
 from in_process import run_classify
@@ -79,6 +80,16 @@ def test_folders_may_lie_deep_in_each_other(deep: Path) -> None:
     assert found(f"file://{deep}") == [f"file://{innermost}", f"file://{deep}/z.jpg"]
     with pytest.raises(UsageError, match="no Parquet files"):
         read_parquet(deep)
+
+
+def test_the_files_that_a_run_writes_cost_no_time_in_each_folder(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path without links takes as many steps as a folder is deep: 70 seconds for 1,500 within each other."""
+    own = real_paths(str(deep / "rows.csv"), str(deep / "z.jpg"))
+    asked = mock.Mock(side_effect=os.path.realpath)
+    monkeypatch.setattr(os.path, "realpath", asked)
+    innermost = os.path.join(deep, *["d"] * DEPTH, "a.jpg")
+    assert list(Discovery(own=own).paths([str(deep)], [])) == [innermost]
+    assert asked.call_count < 10
 
 
 def test_the_command_classifies_them(deep: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fits_galaxies import nanomaggies, write_fits
 from galaxy_painter import paint
 from in_process import run_classify as run
 
@@ -19,6 +20,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "list.csv").write_text("a.png\n")
     (tmp_path / "catalog.csv").write_text("file\na.png\n")
     (tmp_path / "labels.csv").write_text("file,label\na.png,smooth_round\n")
+    write_fits(tmp_path / "cube.fits", nanomaggies("smooth_round", 1), BANDS="grz")
     (tmp_path / "catalog.csv.partial").write_text("file\na.png\n")
     (tmp_path / "sub").mkdir()
     for name in ("a.png", "list.csv", "catalog.csv", "labels.csv"):
@@ -53,6 +55,13 @@ def content(folder: Path) -> dict[str, bytes]:
         ("--catalog catalog.csv.partial -o catalog.csv --force", "catalog.csv.partial: "),
         ("a.png --labels labels.csv -o labels.csv --force", "labels.csv: is read by this run, as labels.csv"),
         ("a.png -m a.png -o hard_a.png -f csv --force", "hard_a.png: is read by this run, as a.png"),
+        (". -o a.png -f csv --force", "a.png: has the name of an image or an archive, which --force does not replace"),
+        ("--from-file list.csv -o a.png -f csv --force", "a.png: has the name of an image"),
+        (". --report link_a.png --force", "link_a.png: has the name of an image"),
+        (". -o cube.fits --force", "cube.fits: has the name of an image"),
+        ("a.png -f csv --report -", "--report writes a file, and standard output is for the rows"),
+        ("a.png -f csv --labels=", "--labels: its value is empty"),
+        ("a.png -f csv --sort-into=", "--sort-into: its value is empty"),
         ("a.png -o none/new.csv", "none/new.csv: cannot be written: its folder none is not there"),
         ("a.png -o a.png/new.csv", "a.png/new.csv: cannot be written: its folder a.png is not there"),
         ("a.png -o sub -f csv", "sub: cannot be written: it is a folder"),
@@ -79,6 +88,12 @@ def test_a_name_that_is_just_short_enough_works(folder: Path) -> None:
     name = f"{'x' * 225}.csv"
     assert run("a.png", "-o", name, cwd=folder).returncode == 0
     assert run("a.png", "-o", name, "--resume", cwd=folder).returncode == 0
+
+
+def test_a_result_in_fits_is_replaced(folder: Path) -> None:
+    """It has the suffix of an image, and is none."""
+    for _ in range(2):
+        assert run("a.png", "-o", "rows.fits", "--force", cwd=folder).returncode == 0
 
 
 def test_a_device_may_be_named_twice(folder: Path) -> None:

@@ -124,6 +124,7 @@ def nothing(folder: Path) -> None:
         ("--catalog v.ecsv -o out.csv", unreadable("v.ecsv"), "v.ecsv: cannot be read as a table: Permission denied"),
         ("--catalog u64.parquet -o out.csv", unreadable("u64.parquet"), "u64.parquet: cannot be read as a table: "),
         ("a.png --labels c.csv -o out.csv", unreadable("c.csv"), "c.csv: cannot be read: Permission denied"),
+        ("--from-file list.txt -o out.csv", unreadable("list.txt"), "list.txt: cannot be read: Permission denied"),
         ("--check-shards shut", unsearchable, "shut: cannot be read: Permission denied"),
         ("--catalog größe.csv -o out.fits", nothing, "--format fits cannot hold a column 'größe'"),
         ("--catalog ragged.csv -o out.csv", nothing, "ragged.csv: cannot be read as a table: row 2 has 1 cells"),
@@ -168,7 +169,7 @@ def test_a_full_disk_is_one_line(folder: Path, options: str) -> None:
     result = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=120, preexec_fn=little_room
     )
-    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (4, 1), result.stderr
     assert "writing failed: File too large" in result.stderr
     again = run("a.png", *options.split(), *(["--resume"] if "-o" in options else ["--force"]), cwd=folder)
     assert again.returncode == 0, again.stderr

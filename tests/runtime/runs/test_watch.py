@@ -377,6 +377,29 @@ def test_watching_is_begun_again(error: Exception, tmp_path: Path, monkeypatch: 
     assert begun == [("x", "y")] * 3
 
 
+def test_folders_that_watchfiles_cannot_name_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended the watch with a UnicodeEncodeError, where links made it name each folder, or for the folder itself."""
+    stop = threading.Event()
+    begun: list[tuple[str, ...]] = []
+
+    def watch(*folders: str, **options: object) -> Iterator[set[tuple[int, str]]]:
+        assert all(folder.encode() for folder in folders)
+        begun.append(folders)
+        stop.set()
+        yield set()
+
+    monkeypatch.setattr("watchfiles.watch", watch)
+    linked, odd = tmp_path / "linked", tmp_path / "odd\udcff"
+    (linked / "night\udce9").mkdir(parents=True)
+    (linked / "round").symlink_to(linked)
+    odd.mkdir()
+    assert list(folder_changes([str(linked), str(odd)], True, stop)) == [(False, set())]
+    assert begun == [(str(linked),)]
+    stop.clear()
+    changes = folder_changes([str(odd)], True, stop)
+    assert (next(changes), next(changes), len(begun)) == ((False, set()), (False, set()), 1)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
