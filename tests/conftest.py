@@ -176,13 +176,13 @@ def minute_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
-    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", pictures=True, epochs=8, batch_size=50)
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", whole=True, epochs=8, batch_size=50)
 
 
 @pytest.fixture(scope="session")
 def trained_cnn(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the CNN, trained for a few epochs on drawn galaxies."""
-    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "cnn", "cnn", epochs=4)
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "cnn", "cnn", whole=True, epochs=4)
 
 
 @pytest.fixture(scope="session")

@@ -24,33 +24,37 @@ TRAIN_COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main(
 
 
 @contextmanager
-def without_pictures() -> Iterator[None]:
-    """Let trainings leave the pictures out, which take as long as a short training, until the block ends."""
+def only_the_network() -> Iterator[None]:
+    """Let trainings leave out pictures and the agreement of orientations, which take longer than a short training."""
+    from galaxy_train.evaluation import evaluate
     from galaxy_train.training import fit
 
     names = ("plot_accuracy", "plot_confusion_matrix", "plot_reliability")
     nothing: dict[str, Any] = {name: lambda *_: None for name in names}
-    with mock.patch.multiple(fit, **nothing):
+    with mock.patch.multiple(fit, **nothing), mock.patch.object(evaluate, "symmetry_agreement", return_value=1.0):
         yield
 
 
 def train(
-    data: Path, folder: Path, recipe: str, size: int | None = None, *, pictures: bool = False, **chosen: Any
+    data: Path, folder: Path, recipe: str, size: int | None = None, *, whole: bool = False, **chosen: Any
 ) -> Path:
-    """Train a recipe on a data set, and return the run folder."""
+    """Train a recipe on a data set, and return the run folder, with all that belongs to it if it is to be whole."""
     from galaxy_train.data.load import load_data
     from galaxy_train.run_folder import RunFolder
     from galaxy_train.training.fit import fit
     from galaxy_train.training.parameters import FitParameters
 
-    with open(os.devnull, "w") as progress, nullcontext() if pictures else without_pictures():
+    with open(os.devnull, "w") as progress, nullcontext() if whole else only_the_network():
         fit(load_data(data, size=size), RunFolder(folder), FitParameters.of_recipe(recipe, **chosen), progress)
     return folder
 
 
-def run_train(*arguments: str | Path, pictures: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run ``galaxy-train`` in this process, which has imported TensorFlow already."""
-    with nullcontext() if pictures else without_pictures():
+def run_train(*arguments: str | Path, whole: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run ``galaxy-train`` in this process, which has imported TensorFlow already.
+
+    What it trains has all that belongs to a run folder if it is to be whole; an evaluation is whole in any case.
+    """
+    with nullcontext() if whole or arguments[0] == "evaluate" else only_the_network():
         return run_in_process(galaxy_train, *arguments)
 
 
