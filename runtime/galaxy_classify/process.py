@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import atexit
-import ctypes
 import os
 import signal
 import sys
@@ -37,6 +36,8 @@ def silence_libtiff() -> None:
     It does so by itself, below Python, and Pillow offers no way to stop it. Where its library cannot be reached through
     Pillow's, as on Windows, the lines go on being written.
     """
+    import ctypes  # --help and --version start without it
+
     from PIL import _imaging
 
     try:
@@ -65,6 +66,8 @@ def keep_freed_memory() -> None:
     again for the next image; the system then clears it page by page, which took as long as the decoding itself. This is
     a setting of the whole process, so it is the command's to make, not the library's. Other C libraries are left alone.
     """
+    import ctypes
+
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError, UsageError
 from galaxy_classify.extras import require_extra
-from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.text import printable, printable_lines
 from galaxy_classify.version import __version__
+
+if TYPE_CHECKING:
+    from galaxy_classify.inference.contract import ModelDescription
 
 #: Options that print something and classify nothing; --model may stand beside them.
 ALONE: Final = ("--version", "--list-models", "--model-card", "--self-test", "--check-shards")

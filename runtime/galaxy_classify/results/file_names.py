@@ -17,6 +17,8 @@ MOST_BYTES: Final = 255
 #: What the header of a result in FITS has within so many bytes.
 FITS_TABLE: Final = b"'GALAXIES'"
 MOST_HEADER: Final = 1 << 20
+#: How a page of ``--report`` begins, in lower case.
+HTML: Final = b"<!doctype html>"
 
 
 def check_files(output: str | None, report: str | None, inputs: Iterable[str]) -> None:
@@ -106,15 +108,16 @@ def check_folder(path: str) -> None:
 def _is_image(path: str) -> bool:
     """Return whether a file is there that a folder, list or catalogue of this run may name as an input.
 
-    Results may be called ``.fits`` as images are; they have a table of galaxies.
+    Results may be called ``.fits`` as images are, and have a table of galaxies; a page may have any name.
     """
     if not os.path.isfile(path) or not (is_image_name(path) or is_archive_name(path)):
         return False
     try:
         with open(path, "rb") as file:
-            return FITS_TABLE not in file.read(MOST_HEADER)
+            content = file.read(MOST_HEADER)
     except OSError:
         return True
+    return FITS_TABLE not in content and not content.lower().startswith(HTML)
 
 
 def _may_be_written_to(folder: str) -> bool:
