@@ -160,4 +160,4 @@ def _meant(error: Any) -> str:
     parameters = [] if error.ctx is None else error.ctx.command.params
     if any(meant.split(" ")[0] in parameter.opts for parameter in parameters):
         return meant
-    return next(iter(get_close_matches(error.option_name, error.possibilities or [], n=1, cutoff=0)), "")
+    return next(iter(get_close_matches(error.option_name, error.possibilities or [], n=1)), "")

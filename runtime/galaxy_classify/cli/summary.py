@@ -31,7 +31,7 @@ def run_summary(counts: RunCounts, seconds: float | None, *, in_table: bool) -> 
         yield counts.summary() + rate
     if counts.kept:
         tried = "" if seconds is None else ", its errors tried again"
-        yield f"kept: {counts.kept:,} rows of the interrupted run{tried}"
+        yield f"kept: {counts.kept:,} row{'' if counts.kept == 1 else 's'} of the interrupted run{tried}"
     if counts.changed:
         yield "the inputs have changed since: of its rows, those from the first difference on were not kept"
 

@@ -167,7 +167,26 @@ class Discovery:
         if not _is_pattern(name):
             return [name]
         found = expand(name)
+        if "**" in name:
+            found = self._outermost(found)
         return [path for path in found if not self.own or os.path.realpath(path) not in self.own] or [name]
+
+    def _outermost(self, found: list[str]) -> list[str]:
+        """Leave out what a search of the folders among the matches of a pattern finds by itself."""
+        folders = {path.rstrip(os.sep) for path in found if os.path.isdir(path)}
+
+        def is_found(path: str) -> bool:
+            path = path.rstrip(os.sep)
+            above = os.path.dirname(path)
+            if not self.recursive:
+                return path not in folders and above in folders
+            while above not in folders:
+                path, above = above, os.path.dirname(above)
+                if path == above:
+                    return False
+            return True
+
+        return [path for path in found if not is_found(path)]
 
     def _joined(self, path: str, before: set[str]) -> str | None:
         """Return the common path of an image's band files, or None if it was returned before (and add it to those)."""

@@ -48,6 +48,17 @@ def test_quoted_patterns_are_expanded(nested: Path) -> None:
     assert (result.returncode, paths(result)) == (1, ["images/*.png"])
 
 
+def test_a_pattern_across_folders_finds_a_file_once(nested: Path) -> None:
+    """``**`` matches folders and the files in them: what lies in a folder that is searched anyway has one row."""
+    everything = ["images/a.jpg", "images/b[1].jpg", "images/sub/c.jpg"]
+    for pattern in ("images/**", "**", "./**/images", "images/**/*"):
+        assert [os.path.normpath(path) for path in paths(run(pattern, cwd=nested))] == everything
+    for pattern in ("images/**", "**", "images/**/*"):
+        found = paths(run(pattern, "--no-recursive", cwd=nested))
+        assert [os.path.normpath(path) for path in found] == everything
+    assert paths(run("**/sub", cwd=nested)) == ["images/sub/c.jpg"]
+
+
 def test_paths_from_a_file(nested: Path) -> None:
     """A line each, before what else is named; a list that is missing is a usage error."""
     (nested / "list.txt").write_text("images/sub/c.jpg\r\n\nimages/a.jpg\n")
@@ -107,7 +118,7 @@ def test_the_first_inputs_only(nested: Path) -> None:
     assert paths(run("--from-file", "list.txt", "--limit", "2", cwd=nested)) == ["images/a.jpg", "images/none.jpg"]
     run("images", "-o", "out.csv", "--limit", "1", cwd=nested)
     result = run("images", "-o", "out.csv", "--resume", cwd=nested)
-    assert "kept: 1 rows" in result.stderr
+    assert "kept: 1 row of" in result.stderr
     assert (nested / "out.csv").read_text() == run("images", cwd=nested).stdout
     assert run("images", "--watch", "--limit", "1", cwd=nested).returncode == 2
 
