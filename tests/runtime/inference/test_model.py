@@ -264,11 +264,14 @@ def test_a_path_that_leads_to_no_model_is_an_error(tmp_path: Path, name: str, mo
 
 
 @pytest.mark.parametrize("closed", ["file", "folder"])
-def test_a_model_that_may_not_be_read_is_an_error(tiny_model: Path, drawn_images: Path, closed: str) -> None:
+def test_a_model_that_may_not_be_read_is_an_error(
+    tiny_model: Path, drawn_images: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
     """For an ordinary user, whom permissions bind."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
+        monkeypatch.chdir("/")  # the checkout may be closed to that user, too
         (folder / "models").mkdir()
         model = Path(shutil.copy(tiny_model, folder / "models" / "a.onnx"))
         assert run_classify(drawn_images / "smooth_round.jpg", "-m", model).returncode == 0  # imports what it needs
