@@ -9,7 +9,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-import tempfile
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from galaxy_classify.inference.embedded import ModelSource, embedded_models, fin
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
 from in_process import run_classify
+from ordinary_user import ordinary_user
 from tiny_model import description, save_tiny_model
 
 
@@ -264,27 +264,17 @@ def test_a_path_that_leads_to_no_model_is_an_error(tmp_path: Path, name: str, mo
 
 
 @pytest.mark.parametrize("closed", ["file", "folder"])
-def test_a_model_that_may_not_be_read_is_an_error(
-    tiny_model: Path, drawn_images: Path, monkeypatch: pytest.MonkeyPatch, closed: str
-) -> None:
+def test_a_model_that_may_not_be_read_is_an_error(tiny_model: Path, tmp_path: Path, closed: str) -> None:
     """For an ordinary user, whom permissions bind."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        monkeypatch.chdir("/")  # the checkout may be closed to that user, too
-        (folder / "models").mkdir()
-        model = Path(shutil.copy(tiny_model, folder / "models" / "a.onnx"))
-        assert run_classify(drawn_images / "smooth_round.jpg", "-m", model).returncode == 0  # imports what it needs
-        (model if closed == "file" else folder / "models").chmod(0o000)
-        is_root = os.geteuid() == 0
-        if is_root:
-            os.seteuid(65534)
-        try:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    model = Path(shutil.copy(tiny_model, folder / "a.onnx"))
+    (model if closed == "file" else folder).chmod(0o000)
+    try:
+        with ordinary_user():
             result = run_classify("x.jpg", "-m", model)
-        finally:
-            if is_root:
-                os.seteuid(0)
-            (folder / "models").chmod(0o755)
+    finally:
+        folder.chmod(0o755)
     assert (result.returncode, result.stderr) == (3, f"error: {model}: cannot be read: Permission denied\n")
 
 
