@@ -31,7 +31,7 @@ from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint
 from tiny_model import tiny_model
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 #: No input may take longer, in milliseconds; a hang is a failure.
 DEADLINE = 10_000
 #: Growth of the process while all inputs go through, in bytes; decoders may keep pools, but must not leak.
@@ -222,7 +222,7 @@ def test_any_command_line_ends_with_an_exit_code(monkeypatch: pytest.MonkeyPatch
         monkeypatch.chdir(folder)
         Path("a.jpg").write_bytes(SEEDS["jpg"])
 
-        @settings(fuzz, max_examples=max(100, EXAMPLES // 3))
+        @settings(fuzz, max_examples=max(40, EXAMPLES // 3))
         @given(st.lists(ARGUMENTS, max_size=6))
         def check(arguments: list[str]) -> None:
             monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a.jpg\nnone.jpg\n\xff\n")))

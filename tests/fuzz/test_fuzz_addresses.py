@@ -25,7 +25,7 @@ from galaxy_classify.inputs.folders import expand
 from galaxy_classify.inputs.source import Source
 from galaxy_painter import paint
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 #: No input may take longer, in milliseconds.
 DEADLINE = 10_000
 

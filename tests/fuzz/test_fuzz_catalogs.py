@@ -17,7 +17,7 @@ from catalog_tables import IN_FORMATS, OUT_FORMATS, TYPES, Carried, carry, is_sa
 from galaxy_classify.errors import UsageError
 from galaxy_classify.results.formats import OutputFormat
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 
 fuzz = settings(
     max_examples=max(5, EXAMPLES // 30),  # of each pair of formats

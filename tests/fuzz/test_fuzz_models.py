@@ -24,7 +24,7 @@ from galaxy_classify.errors import ModelError
 from galaxy_classify.inference.onnx_check import STANDARD_DOMAINS, check_onnx_file
 from tiny_model import tiny_model
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 
 fuzz = settings(
     max_examples=3 * EXAMPLES,  # a thousandth of a second each

@@ -26,7 +26,7 @@ from galaxy_classify.runs.shards import Shards
 from galaxy_classify.tables.columns import Column
 from stand_in_job import CLASSES, StandInJob
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 COUNT = 4
 LAYOUT = RowLayout(CLASSES, carried=[Column("z", "float"), Column("note")])
 

@@ -20,7 +20,7 @@ from galaxy_classify.inference.contract import Preprocessing
 from galaxy_painter import paint
 from tiff_files import CMYK, JPEG, PALETTE, RGB, samples_of, shown, tiff_of
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 
 GALAXY = np.asarray(paint("unbarred_spiral", seed=1, size=36))[:, :35]
 
@@ -101,7 +101,7 @@ fuzz = settings(
 def test_a_layout_comes_out_right_or_is_refused() -> None:
     """Whatever a TIFF is made of, it never shows another picture than it holds."""
 
-    @settings(fuzz, max_examples=max(100, 2 * EXAMPLES))
+    @settings(fuzz, max_examples=2 * EXAMPLES)
     @given(layouts())
     def check(layout: tuple[int, dict[str, Any]]) -> None:
         photometric, options = layout
@@ -117,7 +117,7 @@ def test_a_layout_comes_out_right_or_is_refused() -> None:
 def test_contradicting_tags_give_the_picture_or_a_refusal() -> None:
     """Of a file that says what it is not, nothing may hang, crash, or come out as a part of the picture."""
 
-    @settings(fuzz, max_examples=max(100, EXAMPLES))
+    @settings(fuzz, max_examples=EXAMPLES)
     @given(
         st.sampled_from([1, RGB, PALETTE, CMYK]),
         st.sampled_from([8, 16]),
