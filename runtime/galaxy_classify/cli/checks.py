@@ -48,14 +48,10 @@ def check_options(options: Options) -> None:
         _check_resume(options)
     if options.link and options.sort_into is None:
         raise UsageError("--link goes with --sort-into only: name a folder with that")
-    if options.sort_into is not None:
+    for written, purpose in ((options.sort_into, "it is to sort"), (options.save_seen, "are classified")):
         for folder in filter(os.path.isdir, options.inputs):
-            if _is_below(options.sort_into, folder):
-                raise UsageError(f"{options.sort_into}: lies in {folder}, whose images it is to sort; choose another")
-    if options.save_seen is not None:
-        for folder in filter(os.path.isdir, options.inputs):
-            if _is_below(options.save_seen, folder):
-                raise UsageError(f"{options.save_seen}: lies in {folder}, whose images are classified; choose another")
+            if written is not None and _is_below(written, folder):
+                raise UsageError(f"{written}: lies in {folder}, whose images {purpose}; choose another")
     if options.report is not None:
         _check_report(options.report, replace=options.resume or options.force)
     _check_files(options)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final
 
 import typer
 
-from galaxy_classify.cli.declare import argument, flag, number, one_of, option, whole_number
+from galaxy_classify.cli.declare import argument, declarations, flag, number, one_of, option, whole_number
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PARTITION_SIZE, PATH_COLUMN, THRESHOLD
 from galaxy_classify.images.fits.names import parse_bands
 from galaxy_classify.images.fits.options import FitsOptions, parse_hdu, parse_stretch
@@ -237,11 +237,10 @@ class Options:
 
     def values(self) -> Iterator[tuple[str, Any]]:
         """Yield the names and values of the options that were given."""
-        hints: dict[str, Any] = get_type_hints(Options, include_extras=True)
         for each in fields(self):
             value = getattr(self, each.name)
             if each.default is not MISSING and value != each.default:
-                (declared,) = hints[each.name].__metadata__
+                (declared,) = declarations(Options)[each.name].__metadata__
                 # Typer takes the first name of a declaration for the default value, and puts that right later.
                 named = declared.default if isinstance(declared.default, str) else None
                 yield named or f"--{each.name.replace('_', '-')}", value
