@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 def printable(text: str) -> str:
@@ -52,3 +53,19 @@ def one_line(error: Exception) -> str:
     ('bad header', 'EOFError')
     """
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def utf8(value: Any) -> Any:
+    r"""Escape bytes of a file name that are not UTF-8, as most formats cannot store them; leave other values.
+
+    Examples
+    --------
+    >>> utf8("m\udcff.jpg"), utf8(1)
+    ('m\\xff.jpg', 1)
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a character of UTF-16, which is no byte
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from galaxy_classify.dask.worker import ClassifierSpec, picklable_errors, shared_classifier
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.layout import RowLayout
-from galaxy_classify.tables.parquet_table import utf8
+from galaxy_classify.text import utf8
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,9 +14,8 @@ from galaxy_classify.inputs.names import is_parquet_name, place_below, place_in_
 from galaxy_classify.inputs.remote import is_remote, remote_source
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.tables.columns import Column
-from galaxy_classify.tables.parquet_table import utf8
 from galaxy_classify.tables.read import Table, open_table, table_errors
-from galaxy_classify.text import did_you_mean
+from galaxy_classify.text import did_you_mean, utf8
 
 #: Prefix for a column of the catalogue whose name is already taken by a column of the result.
 PREFIX: Final = "catalog_"

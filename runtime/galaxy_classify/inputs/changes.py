@@ -9,6 +9,7 @@ from threading import Event
 from typing import Final
 
 from galaxy_classify.inputs.folders import holds_links, walk
+from galaxy_classify.text import utf8
 
 #: Milliseconds for which changes are collected before they are reported.
 TICK: Final = 100
@@ -31,7 +32,7 @@ def folder_changes(folders: Sequence[str], recursive: bool, stop: Event) -> Iter
         linked = recursive and any(map(holds_links, folders))
         # watchfiles follows links by every path: of ten folders that link to each other it would find millions.
         each = [folder for top in folders for folder, _, _ in walk(top)] if linked else folders
-        each = [folder for folder in each if _is_utf8(folder)]  # the others are left to the search, too
+        each = [folder for folder in each if folder == utf8(folder)]  # the others are left to the search, too
         if not each:
             stop.wait(RETRY)
             yield False, set()
@@ -58,11 +59,3 @@ def folder_changes(folders: Sequence[str], recursive: bool, stop: Event) -> Iter
             if not complete:
                 stop.wait(RETRY + RETRY_SHARE * (time.monotonic() - started))
                 yield False, set()
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

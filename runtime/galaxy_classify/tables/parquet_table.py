@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from galaxy_classify.tables.columns import PROVENANCE, Column, Kind, Row, plain_value
+from galaxy_classify.text import utf8
 
 #: Rows that are read at a time.
 CHUNK_ROWS: Final = 4096
@@ -165,19 +166,3 @@ def _parquet_value(value: Any, kind: Kind) -> Any:
 def _field_metadata(column: Column) -> dict[str, str]:
     known = {"unit": column.unit, "ucd": column.ucd, "description": column.description}
     return {key: value for key, value in known.items() if value}
-
-
-def utf8(value: Any) -> Any:
-    r"""Escape bytes of a file name that are not UTF-8, as Parquet cannot store them; return other values unchanged.
-
-    Examples
-    --------
-    >>> utf8("m\udcff.jpg"), utf8(1)
-    ('m\\xff.jpg', 1)
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a character of UTF-16, which is no byte
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")

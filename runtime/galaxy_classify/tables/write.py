@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
-from galaxy_classify.tables.parquet_table import utf8, write_parquet
+from galaxy_classify.tables.parquet_table import write_parquet
 from galaxy_classify.tables.write_astropy import astropy_table, escaped, write_fits, write_votable
+from galaxy_classify.text import utf8
 
 #: The FITS standard numbers columns with three digits.
 MOST_FITS_COLUMNS: Final = 999

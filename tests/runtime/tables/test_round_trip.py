@@ -17,8 +17,8 @@ from catalog_tables import IN_FORMATS, OUT_FORMATS, TYPES, Carried, carry, is_sa
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.tables.columns import Column
-from galaxy_classify.tables.parquet_table import utf8
 from galaxy_classify.tables.write import write_typed
+from galaxy_classify.text import utf8
 from stand_in_job import StandInJob
 
 #: The command silences these: VOTable's identifiers are made of the names, FITS is strict about units.
