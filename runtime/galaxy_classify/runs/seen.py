@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -22,11 +22,7 @@ from galaxy_classify.inputs.names import CONTROL_CHARACTERS, make_folders, place
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.file_names import check_folder
-from galaxy_classify.text import printable
-
-#: Failures that are listed one by one.
-NAMED: Final = 5
-
+from galaxy_classify.runs.new_files import NewFiles, write_new
 
 #: Bytes of a file name, with which most file systems can do; that of a member of an archive may have more.
 LONGEST_NAME: Final = 200
@@ -36,7 +32,7 @@ LONGEST_NAME: Final = 200
 TITLE: Final = "Title"
 
 
-class SeenPictures:
+class SeenPictures(NewFiles):
     """Save what the model saw of each input as ``FOLDER/PLACE.png``; nothing is ever overwritten.
 
     A picture is the model's input, pixel by pixel: the same model gives the same answer for it. Its title is the path
@@ -49,28 +45,14 @@ class SeenPictures:
     make : callable
         Makes the picture of a path or of a tuple (name, bytes), or raises `ImageError`: for rows that an earlier run
         left, if it did not save the pictures.
-
-    Attributes
-    ----------
-    done : int
-        Pictures that were saved.
-    there : int
-        Pictures that existed before.
-    failed : int
-        Pictures that could not be saved.
-    reasons : list of str
-        Why, for the first few.
     """
 
     def __init__(self, folder: str, make: Callable[[Any], Image.Image]) -> None:
+        super().__init__()
         self._folder = folder
         self._make = make
         self._lock = Lock()
         self._saved: set[int] = set()
-        self.done = 0
-        self.there = 0
-        self.failed = 0
-        self.reasons: list[str] = []
         check_folder(folder)  # it is made with the first picture, as the run may still be refused
 
     def save(self, source: Source, pixels: NDArray[np.uint8]) -> None:
@@ -98,15 +80,13 @@ class SeenPictures:
             image = source.path if source.content is None else (source.path, source.content())
             self._put(source, self._make(image))
         except OSError as error:
-            self._fail(f"{self._target(source)}: {error.strerror or error}")
+            self.fail(f"{self._target(source)}: {error.strerror or error}")
         except ImageError as error:
-            self._fail(f"{self._target(source)}: {error}")
+            self.fail(f"{self._target(source)}: {error}")
 
     def summary(self) -> str:
         """Return in one line how many pictures were saved, and what failed."""
-        there = f", {self.there:,} were there already" if self.there else ""
-        failed = f", {self.failed:,} could not be: {'; '.join(self.reasons)}" if self.failed else ""
-        return f"seen: {self.done:,} picture{'' if self.done == 1 else 's'} saved to {self._folder}{there}{failed}"
+        return f"seen: {self.done:,} picture{'' if self.done == 1 else 's'} saved to {self._folder}{self.exceptions()}"
 
     def _target(self, source: Source, number: int = 1) -> str:
         place = place_below(CONTROL_CHARACTERS.sub("_", source.place or source.path)) or "picture"
@@ -118,18 +98,21 @@ class SeenPictures:
         title = PngInfo()
         title.add_itxt(TITLE, _title(source))
         picture.save(content, "PNG", pnginfo=title)
-        number = 1
-        while not _write_new(target := self._target(source, number), content.getvalue()):
-            with suppress(OSError):
-                if Path(target).read_bytes() == content.getvalue():
-                    break
-            number += 1
-        else:
-            with self._lock:
-                self.done += 1
-            return
-        with self._lock:
-            self.there += 1
+        make_folders(os.path.dirname(self._target(source)))
+        for number in count(1):
+            target = self._target(source, number)
+            try:
+                write_new(lambda partial: Path(partial).write_bytes(content.getvalue()), target)
+            except FileExistsError:
+                with suppress(OSError):
+                    if Path(target).read_bytes() == content.getvalue():
+                        with self._lock:
+                            self.there += 1
+                        return
+            else:
+                with self._lock:
+                    self.done += 1
+                return
 
     def _is_there(self, source: Source) -> bool:
         """Return whether an earlier run has saved the picture of this input."""
@@ -140,11 +123,6 @@ class SeenPictures:
                     return True
             number += 1
         return False
-
-    def _fail(self, reason: str) -> None:
-        self.failed += 1
-        if len(self.reasons) < NAMED:
-            self.reasons.append(printable(reason))
 
 
 def _title(source: Source) -> str:
@@ -164,24 +142,3 @@ def _short(name: str) -> str:
     if len(content) <= LONGEST_NAME:
         return name
     return f"{os.fsdecode(content[:LONGEST_NAME])}-{hashlib.sha256(content).hexdigest()[:8]}"
-
-
-def _write_new(target: str, content: bytes) -> bool:
-    """Write a file under another name first, so that none is ever partial; return whether the name was free."""
-    folder = os.path.dirname(target)
-    make_folders(folder)
-    partial = os.path.join(folder, f".{secrets.token_hex(8)}.partial")
-    try:
-        Path(partial).write_bytes(content)
-        try:
-            os.link(partial, target)  # unlike a rename it refuses to replace a file
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without links
-            if os.path.lexists(target):
-                return False
-            os.rename(partial, target)
-        return True
-    finally:
-        with suppress(FileNotFoundError):
-            os.remove(partial)

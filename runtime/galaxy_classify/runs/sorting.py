@@ -6,10 +6,8 @@ import filecmp
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.formats import suffix_of
@@ -18,16 +16,12 @@ from galaxy_classify.inputs.names import is_image_name, make_folders
 from galaxy_classify.inputs.source import Content, Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.file_names import check_folder
-from galaxy_classify.text import printable
+from galaxy_classify.runs.new_files import NewFiles, write_new
 
 T = TypeVar("T")
 
 
-#: Failures that are listed one by one.
-NAMED: Final = 5
-
-
-class Sorter:
+class Sorter(NewFiles):
     """Copy or link each classified image to ``FOLDER/CLASS/PLACE``; nothing is ever overwritten.
 
     An archive member or an object becomes a file of its own; a name without an image suffix gets that of its format.
@@ -40,27 +34,13 @@ class Sorter:
         Whether to make symbolic links instead of copies.
     files : callable, optional
         Returns the files of an input, one for each band; by default the file of its path.
-
-    Attributes
-    ----------
-    done : int
-        Files that were copied or linked.
-    there : int
-        Files that existed before, with the same content.
-    failed : int
-        Files that could not be copied or linked.
-    reasons : list of str
-        Why, for the first few.
     """
 
     def __init__(self, folder: str, *, link: bool, files: Callable[[str], list[str]] = lambda path: [path]) -> None:
+        super().__init__()
         self._folder = folder
         self._link = link
         self._files = files
-        self.done = 0
-        self.there = 0
-        self.failed = 0
-        self.reasons: list[str] = []
         check_folder(folder)  # it is made with the first file, as the run may still be refused
 
     def see(self, source: Source, prediction: Prediction) -> None:
@@ -81,9 +61,9 @@ class Sorter:
             make_folders(os.path.dirname(target))
             put(image, target)
         except OSError as error:
-            self._fail(f"{target}: {error.strerror or error}")
+            self.fail(f"{target}: {error.strerror or error}")
         except ImageError as error:
-            self._fail(f"{target}: {error}")
+            self.fail(f"{target}: {error}")
 
     def _put_file(self, file: str, target: str) -> None:
         if os.path.lexists(target):
@@ -92,7 +72,7 @@ class Sorter:
         if self._link:
             os.symlink(os.path.abspath(file), target)
         else:
-            _copy(lambda partial: shutil.copy2(file, partial), target)
+            write_new(lambda partial: shutil.copy2(file, partial), target)
         self.done += 1
 
     def _put_content(self, read: Content, target: str) -> None:
@@ -104,26 +84,19 @@ class Sorter:
         if os.path.lexists(target):
             self._leave(target, same=os.path.isfile(target) and Path(target).read_bytes() == content)
             return
-        _copy(lambda partial: Path(partial).write_bytes(content), target)
+        write_new(lambda partial: Path(partial).write_bytes(content), target)
         self.done += 1
 
     def _leave(self, target: str, *, same: bool) -> None:
         if same:
             self.there += 1
         else:
-            self._fail(f"{target}: another file of that name is there")
-
-    def _fail(self, reason: str) -> None:
-        self.failed += 1
-        if len(self.reasons) < NAMED:
-            self.reasons.append(printable(reason))
+            self.fail(f"{target}: another file of that name is there")
 
     def summary(self) -> str:
         """Return in one line how many files were copied or linked, and what failed."""
         how = "linked" if self._link else "copied"
-        there = f", {self.there:,} were there already" if self.there else ""
-        failed = f", {self.failed:,} could not be: {'; '.join(self.reasons)}" if self.failed else ""
-        return f"sorted: {self.done:,} {how} to {self._folder}{there}{failed}"
+        return f"sorted: {self.done:,} {how} to {self._folder}{self.exceptions()}"
 
 
 def _same(file: str, target: str) -> bool:
@@ -144,31 +117,3 @@ def _check_place(label: str, place: str) -> None:
         os.fsencode(os.path.join(label, place))
     except UnicodeEncodeError as error:
         raise ImageError(f"this name cannot be written in {error.encoding}, the encoding of file names here") from None
-
-
-def _copy(write: Callable[[str], object], target: str) -> None:
-    """Write a file under another name first, so that a killed process leaves no partial one under the final name."""
-    partial = _new_file(os.path.dirname(target))
-    try:
-        write(partial)
-        try:
-            os.link(partial, target)  # unlike a rename it refuses to replace a file that came meanwhile
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links
-            if os.path.lexists(target):
-                raise
-            os.rename(partial, target)
-    finally:
-        with suppress(FileNotFoundError):
-            os.remove(partial)
-
-
-def _new_file(folder: str) -> str:
-    """Create an empty file under a name that nobody uses, and return it."""
-    for number in count():
-        path = os.path.join(folder, f".galaxy-classify-{os.getpid()}-{number}.partial")
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            return path
-    raise AssertionError  # the numbers do not end
