@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import os
 import random
 import resource
 import sys
@@ -19,10 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fits_galaxies import compressed, fits_bytes, image_hdu, nanomaggies
+from fuzzing import EXAMPLES, FUZZ
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.cli.main import app
 from galaxy_classify.errors import GalaxyClassifyError, ModelError
@@ -31,19 +31,9 @@ from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint
 from tiny_model import tiny_model
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
-#: No input may take longer, in milliseconds; a hang is a failure.
-DEADLINE = 10_000
 #: Growth of the process while all inputs go through, in bytes; decoders may keep pools, but must not leak.
 MEMORY = 400_000_000
 
-fuzz = settings(
-    max_examples=EXAMPLES,
-    deadline=DEADLINE,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 pytestmark = [
     pytest.mark.slow,
@@ -160,7 +150,7 @@ def test_a_damaged_image_gives_a_row(name: str, classifier: GalaxyClassifier, tm
     """Exactly one row: a class, or an error with a reason of one line."""
     path = tmp_path / f"a.{name}"
 
-    @fuzz
+    @FUZZ
     @given(mutated(st.just(SEEDS[name])))
     def check(content: bytes) -> None:
         path.write_bytes(content)
@@ -180,7 +170,7 @@ def test_a_damaged_model_is_a_model_error(tmp_path: Path) -> None:
     """A mutated ONNX file is refused, or it still keeps the contract; ONNX Runtime never takes the process down."""
     path = tmp_path / "a.onnx"
 
-    @fuzz
+    @FUZZ
     @given(mutated(st.just(ONNX)))
     def check(content: bytes) -> None:
         path.write_bytes(content)
@@ -222,7 +212,7 @@ def test_any_command_line_ends_with_an_exit_code(monkeypatch: pytest.MonkeyPatch
         monkeypatch.chdir(folder)
         Path("a.jpg").write_bytes(SEEDS["jpg"])
 
-        @settings(fuzz, max_examples=max(40, EXAMPLES // 3))
+        @settings(FUZZ, max_examples=max(40, EXAMPLES // 3))
         @given(st.lists(ARGUMENTS, max_size=6))
         def check(arguments: list[str]) -> None:
             monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a.jpg\nnone.jpg\n\xff\n")))

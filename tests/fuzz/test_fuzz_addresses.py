@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from fuzzing import FUZZ
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError
 from galaxy_classify.inputs.addresses import SCHEMES, why_refused
@@ -25,17 +26,7 @@ from galaxy_classify.inputs.folders import expand
 from galaxy_classify.inputs.source import Source
 from galaxy_painter import paint
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
-#: No input may take longer, in milliseconds.
-DEADLINE = 10_000
-
-fuzz = settings(
-    max_examples=EXAMPLES,
-    deadline=DEADLINE,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+fuzz = settings(FUZZ, suppress_health_check=[*FUZZ.suppress_health_check, HealthCheck.filter_too_much])
 
 pytestmark = pytest.mark.slow
 

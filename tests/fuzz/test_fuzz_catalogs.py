@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import tempfile
 from contextlib import suppress
@@ -10,22 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_tables import IN_FORMATS, OUT_FORMATS, TYPES, Carried, carry, is_same, read_result, write_catalog
+from fuzzing import EXAMPLES, FUZZ
 from galaxy_classify.errors import UsageError
 from galaxy_classify.results.formats import OutputFormat
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
-
-fuzz = settings(
-    max_examples=max(5, EXAMPLES // 30),  # of each pair of formats
-    deadline=10_000,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+fuzz = settings(FUZZ, max_examples=max(5, EXAMPLES // 30))  # of each pair of formats
 
 pytestmark = [
     pytest.mark.slow,

@@ -6,7 +6,6 @@ large, fields in wrong places, of wrong types, unknown, twice, and everything th
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,23 +15,16 @@ import numpy as np
 import onnx
 import pytest
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from fuzzing import EXAMPLES, FUZZ
 from galaxy_classify.errors import ModelError
 from galaxy_classify.inference.onnx_check import STANDARD_DOMAINS, check_onnx_file
 from tiny_model import tiny_model
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
-
-fuzz = settings(
-    max_examples=3 * EXAMPLES,  # a thousandth of a second each
-    deadline=10_000,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+fuzz = settings(FUZZ, max_examples=3 * EXAMPLES)  # a thousandth of a second each
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import tempfile
@@ -14,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from fuzzing import FUZZ
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.resume import Existing
@@ -26,7 +26,6 @@ from galaxy_classify.runs.shards import Shards
 from galaxy_classify.tables.columns import Column
 from stand_in_job import CLASSES, StandInJob
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 COUNT = 4
 LAYOUT = RowLayout(CLASSES, carried=[Column("z", "float"), Column("note")])
 
@@ -168,13 +167,7 @@ def test_a_changed_folder_is_whole_by_content_or_said_not_to_be(whole: Path, fol
     """No row is missing, doubled or other than it was written where the check finds no fault."""
     expected = rows_of(whole)
 
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=10_000,
-        derandomize="FUZZ_EXAMPLES" not in os.environ,
-        database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
+    @FUZZ
     @given(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=3), st.integers(0, 2**32))
     def check(changes: list[Change], number: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,22 +5,20 @@ The number of inputs is set by the environment variable ``FUZZ_EXAMPLES``; see t
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzzing import EXAMPLES, FUZZ
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_painter import paint
 from tiff_files import CMYK, JPEG, PALETTE, RGB, samples_of, shown, tiff_of
-
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 
 GALAXY = np.asarray(paint("unbarred_spiral", seed=1, size=36))[:, :35]
 
@@ -89,19 +87,11 @@ def difference(content: bytes, expected: np.ndarray[Any, np.dtype[np.int64]]) ->
     return int(np.abs(found - expected).max()) if found.shape == expected.shape else 255
 
 
-fuzz = settings(
-    deadline=10_000,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-
-
 @pytest.mark.slow
 def test_a_layout_comes_out_right_or_is_refused() -> None:
     """Whatever a TIFF is made of, it never shows another picture than it holds."""
 
-    @settings(fuzz, max_examples=2 * EXAMPLES)
+    @settings(FUZZ, max_examples=2 * EXAMPLES)
     @given(layouts())
     def check(layout: tuple[int, dict[str, Any]]) -> None:
         photometric, options = layout
@@ -117,7 +107,7 @@ def test_a_layout_comes_out_right_or_is_refused() -> None:
 def test_contradicting_tags_give_the_picture_or_a_refusal() -> None:
     """Of a file that says what it is not, nothing may hang, crash, or come out as a part of the picture."""
 
-    @settings(fuzz, max_examples=EXAMPLES)
+    @settings(FUZZ, max_examples=EXAMPLES)
     @given(
         st.sampled_from([1, RGB, PALETTE, CMYK]),
         st.sampled_from([8, 16]),
