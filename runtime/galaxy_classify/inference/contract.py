@@ -18,6 +18,8 @@ from galaxy_classify.inference.names import MOST_CHARACTERS, class_fault, name_f
 CONTRACT_VERSION: Final = "1"
 INPUT_NAME: Final = "images"
 OUTPUT_NAME: Final = "probabilities"
+FAMILIARITY_NAME: Final = "familiarity"
+EMBEDDING_NAME: Final = "embedding"
 METADATA_PREFIX: Final = "galaxy_classify."
 #: Largest height and width of the input, in pixels: beyond it a batch would take gigabytes.
 MAX_INPUT_EDGE: Final = 4096

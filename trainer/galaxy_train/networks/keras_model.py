@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
+from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
 from galaxy_train.networks import symmetric as _registers_layers  # noqa: F401 - a network with these layers can be loaded once they are registered
 from galaxy_train.networks.recipes import LOGITS
 
@@ -17,14 +18,31 @@ BATCH_SIZE = 256
 
 
 def predict(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a network's output for images, shape (N, classes)."""
-    output: NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    """Return a network's probabilities for images, shape (N, classes)."""
+    return predict_outputs(model, images)[OUTPUT_NAME]
+
+
+def predict_familiarity(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Return the familiarity of images, shape (N,); None if the network has no such output."""
+    return predict_outputs(model, images).get(FAMILIARITY_NAME)
+
+
+def predict_outputs(model: Any, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return a network's outputs for images, by name: probabilities, and familiarity if it has that."""
+    output = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    return output if isinstance(output, dict) else {OUTPUT_NAME: output}
+
+
+def predict_layer(model: Any, layer: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the output of one of a network's layers for images."""
+    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    output: NDArray[np.float32] = part.predict(images, batch_size=BATCH_SIZE, verbose=0)
     return output
 
 
 def predict_logits(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a network's logits, before temperature and softmax, shape (N, classes)."""
-    return predict(keras.Model(model.inputs, model.get_layer(LOGITS).output), images)
+    return predict_layer(model, LOGITS, images)
 
 
 def load_model(path: Path) -> Any:

@@ -11,12 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
+from galaxy_classify.inference.contract import EMBEDDING_NAME, FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME
 
 LOGITS: Final = "logits"
 
 
 TEMPERATURE: Final = "temperature"
+
+
+#: Output of the familiarity head before shift and sigmoid.
+FAMILIARITY_LOGIT: Final = "familiarity_logit"
+
+
+#: Layer that moves the familiarity of 0.5 to a given share of held-out galaxies.
+FAMILIARITY_SHIFT: Final = "familiarity_shift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +112,71 @@ def swift(size: int, classes: int) -> Any:
     return _symmetric_network("swift", SWIFT_STAGES, size, classes)
 
 
-def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes: int) -> Any:
+def compact(size: int, classes: int) -> Any:
+    """Build a smaller network than the swift, with a familiarity head, made to be trained with wide augmentation.
+
+    It has 36,000 parameters for four classes, which act as 290,000 in eight orientations, and less than half of the
+    cnn's multiplications: two convolutions with a stride of 2 come before anything else, so that no map has more than
+    half of the image's edge. Its second output is the familiarity: how much an image is like the galaxies that the
+    network was trained to tell apart. The embedding is what the last maps say of a galaxy, whatever its orientation.
+
+    Raises
+    ------
+    DataError
+        If the size is odd or below 16 px.
+    """
+    seen = _seen_edge("compact", size, 4 if size > LARGEST_UNREDUCED else 3)
+    import keras
+
+    from galaxy_train.networks.symmetric import FeatureStatistics, OrientationMean, SymmetricConvolution
+
+    layers = keras.layers
+    images = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
+    x = layers.Rescaling(1 / 255)(layers.Cropping2D((size - seen) // 2)(images))
+    if size > LARGEST_UNREDUCED:
+        x = layers.AveragePooling2D(2)(x)
+    x = layers.ReLU()(SymmetricConvolution(6, 2, 2, lifting=True)(x))
+    x = layers.ReLU()(SymmetricConvolution(6, 4, 2)(x))
+    early = x = _residual_block(x, 6)
+    x = layers.AveragePooling2D(2)(x)
+    x = layers.ReLU()(SymmetricConvolution(12, 3)(x))
+    x = _residual_block(x, 12)
+    statistics = layers.BatchNormalization(momentum=0.9, name=EMBEDDING_NAME)(FeatureStatistics()(x))
+    familiarity = _familiarity_head(layers.Concatenate()([FeatureStatistics()(early), statistics]))
+    features = layers.Dropout(0.3)(OrientationMean()(x))
+    return _with_head("compact", images, features, classes, familiarity)
+
+
+def _residual_block(x: Any, features: int) -> Any:
+    from keras import layers
+
+    from galaxy_train.networks.symmetric import SymmetricConvolution
+
+    y = layers.ReLU()(SymmetricConvolution(features, 3)(x))
+    return layers.ReLU()(layers.Add()([x, SymmetricConvolution(features, 3)(y)]))
+
+
+def _familiarity_head(statistics: Any) -> Any:
+    from keras import layers
+
+    x = layers.BatchNormalization(momentum=0.9)(statistics)
+    x = layers.Dense(16, activation="relu")(x)
+    return layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(layers.Dense(1, name=FAMILIARITY_LOGIT)(x))
+
+
+def _seen_edge(name: str, size: int, halvings: int) -> int:
+    """Return the edge of the central crop that a network sees, which each of its halvings divides without remainder.
+
+    Of 64 px these are 48, of 224 px 176.
+    """
     if size % 2 or size < SMALLEST:
         raise DataError(f"the recipe {name} takes images of an even size from {SMALLEST} px, not {size} px; see --size")
+    return int(0.75 * size / 2**halvings + 0.5) * 2**halvings
+
+
+def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes: int) -> Any:
     large = size > LARGEST_UNREDUCED
-    # Crop to a size that every pooling below halves without remainder: 64 px become 48, 224 px become 176.
-    halvings = len(stages) + large
-    seen = int(0.75 * size / 2**halvings + 0.5) * 2**halvings
+    seen = _seen_edge(name, size, len(stages) + large)
     import keras
 
     from galaxy_train.networks.symmetric import OrientationMean, SymmetricConvolution
@@ -125,8 +191,7 @@ def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes:
         x = layers.AveragePooling2D(2)(x)
         x = layers.ReLU()(SymmetricConvolution(stage.features, 3)(x))
         for _ in range(stage.residual_blocks):
-            y = layers.ReLU()(SymmetricConvolution(stage.features, 3)(x))
-            x = layers.ReLU()(layers.Add()([x, SymmetricConvolution(stage.features, 3)(y)]))
+            x = _residual_block(x, stage.features)
     x = layers.Dropout(0.3)(OrientationMean()(x))
     return _with_head(name, images, x, classes)
 
@@ -157,12 +222,17 @@ SMALLEST: Final = 16
 LARGEST_UNREDUCED: Final = 128
 
 
-def _with_head(name: str, images: Any, features: Any, classes: int) -> Any:
+def _with_head(name: str, images: Any, features: Any, classes: int, familiarity: Any = None) -> Any:
     import keras
 
     logits = keras.layers.Dense(classes, name=LOGITS)(features)
     calibrated = keras.layers.Rescaling(1.0, name=TEMPERATURE)(logits)
-    return keras.Model(images, keras.layers.Softmax(name=OUTPUT_NAME)(calibrated), name=name)
+    probabilities = keras.layers.Softmax(name=OUTPUT_NAME)(calibrated)
+    if familiarity is None:
+        return keras.Model(images, probabilities, name=name)
+    familiar = keras.layers.Activation("sigmoid")(familiarity)
+    outputs = {OUTPUT_NAME: probabilities, FAMILIARITY_NAME: keras.layers.Reshape((), name=FAMILIARITY_NAME)(familiar)}
+    return keras.Model(images, outputs, name=name)
 
 
 _CNN: Final = Recipe(
@@ -182,4 +252,5 @@ RECIPES: Final[dict[str, Recipe]] = {
     "mlp": Recipe(mlp, epochs=50, batch_size=1000, learning_rate=0.0015, validation="last"),
     "cnn": _CNN,
     "swift": replace(_CNN, build=swift),
+    "compact": replace(_CNN, build=compact),
 }

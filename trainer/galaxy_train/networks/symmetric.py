@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from numpy.typing import NDArray
 
 ORIENTATIONS: Final = 8
@@ -26,6 +26,10 @@ MOMENTUM: Final = 0.9
 
 
 EPSILON: Final = 1e-3
+
+
+#: Added to a variance before its square root, whose slope at zero would magnify rounding errors.
+SMALLEST_VARIANCE: Final = 1e-4
 
 
 def orient(image: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -130,15 +134,15 @@ class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Convolve and normalise."""
-        maps = tf.nn.conv2d(inputs, self._all_orientations(), self.stride, "SAME")
+        maps = ops.conv(inputs, self._all_orientations(), self.stride, "same")
         if training:
             mean, variance = self._moments(maps)
             self.mean.assign(self.momentum * self.mean + (1 - self.momentum) * mean)
             self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * variance)
         else:
-            mean, variance = tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
-        scale = self.gamma * tf.math.rsqrt(variance + EPSILON)
-        return maps * tf.tile(scale, [ORIENTATIONS]) + tf.tile(self.beta - mean * scale, [ORIENTATIONS])
+            mean, variance = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
+        scale = self.gamma * ops.rsqrt(variance + EPSILON)
+        return maps * ops.tile(scale, [ORIENTATIONS]) + ops.tile(self.beta - mean * scale, [ORIENTATIONS])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the feature maps."""
@@ -155,19 +159,19 @@ class SymmetricConvolution(keras.layers.Layer):  # type: ignore[misc]
     def _all_orientations(self) -> Any:
         """Return the kernel in all eight orientations, as the kernel of an ordinary convolution."""
         inputs = self._positions.shape[1] // self.kernel**2 * self._inputs
-        weight = tf.gather(tf.convert_to_tensor(self.weight), self._positions.ravel())
-        weight = tf.reshape(weight, (ORIENTATIONS, self.kernel, self.kernel, inputs, self.features))
-        return tf.reshape(
-            tf.transpose(weight, (1, 2, 3, 0, 4)), (self.kernel, self.kernel, inputs, ORIENTATIONS * self.features)
+        weight = ops.take(ops.convert_to_tensor(self.weight), self._positions.ravel(), axis=0)
+        weight = ops.reshape(weight, (ORIENTATIONS, self.kernel, self.kernel, inputs, self.features))
+        return ops.reshape(
+            ops.transpose(weight, (1, 2, 3, 0, 4)), (self.kernel, self.kernel, inputs, ORIENTATIONS * self.features)
         )
 
     def _moments(self, maps: Any) -> tuple[Any, Any]:
         """Return mean and variance of each feature over the batch, positions and orientations."""
         means, variances = (
-            tf.reshape(moment, (ORIENTATIONS, self.features)) for moment in tf.nn.moments(maps, (0, 1, 2))
+            ops.reshape(moment, (ORIENTATIONS, self.features)) for moment in ops.moments(maps, (0, 1, 2))
         )
-        mean = tf.reduce_mean(means, 0)
-        return mean, tf.reduce_mean(variances + tf.square(means), 0) - tf.square(mean)
+        mean = ops.mean(means, 0)
+        return mean, ops.mean(variances + ops.square(means), 0) - ops.square(mean)
 
 
 @keras.saving.register_keras_serializable("galaxy_train")
@@ -184,15 +188,56 @@ class OrientationMean(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """Average over positions, then over orientations."""
-        features = inputs.shape[-1] // ORIENTATIONS
-        mean = np.tile(np.eye(features, dtype=np.float32) / ORIENTATIONS, (ORIENTATIONS, 1))
-        return tf.matmul(tf.reduce_mean(inputs, (1, 2)), mean)
+        return ops.matmul(ops.mean(inputs, (1, 2)), _orientation_mean(inputs.shape[-1]))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
         """Return the shape of the means."""
         channels = input_shape[-1]
         assert channels is not None  # noqa: S101 - for the type checker
         return (input_shape[0], channels // ORIENTATIONS)
+
+
+@keras.saving.register_keras_serializable("galaxy_train")
+class FeatureStatistics(keras.layers.Layer):  # type: ignore[misc]
+    """Describe each feature by its mean, by its spread over orientations and by its size over positions.
+
+    All three are invariant: the mean over positions and orientations, the standard deviation of the means of the eight
+    orientations, and the root mean square over positions and orientations.
+
+    Notes
+    -----
+    Input (batch, height, width, 8 · features), output (batch, 3 · features), float32, in this order. Like
+    `OrientationMean`, sums over orientations are products with constant matrices.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the three statistics of each feature."""
+        channels = inputs.shape[-1]
+        mean = _orientation_mean(channels)
+        deviation = np.eye(channels, dtype=np.float32) - mean @ mean.T * ORIENTATIONS
+        of_orientations = ops.mean(inputs, (1, 2))
+        spread = ops.square(ops.matmul(of_orientations, deviation))
+        size = ops.mean(ops.square(inputs), (1, 2))
+        return ops.concatenate(
+            [
+                ops.matmul(of_orientations, mean),
+                ops.sqrt(ops.matmul(spread, mean) + SMALLEST_VARIANCE),
+                ops.sqrt(ops.matmul(size, mean) + SMALLEST_VARIANCE),
+            ],
+            axis=-1,
+        )
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+        """Return the shape of the statistics."""
+        channels = input_shape[-1]
+        assert channels is not None  # noqa: S101 - for the type checker
+        return (input_shape[0], 3 * channels // ORIENTATIONS)
+
+
+def _orientation_mean(channels: int) -> NDArray[np.float32]:
+    """Return the matrix, shape (channels, features), whose product with channels averages over orientations."""
+    features = channels // ORIENTATIONS
+    return np.tile(np.eye(features, dtype=np.float32) / ORIENTATIONS, (ORIENTATIONS, 1))
 
 
 def settle_statistics(model: Any, batches: Iterable[tuple[Any, ...]]) -> None:
