@@ -27,6 +27,11 @@ def predict_familiarity(model: Any, images: NDArray[np.uint8]) -> NDArray[np.flo
     return predict_outputs(model, images).get(FAMILIARITY_NAME)
 
 
+def has_familiarity(model: Any) -> bool:
+    """Tell whether a network has the output familiarity beside its probabilities."""
+    return isinstance(model.output, dict) and FAMILIARITY_NAME in model.output
+
+
 def predict_outputs(model: Any, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Return a network's outputs for images, by name: probabilities, and familiarity if it has that."""
     output = model.predict(images, batch_size=BATCH_SIZE, verbose=0)

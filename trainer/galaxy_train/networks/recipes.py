@@ -43,6 +43,8 @@ class Recipe:
         Hold out the last part of the training set, or a random part of each class.
     augment : bool
         Whether images are changed at random in each epoch.
+    wide : bool
+        Whether a part of them is changed as widely as images of different surveys differ, by default.
     cosine : bool
         Whether the learning rate follows a cosine to zero, with AdamW, or is constant, with Adam.
     weight_decay : float
@@ -57,6 +59,7 @@ class Recipe:
     learning_rate: float
     validation: Literal["last", "stratified"]
     augment: bool = False
+    wide: bool = False
     cosine: bool = False
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
@@ -171,7 +174,8 @@ def _seen_edge(name: str, size: int, halvings: int) -> int:
     """
     if size % 2 or size < SMALLEST:
         raise DataError(f"the recipe {name} takes images of an even size from {SMALLEST} px, not {size} px; see --size")
-    return int(0.75 * size / 2**halvings + 0.5) * 2**halvings
+    step: int = 2**halvings
+    return int(0.75 * size / step + 0.5) * step
 
 
 def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes: int) -> Any:
@@ -252,5 +256,5 @@ RECIPES: Final[dict[str, Recipe]] = {
     "mlp": Recipe(mlp, epochs=50, batch_size=1000, learning_rate=0.0015, validation="last"),
     "cnn": _CNN,
     "swift": replace(_CNN, build=swift),
-    "compact": replace(_CNN, build=compact),
+    "compact": replace(_CNN, build=compact, wide=True),
 }

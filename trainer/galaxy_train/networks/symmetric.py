@@ -240,7 +240,7 @@ def _orientation_mean(channels: int) -> NDArray[np.float32]:
     return np.tile(np.eye(features, dtype=np.float32) / ORIENTATIONS, (ORIENTATIONS, 1))
 
 
-def settle_statistics(model: Any, batches: Iterable[tuple[Any, ...]]) -> None:
+def settle_statistics(model: Any, batches: Iterable[Any]) -> None:
     """Recompute the running means and variances of a trained network over the whole training set.
 
     During training they lag behind the changing weights, and in the end they describe only the last few hundred images
@@ -250,13 +250,13 @@ def settle_statistics(model: Any, batches: Iterable[tuple[Any, ...]]) -> None:
     ----------
     model : keras.Model
         The network.
-    batches : iterable of tuple
-        Training batches with the images first in each tuple, augmented as in training.
+    batches : iterable of uint8 tensors, shape (batch, size, size, 3)
+        The training images, augmented as in training.
     """
     layers = [layer for layer in model.layers if isinstance(layer, SymmetricConvolution)]
     if not layers:
         return
-    for seen, (images, *_) in enumerate(batches):
+    for seen, images in enumerate(batches):
         for layer in layers:
             layer.momentum = seen / (seen + 1)  # cumulative mean: each batch weighs alike
         model(images, training=True)

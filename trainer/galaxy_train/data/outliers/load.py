@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ class Outliers:
 
     kinds: dict[str, NDArray[np.uint8]]
     unreadable: tuple[UnreadableFile, ...] = ()
+
+    def sha256(self) -> str:
+        """Return a checksum of the kinds and their images."""
+        digest = hashlib.sha256()
+        for kind, images in self.kinds.items():
+            digest.update(f"{kind} {images.shape} ".encode())
+            digest.update(np.ascontiguousarray(images).tobytes())
+        return digest.hexdigest()
 
 
 def load_outliers(paths: Sequence[Path], size: int) -> Outliers:
