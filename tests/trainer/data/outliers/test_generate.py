@@ -56,10 +56,10 @@ def test_kinds_made_from_galaxies_show_that_they_are_changed(
 ) -> None:
     """An outlier that equals a galaxy would teach the network that galaxies are unfamiliar."""
     views = [np.rot90(galaxy, turns) for galaxy in galaxies for turns in range(4)]
-    originals = seen(np.stack([*views, *(view[::-1] for view in views)])).astype(np.float32)
+    originals = seen(np.stack([*views, *(view[::-1] for view in views)]))[:, ::2, ::2].astype(np.float32)
     originals /= originals.mean(axis=(1, 2, 3), keepdims=True)
     for alter in ALTERED:
-        for image in seen(outliers[alter.__name__][:2]).astype(np.float32):
+        for image in seen(outliers[alter.__name__][:2])[:, ::2, ::2].astype(np.float32):
             difference = np.abs(originals - image / image.mean()).mean(axis=(1, 2, 3))
             assert difference.min() > 0.15, alter.__name__
 
@@ -80,7 +80,7 @@ def test_kinds_are_drawn_independently(outliers: dict[str, NDArray[np.uint8]]) -
     assert len(checksums) == 6 * len(GENERATED_KINDS)
 
 
-@pytest.mark.parametrize(("size", "count"), [(16, 2), (90, 1)])
+@pytest.mark.parametrize(("size", "count"), [(16, 2), pytest.param(224, 1, marks=pytest.mark.slow)])
 def test_every_size(galaxies: NDArray[np.uint8], size: int, count: int) -> None:
     """Networks of any input size are trained."""
     resized = np.stack([np.asarray(Image.fromarray(image).resize((size, size))) for image in galaxies[:4]])

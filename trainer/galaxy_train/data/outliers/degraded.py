@@ -34,7 +34,8 @@ def heavily_blurred(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
         size = len(galaxy)
         copies = [np.roll(galaxy, rng.normal(0, 0.14 * size, 2).astype(int).tolist(), (0, 1)) for _ in range(4)]
         return np.asarray(np.max(copies, axis=0) * rng.uniform(0.8, 2), np.float32)
-    length = max(3, round(len(galaxy) * rng.uniform(0.5, 1)))
+    # A shorter smear would look like a galaxy that is seen edge-on.
+    length = round(len(galaxy) * rng.uniform(0.8, 1.3))
     angle = rng.uniform(0, np.pi)
     shifts = [(round(step * np.sin(angle)), round(step * np.cos(angle))) for step in range(-length // 2, length // 2)]
     smeared = np.mean([np.roll(galaxy, shift, (0, 1)) for shift in shifts], axis=0)
@@ -66,7 +67,7 @@ def warped(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     x, y = positions(len(galaxy))
     sort = rng.random()
     if sort < 0.4:
-        period, height = rng.uniform(0.08, 0.25, 2), rng.uniform(0.04, 0.1, 2)
+        period, height = rng.uniform(0.08, 0.25, 2), rng.uniform(0.06, 0.12, 2)
         to_x = x + height[0] * np.sin(2 * np.pi / period[0] * y + rng.uniform(0, 6))
         to_y = y + (rng.random() < 0.5) * height[1] * np.sin(2 * np.pi / period[1] * x)
     elif sort < 0.7:
