@@ -115,7 +115,7 @@ def write_golden(model: OnnxModel, network: Any, candidates: list[GoldenCandidat
             candidate.name,
             candidate.content,
             pixels_sha256(seen),
-            tuple(model.run(seen[np.newaxis])[0].tolist()),
+            tuple(model.run(seen[np.newaxis]).probabilities[0].tolist()),
             tuple(logits.tolist()),
             tuple(probabilities.tolist()),
         )

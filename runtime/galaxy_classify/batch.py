@@ -81,15 +81,15 @@ def classify_batch(
     predictions: dict[int, Prediction] = {}
     if decoded:
         pixels = np.stack([found.pixels for _, found in decoded])
-        probabilities = model.run(pixels)
-        faults = value_faults(probabilities)
+        outputs = model.run(pixels)
+        faults = value_faults(outputs)
         doubtful = doubts(pixels, model.description.preprocessing.margin)
         for row, (number, found) in enumerate(decoded):
             if row in faults:
                 inputs[number] = faults[row]
             else:
                 path, doubt = batch[number][0].path, doubtful[row] or found.doubt
-                predictions[number] = _prediction(model, path, probabilities[row], threshold, found.note, doubt)
+                predictions[number] = _prediction(model, path, outputs.probabilities[row], threshold, found.note, doubt)
     return [
         (source, _failure(model, source.path, found) if isinstance(found, str) else predictions[number])
         for number, ((source, _), found) in enumerate(zip(batch, inputs, strict=True))
@@ -104,10 +104,10 @@ def probabilities_of(decoder: Decoder, model: OnnxModel, numbered: list[tuple[in
             pixels.append(decoder.decode(image).pixels)
         except ImageError as error:
             raise ImageError(f"image {number}: {error}") from None
-    probabilities = model.run(np.stack(pixels))
-    for row, reason in value_faults(probabilities).items():
+    outputs = model.run(np.stack(pixels))
+    for row, reason in sorted(value_faults(outputs).items()):
         raise ImageError(f"image {numbered[row][0]}: {reason}")
-    return probabilities
+    return outputs.probabilities
 
 
 def _prediction(

@@ -17,7 +17,7 @@ from tiny_model import save_tiny_model, tiny_model
 def test_a_partial_file_of_the_user_stays(tmp_path: Path) -> None:
     """The file is written under another name first, which is not the user's, and is gone afterwards."""
     pixels = np.zeros((1, 64, 64, 3), np.uint8)
-    expected = OnnxModel(ModelSource(save_tiny_model(tmp_path / "b.onnx"))).run(pixels)
+    expected = OnnxModel(ModelSource(save_tiny_model(tmp_path / "b.onnx"))).run(pixels).probabilities
     (tmp_path / "a.onnx.partial").write_text("precious")
     write_model(tiny_model(), tmp_path / "a.onnx", pixels, expected, 1e-5)
     with pytest.raises(ProbabilityError):

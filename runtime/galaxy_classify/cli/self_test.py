@@ -82,6 +82,7 @@ def run_self_test(model: OnnxModel) -> SelfTest:
         off = np.abs(pixels.astype(np.int16) - quick).max()
         if pixels_sha256(pixels) != image.pixels_sha256 or off > FAST_RESIZE_TOLERANCE:
             changed.append(image.name)
-        difference = np.abs(model.run(pixels[np.newaxis])[0] - np.array(image.probabilities, np.float32)).max()
+        outputs = model.run(pixels[np.newaxis])
+        difference = np.abs(outputs.probabilities[0] - np.array(image.probabilities, np.float32)).max()
         largest = max(largest, float(np.nan_to_num(difference, nan=np.inf)))
     return SelfTest(len(golden), tuple(changed), largest, tolerance)

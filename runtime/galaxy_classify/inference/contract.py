@@ -1,33 +1,51 @@
 """The model contract: tensors and metadata that an ONNX file must have to be accepted.
 
-The input tensor is ``images``, uint8, (batch, height, width, 3), RGB; the output tensor is ``probabilities``, float32,
-(batch, classes). The graph contains every step from pixels to probabilities. What a graph cannot express (class names,
-crop, resize, training, parity) is JSON in the file's metadata, under ``galaxy_classify.*``.
+The input tensor is ``images``, uint8, (batch, height, width, 3), RGB. The output tensor is ``probabilities``, float32,
+(batch, classes). Two more outputs may follow it: ``familiarity``, float32, (batch), 0 to 1: how much an image is like
+those that the model can judge; and ``embedding``, float32, (batch, features): the features that the network compares
+images by. The graph contains every step from pixels to outputs. What a graph cannot express (class names, crop, resize,
+training, parity) is JSON in the file's metadata, under ``galaxy_classify.*``. `galaxy_classify.inference.tensors`
+checks the tensors, this module the metadata.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import ModelError
 from galaxy_classify.inference.names import MOST_CHARACTERS, class_fault, name_fault, text_fault
 
-CONTRACT_VERSION: Final = "1"
+#: Versions of the contract that this release understands. In the first, `probabilities` is the only output; the second
+#: allows `OPTIONAL_OUTPUTS`.
+CONTRACT_VERSIONS: Final = ("1", "2")
 INPUT_NAME: Final = "images"
 OUTPUT_NAME: Final = "probabilities"
 FAMILIARITY_NAME: Final = "familiarity"
 EMBEDDING_NAME: Final = "embedding"
+#: Outputs that a model may have after `OUTPUT_NAME`, in this order.
+OPTIONAL_OUTPUTS: Final = (FAMILIARITY_NAME, EMBEDDING_NAME)
 METADATA_PREFIX: Final = "galaxy_classify."
-#: Largest height and width of the input, in pixels: beyond it a batch would take gigabytes.
-MAX_INPUT_EDGE: Final = 4096
 MAX_CLASSES: Final = 1000
 #: Classes of GalaxyMNIST in the order of their labels 0 to 3.
 GALAXY_MNIST_CLASSES: Final = ("smooth_round", "smooth_cigar", "edge_on_disk", "unbarred_spiral")
 #: Filters that the contract allows for the resize, named as Pillow names them.
 RESAMPLING_FILTERS: Final = ("lanczos", "bicubic", "bilinear", "box", "hamming", "nearest")
+
+
+def contract_version(outputs: Iterable[str]) -> str:
+    """Return the version of the contract that a file with these outputs has to state.
+
+    It is the first that allows them. Releases that cannot read them then say that a newer release is needed.
+
+    Examples
+    --------
+    >>> contract_version(["probabilities"]), contract_version(["probabilities", "familiarity"])
+    ('1', '2')
+    """
+    return CONTRACT_VERSIONS[any(name in OPTIONAL_OUTPUTS for name in outputs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,8 @@ class ModelDescription:
         Versions of the tools that made the file.
     card : str
         Model card in Markdown; empty if there is none.
+    contract : str
+        Version of the contract that the file states, as `contract_version` gives it for the file's outputs.
     """
 
     name: str
@@ -98,11 +118,12 @@ class ModelDescription:
     source_sha256: str
     exported_with: dict[str, Any]
     card: str = ""
+    contract: str = CONTRACT_VERSIONS[0]
 
     def to_metadata(self) -> dict[str, str]:
         """Return the metadata as an ONNX file's ``metadata_props``."""
         values = {
-            "contract": CONTRACT_VERSION,
+            "contract": self.contract,
             "name": self.name,
             "version": self.version,
             "classes": _dump(list(self.classes)),
@@ -117,11 +138,11 @@ class ModelDescription:
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> ModelDescription:
         """Read an ONNX file's ``metadata_props``; raise `ModelError` naming the clause of the contract they break."""
-        version = _text(metadata, "contract")
-        if version != CONTRACT_VERSION:
+        contract = _text(metadata, "contract")
+        if contract not in CONTRACT_VERSIONS:
             raise ModelError(
-                f"contract: version is {version!r}, this galaxy-classify understands {CONTRACT_VERSION!r}; "
-                "install a release that matches the model"
+                f"contract: version is {contract!r}, this galaxy-classify understands "
+                f"{' and '.join(map(repr, CONTRACT_VERSIONS))}; install a release that matches the model"
             )
         return cls(
             name=_checked(metadata, "name", name_fault),
@@ -133,55 +154,8 @@ class ModelDescription:
             source_sha256=_sha256(metadata, "source_sha256"),
             exported_with=_object(metadata, "exported_with"),
             card=metadata.get(METADATA_PREFIX + "card", ""),
+            contract=contract,
         )
-
-
-def check_tensors(
-    inputs: Mapping[str, tuple[str, list[Any]]], outputs: Mapping[str, tuple[str, list[Any]]], classes: int
-) -> tuple[int, int]:
-    """Check names, dtypes and shapes of a model's tensors, and return height and width of its input in pixels.
-
-    Parameters
-    ----------
-    inputs, outputs : mapping of str to (str, list)
-        Name to ONNX Runtime's type (``"tensor(uint8)"``) and shape (an int, or a name or None where dynamic).
-    classes : int
-        Number of classes in the metadata.
-
-    Raises
-    ------
-    ModelError
-        If a clause of the contract is broken; the message names it.
-    """
-    kind, shape = _only("input", INPUT_NAME, inputs)
-    if kind != "tensor(uint8)":
-        raise ModelError(f"contract: input {INPUT_NAME!r} is {kind}, not tensor(uint8)")
-    if len(shape) != 4 or shape[3] != 3 or not all(isinstance(edge, int) and edge > 0 for edge in shape[1:3]):
-        raise ModelError(f"contract: input {INPUT_NAME!r} has shape {shape}, not [batch, height, width, 3]")
-    if max(shape[1:3]) > MAX_INPUT_EDGE:
-        raise ModelError(
-            f"contract: input {INPUT_NAME!r} has {shape[1]} x {shape[2]} pixels, the limit is {MAX_INPUT_EDGE} each way"
-        )
-    if isinstance(shape[0], int):
-        raise ModelError(f"contract: the batch size of input {INPUT_NAME!r} is fixed to {shape[0]}, it must be dynamic")
-    kind, output_shape = _only("output", OUTPUT_NAME, outputs)
-    if kind != "tensor(float)":
-        raise ModelError(f"contract: output {OUTPUT_NAME!r} is {kind}, not tensor(float)")
-    if len(output_shape) != 2 or output_shape[1] != classes:
-        raise ModelError(
-            f"contract: output {OUTPUT_NAME!r} has shape {output_shape}, not [batch, {classes}] for {classes} classes"
-        )
-    if isinstance(output_shape[0], int):
-        raise ModelError(
-            f"contract: the batch size of output {OUTPUT_NAME!r} is fixed to {output_shape[0]}, it must be dynamic"
-        )
-    return shape[1], shape[2]
-
-
-def _only(what: str, name: str, tensors: Mapping[str, tuple[str, list[Any]]]) -> tuple[str, list[Any]]:
-    if list(tensors) != [name]:
-        raise ModelError(f"contract: {what}s are {', '.join(tensors) or 'none'}; exactly one is allowed, {name!r}")
-    return tensors[name]
 
 
 def _dump(value: Any) -> str:

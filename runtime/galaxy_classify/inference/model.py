@@ -9,11 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import ModelError, UsageError
-from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME, ModelDescription, check_tensors
+from galaxy_classify.inference.contract import (
+    EMBEDDING_NAME,
+    FAMILIARITY_NAME,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    ModelDescription,
+)
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.onnx_check import MAX_MODEL_BYTES, check_onnx_file
-from galaxy_classify.inference.outputs import check_shape
+from galaxy_classify.inference.outputs import ModelOutputs, check_shape
 from galaxy_classify.inference.session import CPU, open_session
+from galaxy_classify.inference.tensors import check_tensors
 from galaxy_classify.process import was_interrupted
 
 
@@ -30,6 +37,10 @@ class OnnxModel:
         The file's metadata.
     input_size : tuple of (int, int)
         Height and width of the input, in pixels.
+    has_familiarity : bool
+        Whether the model says how much an image is like those that it can judge.
+    embedding_size : int or None
+        Number of features of the model's embedding; None if it has no such output.
     provider : str
         Execution provider in use.
     sha256 : str
@@ -72,11 +83,14 @@ class OnnxModel:
             raise _error(source, "not a usable ONNX model", error) from None
         try:
             self.description = ModelDescription.from_metadata(self._session.get_modelmeta().custom_metadata_map)
-            self.input_size = check_tensors(
+            tensors = check_tensors(
                 {tensor.name: (tensor.type, tensor.shape) for tensor in self._session.get_inputs()},
                 {tensor.name: (tensor.type, tensor.shape) for tensor in self._session.get_outputs()},
-                len(self.description.classes),
+                self.description,
             )
+            self.input_size = tensors.input_size
+            self.has_familiarity = tensors.has_familiarity
+            self.embedding_size = tensors.embedding_size
             self.description.preprocessing.check_size(self.input_size)
         except UnicodeDecodeError:
             raise ModelError(f"{source.path}: contract: a name or the metadata is not UTF-8") from None
@@ -88,32 +102,45 @@ class OnnxModel:
         """Short, unique name of the model for result rows: its name, ``@``, and 12 characters of its SHA-256."""
         return f"{self.description.name}@{self.sha256[:12]}"
 
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the class probabilities of a batch.
+    def run(self, images: NDArray[np.uint8], *, embedding: bool = False) -> ModelOutputs:
+        """Return the outputs for a batch.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (batch, height, width, 3)
             RGB pixels, in the model's input size.
+        embedding : bool, optional
+            Whether to return the embedding too, if the model has one.
 
         Returns
         -------
-        ndarray of float32, shape (batch, classes)
-            One row for each image. Whether its values are probabilities, `outputs.value_faults` tells.
+        ModelOutputs
+            One row for each image. Whether its values can be true, `outputs.value_faults` tells.
 
         Raises
         ------
         ModelError
             If ONNX Runtime fails on this machine, or the model does not return one row for each image.
         """
+        rows = len(images)
+        # ONNX Runtime computes only what is asked for.
+        shapes: dict[str, tuple[int, ...]] = {OUTPUT_NAME: (rows, len(self.description.classes))}
+        if self.has_familiarity:
+            shapes[FAMILIARITY_NAME] = (rows,)
+        if embedding and self.embedding_size is not None:
+            shapes[EMBEDDING_NAME] = (rows, self.embedding_size)
         try:
-            (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})
+            values = self._session.run(list(shapes), {INPUT_NAME: images})
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise _error(self.source, "inference failed", error) from None
         try:
-            return check_shape(probabilities, len(images), len(self.description.classes))
+            found = {
+                name: check_shape(value, name, shape)
+                for (name, shape), value in zip(shapes.items(), values, strict=True)
+            }
         except ModelError as error:
             raise ModelError(f"{self.source.path}: {error}") from None
+        return ModelOutputs(found[OUTPUT_NAME], found.get(FAMILIARITY_NAME), found.get(EMBEDDING_NAME))
 
 
 def _error(source: ModelSource, what: str, error: Exception) -> BaseException:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from galaxy_classify.inference.contract import CONTRACT_VERSION
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.safe_writing import RecordFile
 from galaxy_classify.version import __version__
@@ -74,7 +73,7 @@ def provenance(
             "name": description.name,
             "version": description.version,
             "sha256": model.sha256,
-            "contract": CONTRACT_VERSION,
+            "contract": description.contract,
         },
         "preprocessing": asdict(classifier.preprocessing) | {"size": list(model.input_size)},
         "options": {

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.dask.worker import model_content
@@ -27,7 +27,7 @@ from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
 from in_process import run_classify
 from ordinary_user import ordinary_user
-from tiny_model import description, save_tiny_model
+from tiny_model import description, output_info, save_tiny_model
 
 
 def changed_metadata(key: str, value: str | None) -> dict[str, str]:
@@ -46,11 +46,14 @@ def test_a_foreign_model_that_keeps_the_contract_works(tiny_model: Path) -> None
     pixels = np.zeros((3, 64, 64, 3), np.uint8)
     for channel in range(3):
         pixels[channel, ..., channel] = 255
-    probabilities = model.run(pixels)
+    outputs = model.run(pixels, embedding=True)
+    probabilities = outputs.probabilities
     assert probabilities.dtype == np.float32
     assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
     assert probabilities.sum(axis=1) == pytest.approx(1)
     assert model.input_size == (64, 64)
+    assert (model.has_familiarity, model.embedding_size) == (False, None)
+    assert (outputs.familiarity, outputs.embedding) == (None, None)
     assert model.identity == f"tiny@{hashlib.sha256(tiny_model.read_bytes()).hexdigest()[:12]}"
 
 
@@ -58,6 +61,89 @@ def test_a_description_survives_the_file() -> None:
     """What the exporter writes is what the runtime reads."""
     written = description(training={"epochs": 3}, classes=("a", "ü"))
     assert ModelDescription.from_metadata(written.to_metadata()) == written
+
+
+@pytest.mark.parametrize("embedding", [False, True])
+@pytest.mark.parametrize("familiarity", [False, True])
+def test_a_model_may_have_two_more_outputs(tmp_path: Path, familiarity: bool, embedding: bool) -> None:
+    """In any combination; the embedding, which is large, only on request."""
+    file = save_tiny_model(tmp_path / "a.onnx", familiarity=familiarity, embedding=embedding)
+    model = OnnxModel(ModelSource(file))
+    assert model.description.contract == ("2" if familiarity or embedding else "1")
+    assert (model.has_familiarity, model.embedding_size) == (familiarity, 3 if embedding else None)
+    pixels = np.zeros((2, 64, 64, 3), np.uint8)
+    pixels[1, ..., 0] = 255
+    outputs = model.run(pixels)
+    assert outputs.probabilities.argmax(axis=1).tolist() == [0, 0]
+    if familiarity:
+        assert outputs.familiarity is not None
+        assert outputs.familiarity.dtype == np.float32
+        assert outputs.familiarity == pytest.approx([0, 1 / 3])
+    else:
+        assert outputs.familiarity is None
+    assert outputs.embedding is None
+    outputs = model.run(pixels, embedding=True)
+    if embedding:
+        assert outputs.embedding is not None
+        assert outputs.embedding.dtype == np.float32
+        assert outputs.embedding.tolist() == [[0, 0, 0], [1, 0, 0]]
+    else:
+        assert outputs.embedding is None
+
+
+def test_a_file_may_state_the_second_contract_without_its_outputs(tmp_path: Path) -> None:
+    """They are optional there."""
+    file = save_tiny_model(tmp_path / "a.onnx", metadata=description(contract="2").to_metadata())
+    assert OnnxModel(ModelSource(file)).description == description(contract="2")
+
+
+def further(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT, of: str = "brightness") -> dict[str, Any]:
+    """Return what makes a tiny model have one more output."""
+    node = helper.make_node("Cast", [of], [name], to=kind)
+    return {"further": [node], "further_outputs": [output_info(name, shape, kind)]}
+
+
+#: Models that break a clause on the optional outputs, and what is said of them.
+OPTIONAL_OUTPUTS_BROKEN: list[tuple[dict[str, Any], str]] = [
+    (
+        {"familiarity": True, "metadata": changed_metadata("contract", "1")},
+        "outputs are probabilities, familiarity; a file that states version '1' may have only 'probabilities'",
+    ),
+    (
+        {"embedding": True, "metadata": changed_metadata("contract", "1")},
+        "outputs are probabilities, embedding; a file that states version '1' may have only 'probabilities'",
+    ),
+    (
+        {"embedding": True} | further("familiarity", ["batch"]),
+        "outputs are probabilities, embedding, familiarity; .* in this order",
+    ),
+    ({"familiarity": True, "embedding": True} | further("logits2", ["batch"]), "familiarity, embedding, logits2; the "),
+    (further("familiarity", ["batch"], TensorProto.DOUBLE), r"output 'familiarity' is tensor\(double\), not "),
+    (further("familiarity", ["batch", 3], of="colour"), r"output 'familiarity' has shape .*, not \[batch\]"),
+    (further("familiarity", [2]), "the batch size of output 'familiarity' is fixed to 2"),
+    (further("embedding", ["batch", 3], TensorProto.FLOAT16, "colour"), r"output 'embedding' is tensor\(float16\)"),
+    (further("embedding", ["batch"]), r"output 'embedding' has shape .*, not \[batch, features\]"),
+    (
+        {
+            "further": [helper.make_node("Concat", ["colour"] * 5462, ["embedding"], axis=1)],
+            "further_outputs": [output_info("embedding", ["batch", 16_386])],
+        },
+        r"output 'embedding' has shape .*, not \[batch, features\] with 1 to 16,384 features",
+    ),
+    (
+        {
+            "further": [  # the ends are computed, so that ONNX Runtime cannot foresee them
+                helper.make_node("Shape", ["colour"], ["shape"]),
+                helper.make_node("Sub", ["shape", "shape"], ["zero"]),
+                helper.make_node("Sub", ["shape", "zero"], ["ends"]),
+                helper.make_node("Slice", ["colour", "zero", "ends"], ["embedding"]),
+            ],
+            "further_outputs": [output_info("embedding", ["batch", "features"])],
+        },
+        r"output 'embedding' has shape .*, not \[batch, features\]",
+    ),
+    (further("embedding", [2, 3], of="colour"), "the batch size of output 'embedding' is fixed to 2"),
+]
 
 
 @pytest.mark.parametrize(
@@ -72,11 +158,12 @@ def test_a_description_survives_the_file() -> None:
          "there are 1,001 classes, the limit is 1,000"),
         ({"metadata": changed_metadata("training", "[" * 100_000)}, "training is nested too deeply"),
         ({"size": ("height", "width")}, r"input 'images' has shape .*, not \[batch, height, width, 3\]"),
-        ({"output_name": "scores"}, "outputs are scores; exactly one is allowed, 'probabilities'"),
+        ({"output_name": "scores"}, "outputs are scores; the first must be 'probabilities'"),
         ({"double_output": True}, r"output 'probabilities' is tensor\(double\)"),
-        ({"extra_output": True}, "outputs are probabilities, logits; exactly one is allowed"),
+        ({"extra_output": True}, "outputs are probabilities, logits; .* only 'familiarity' and 'embedding' may follow"),
         ({"metadata": {}}, r"metadata galaxy_classify\.contract is missing"),
-        ({"metadata": changed_metadata("contract", "2")}, "version is '2'"),
+        ({"metadata": changed_metadata("contract", "3")}, "version is '3', .* understands '1' and '2'; install a "),
+        *OPTIONAL_OUTPUTS_BROKEN,
         ({"metadata": changed_metadata("classes", '["a", "b", "c"]')}, r"not \[batch, 3\] for 3 classes"),
         ({"metadata": changed_metadata("classes", '["a", "b", "b", "c"]')}, "two or more different names are needed"),
         ({"metadata": changed_metadata("classes", "round")}, "classes is not JSON"),

@@ -299,7 +299,7 @@ def test_a_file_of_another_writer_stays_the_same_model(tmp_path: Path) -> None:
     model = OnnxModel(ModelSource(path))
     assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert np.array_equal(model.run(pixels), session.run(None, {"images": pixels})[0])
+    assert np.array_equal(model.run(pixels).probabilities, session.run(None, {"images": pixels})[0])
     checked = onnx.load_from_string(check_onnx_file(path.read_bytes()))
     onnx.checker.check_model(checked, full_check=True)
     for node in proto.graph.node:

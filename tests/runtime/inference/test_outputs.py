@@ -16,7 +16,7 @@ from PIL import Image
 
 import galaxy_classify.dask
 from galaxy_classify import GalaxyClassifier, ImageError, ModelError
-from galaxy_classify.inference.outputs import check_shape, value_faults
+from galaxy_classify.inference.outputs import ModelOutputs, check_shape, value_faults
 from in_process import run_classify
 from tiny_model import save_tiny_model
 
@@ -147,7 +147,7 @@ def test_partitions_of_a_dask_frame_are_checked_too(tmp_path: Path, colours: Pat
 def test_only_a_table_of_float32_is_an_output(output: object) -> None:
     """Of the right size, and in the type that the contract names."""
     with pytest.raises(ModelError, match="not float32 of shape"):
-        check_shape(output, 1, 2)
+        check_shape(output, "probabilities", (1, 2))
 
 
 def softmax(logits: NDArray[np.float64], dtype: type) -> NDArray[np.float32]:
@@ -164,9 +164,9 @@ def test_honest_rounding_passes(classes: int) -> None:
     exact = softmax(logits, np.float32)
     levels = np.float32(1 / 255.5)
     for honest in (exact, softmax(logits, np.float16), np.round(exact / levels).clip(0, 255) * levels):
-        assert value_faults(honest.astype(np.float32)) == {}
-    assert value_faults(np.eye(classes, dtype=np.float32)) == {}
-    assert value_faults(np.empty((0, classes), np.float32)) == {}
+        assert value_faults(ModelOutputs(honest.astype(np.float32))) == {}
+    assert value_faults(ModelOutputs(np.eye(classes, dtype=np.float32))) == {}
+    assert value_faults(ModelOutputs(np.empty((0, classes), np.float32))) == {}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -174,4 +174,43 @@ def test_what_is_not_finite_is_named(value: float) -> None:
     """In any column, and only that row."""
     rows = np.full((3, 4), 0.25, np.float32)
     rows[1, 2] = value
-    assert value_faults(rows) == {1: "the model gave no finite probabilities"}
+    assert value_faults(ModelOutputs(rows)) == {1: "the model gave no finite probabilities"}
+
+
+def test_the_optional_outputs_are_checked_row_by_row() -> None:
+    """A familiarity is a number from 0 to 1, an embedding is finite; a fault of the probabilities is named first."""
+    rows = np.full((6, 4), 0.25, np.float32)
+    rows[5] = 2
+    familiarity = np.array([0, 1.5, np.nan, -0.5, 1, 2], np.float32)
+    embedding = np.array([[np.inf, 0], [0, 0], [np.nan, 0], [0, 0], [1e30, 0], [0, np.nan]], np.float32)
+    finite, in_range = "the model gave no finite familiarity", "the model gave a familiarity outside 0 to 1"
+    assert value_faults(ModelOutputs(rows, familiarity)) == {1: in_range, 2: finite, 3: in_range, 5: NO_RANGE}
+    no_embedding = "the model gave no finite embedding"
+    assert value_faults(ModelOutputs(rows, None, embedding)) == {0: no_embedding, 2: no_embedding, 5: NO_RANGE}
+    faults = {0: no_embedding, 1: in_range, 2: finite, 3: in_range, 5: NO_RANGE}
+    assert value_faults(ModelOutputs(rows, familiarity, embedding)) == faults
+
+
+def test_a_familiarity_that_belongs_to_no_image_ends_the_run(tmp_path: Path, colours: Path) -> None:
+    """As with the probabilities, nobody can say whose it is."""
+    nodes = [helper.make_node("Concat", ["brightness", "brightness"], ["familiarity"], axis=0)]
+    info = helper.make_tensor_value_info("familiarity", onnx.TensorProto.FLOAT, ["rows"])
+    model = save_tiny_model(tmp_path / "a.onnx", further=nodes, further_outputs=[info])
+    result = run_classify(colours, "-m", model)
+    assert result.returncode == 3
+    assert "a.onnx: contract: the model returned float32 of shape [32] for 16 images as 'familiarity'" in result.stderr
+
+
+def test_a_familiarity_that_is_no_number_is_an_error(tmp_path: Path, colours: Path) -> None:
+    """The row says so, and has no class that someone could trust."""
+    nodes = [
+        constant("zero", np.float32(0)),
+        helper.make_node("Div", ["zero", "zero"], ["none"]),
+        helper.make_node("Add", ["brightness", "none"], ["familiarity"]),
+    ]
+    info = helper.make_tensor_value_info("familiarity", onnx.TensorProto.FLOAT, ["batch"])
+    model = save_tiny_model(tmp_path / "a.onnx", further=nodes, further_outputs=[info])
+    rows = list(GalaxyClassifier(model, threads=1).classify(sorted(colours.iterdir())[:3]))
+    assert [(row.status, row.label, row.message) for row in rows] == [
+        ("error", None, "the model gave no finite familiarity")
+    ] * 3
