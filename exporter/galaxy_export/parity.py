@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import ClassError, GraphError, LogitError, ProbabilityError
 from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
-from galaxy_export.graph.convert import expose_logits, with_logits
+from galaxy_export.graph.convert import expose_compared_tensors, with_compared_tensors
 from galaxy_train.networks.recipes import LOGITS
 
 #: A correct export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
@@ -37,6 +37,9 @@ class Predictions:
 
     logits: NDArray[np.float32]
     probabilities: NDArray[np.float32]
+    familiarity_logit: NDArray[np.float32] | None = None
+    familiarity: NDArray[np.float32] | None = None
+    embedding: NDArray[np.float32] | None = None
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -164,8 +167,8 @@ def batch_sizes(images: int) -> list[int]:
 
 def keras_predictions(model: Any, pixels: NDArray[np.uint8]) -> Predictions:
     """Predict uint8 pixels (N, height, width, 3) with a Keras network."""
-    logits, probabilities = with_logits(model).predict(pixels, batch_size=256, verbose=0)
-    return Predictions(logits, probabilities)
+    found = with_compared_tensors(model).predict(pixels, batch_size=256, verbose=0)
+    return Predictions(**found)
 
 
 def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Predictions]:
@@ -176,17 +179,16 @@ def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Pr
     LogitError
         If the graph has no tensor ``logits``.
     """
-    if not any(LOGITS in node.output for node in proto.graph.node):
-        raise LogitError(f"parity: the graph has no tensor {LOGITS!r} that could be compared; export it again")
-    session = onnxruntime.InferenceSession(expose_logits(proto).SerializeToString(), providers=["CPUExecutionProvider"])
+    exposed, names = expose_compared_tensors(proto)
+    session = onnxruntime.InferenceSession(exposed.SerializeToString(), providers=["CPUExecutionProvider"])
 
     def predict(pixels: NDArray[np.uint8], batch_size: int) -> Predictions:
         batches = [
-            session.run([LOGITS, OUTPUT_NAME], {INPUT_NAME: pixels[start : start + batch_size]})
+            session.run(names, {INPUT_NAME: pixels[start : start + batch_size]})
             for start in range(0, len(pixels), batch_size)
         ]
-        logits, probabilities = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        return Predictions(logits, probabilities)
+        parts = map(np.concatenate, zip(*batches, strict=True))
+        return Predictions(**dict(zip(names, parts, strict=True)))
 
     return predict
 

@@ -94,6 +94,14 @@ class ClassError(ParityError):
     """An exported model gives an image another class than the trained model."""
 
 
+class FamiliarityError(ParityError):
+    """The familiarity of an exported model differs from the trained model's."""
+
+
+class EmbeddingError(ParityError):
+    """The embedding of an exported model differs from the trained model's."""
+
+
 class QuantizationError(ParityError):
     """An int8 model loses too much against the float one."""
 
