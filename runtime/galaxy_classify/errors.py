@@ -15,6 +15,8 @@
         ├── LogitError               logits differ
         ├── ProbabilityError         probabilities differ
         ├── ClassError               classes differ
+        ├── FamiliarityError         familiarities differ
+        ├── EmbeddingError           embeddings differ
         └── QuantizationError        int8 costs too much
 
 The commands print the message on one line of stderr and end with the exit code; docs/results.md lists all codes.

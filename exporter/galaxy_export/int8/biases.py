@@ -77,9 +77,7 @@ def correct_biases(proto: onnx.ModelProto, corrections: Corrections) -> onnx.Mod
     return corrected
 
 
-def _of_features(
-    proto: onnx.ModelProto, node: onnx.NodeProto, of_channels: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _of_features(proto: onnx.ModelProto, node: onnx.NodeProto, of_channels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average over the channels of each feature: its orientations, whose kernels are the same weights in other places.
 
     One correction for all of them keeps the network invariant under rotations and reflections.

@@ -5,9 +5,8 @@ per output channel. The graph stays standard ONNX: pairs of QuantizeLinear and D
 Runtime fuses into integer convolutions. ONNX Runtime's own quantizer inserts the pairs. This module chooses the range
 of each activation, and what stays float32:
 
-- The first convolutions, as many as necessary. Most galaxies are dark: their faint arms would be lost between two levels,
-  for all layers that follow. The first convolution can read the bytes of the image themselves, which are its scaled
-  pixels without any loss; then it needs neither a cast nor a quantization.
+- The first convolutions, as many as necessary. Most galaxies are dark, and their faint arms may be lost between two
+  levels, for all layers that follow.
 - The dense layers at the end, and what lies between them: they are too small to gain from int8.
 
 Weights have 7 bits, for the reason given in `galaxy_export.int8.dense`.
@@ -26,13 +25,14 @@ from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from galaxy_classify.defaults import MIN_FAMILIARITY
 from galaxy_classify.errors import DataError
 from galaxy_classify.inference.contract import INPUT_NAME
 from galaxy_export.graph.canonical import make_canonical
 from galaxy_export.graph.convert import compared_tensors
+from galaxy_export.graph.predictions import Predictions, onnx_runner
 from galaxy_export.int8.biases import Corrections, correct_biases, measure_corrections
 from galaxy_export.int8.pixel_input import PIXEL_RANGE, find_pixel_input, read_bytes
-from galaxy_export.parity import Predictions, onnx_runner
 
 #: Smallest and largest value of each quantized activation, by name of the tensor.
 Ranges = dict[str, tuple[float, float]]
@@ -53,8 +53,8 @@ COMPARED_IMAGES: Final = 4096
 CALIBRATION_BATCH: Final = 64
 
 
-#: Share of these images that must keep their class. It is stricter than the guard's 99 % on other images, because the
-#: network is more confident on images that it was trained on.
+#: Share of these images that must keep their class, and their side of `MIN_FAMILIARITY` if there is a familiarity.
+#: Stricter than the guard's 99 % on other images, because the network is more confident on images it was trained on.
 MIN_TRAINING_AGREEMENT: Final = 0.998
 
 
@@ -129,9 +129,7 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
     raise DataError("--int8: the network changes too many classes, however few of its convolutions are quantized")
 
 
-def _measure_corrections(
-    proto: onnx.ModelProto, recipe: StaticQuantization, pixels: NDArray[np.uint8]
-) -> Corrections:
+def _measure_corrections(proto: onnx.ModelProto, recipe: StaticQuantization, pixels: NDArray[np.uint8]) -> Corrections:
     def quantize(corrections: Corrections) -> onnx.ModelProto:
         return quantize_convolutions(proto, replace(recipe, corrections=corrections))
 
@@ -139,8 +137,11 @@ def _measure_corrections(
 
 
 def _agree(expected: Predictions, found: Predictions) -> bool:
-    """Tell whether enough images keep their class."""
-    return bool((found.predicted == expected.predicted).mean() >= MIN_TRAINING_AGREEMENT)
+    """Tell whether enough images keep their class, and stay on their side of the least familiarity if there is one."""
+    kept = [found.predicted == expected.predicted]
+    if found.familiarity is not None and expected.familiarity is not None:
+        kept.append((found.familiarity < MIN_FAMILIARITY) == (expected.familiarity < MIN_FAMILIARITY))
+    return all(share.mean() >= MIN_TRAINING_AGREEMENT for share in kept)
 
 
 def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) -> onnx.ModelProto:
