@@ -7,7 +7,8 @@ Quantization Through Weight Equalization and Bias Correction", section 4.2; here
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,37 +22,63 @@ from galaxy_classify.inference.contract import INPUT_NAME
 Corrections = dict[str, tuple[float, ...]]
 
 
-def measure_corrections(
-    proto: onnx.ModelProto,
-    first: int,
-    pixels: NDArray[np.uint8],
-    batch_size: int,
-    quantize: Callable[[Corrections], onnx.ModelProto],
-) -> Corrections:
-    """Measure what to add to the biases of int8 convolutions, one after the other.
+def mean_outputs(proto: onnx.ModelProto, pixels: NDArray[np.uint8], batch_size: int) -> dict[str, NDArray[np.float64]]:
+    """Return the mean output of each convolution that has a bias of its own, after the Relu that follows, if one does.
 
     Parameters
     ----------
     proto : onnx.ModelProto
         Float32 graph.
-    first : int
-        Number of convolutions at the start that stay float32.
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Images to measure on, `batch_size` at a time.
-    quantize : callable
-        Quantizes the graph with the corrections that are known so far.
+
+    Returns
+    -------
+    dict
+        Mean over images and positions of each channel, by name of the convolution's output.
+    """
+    tensors = {}
+    for output in _biases(proto):
+        readers = _readers(proto, output)
+        followed = [reader.op_type for reader in readers] == ["Relu"]
+        tensors[output] = readers[0].output[0] if followed else output
+    means = _means(proto, list(tensors.values()), pixels, batch_size)
+    return dict(zip(tensors, means, strict=True))
+
+
+def measure_corrections(
+    proto: onnx.ModelProto,
+    expected: dict[str, NDArray[np.float64]],
+    quantized: onnx.ModelProto,
+    pixels: NDArray[np.uint8],
+    batch_size: int,
+) -> Corrections:
+    """Measure what to add to the biases of int8 convolutions, one after the other, each with those before it corrected.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        Float32 graph.
+    expected : dict
+        Its means from `mean_outputs`, on the same images.
+    quantized : onnx.ModelProto
+        The graph with int8 convolutions, not corrected; changed in place.
+    pixels : ndarray of uint8, shape (N, height, width, 3)
+        Images to measure on, `batch_size` at a time.
     """
     corrections: Corrections = {}
-    for place, node in list(enumerate(_convolutions(proto)))[first:]:
-        if len(node.input) < 3:
-            continue
-        (reader,) = _readers(proto, node.output[0])
-        expected = _means(proto, reader.output[0] if reader.op_type == "Relu" else node.output[0], pixels, batch_size)
-        quantized = quantize(corrections)
-        # The levels of a quantized convolution begin at zero where a Relu follows, so that no Relu is left.
-        (levels,) = _readers(quantized, _convolutions(quantized)[place].output[0])
-        found = _means(quantized, _readers(quantized, levels.output[0])[0].output[0], pixels, batch_size)
-        corrections[node.output[0]] = tuple(map(float, _of_features(proto, node, expected - found)))
+    producers = {name: node for node in quantized.graph.node for name in node.output}
+    for node, integer in zip(_convolutions(proto), _convolutions(quantized), strict=True):
+        if node.output[0] not in expected or integer.input[2] not in producers:
+            continue  # it has no bias of its own, or stays float32
+        # The levels of its output begin at zero if a Relu follows, so that there is none in the quantized graph.
+        (levels,) = (each for each in _readers(quantized, integer.output[0]) if each.op_type == "QuantizeLinear")
+        tensor = _readers(quantized, levels.output[0])[0].output[0]
+        (found,) = _means(quantized, [tensor], pixels, batch_size)
+        correction = _of_features(proto, node, expected[node.output[0]] - found)
+        bias, scale = (_constant(quantized, name) for name in producers[integer.input[2]].input[:2])
+        _add(bias, np.rint(correction / numpy_helper.to_array(scale)))
+        corrections[node.output[0]] = tuple(map(float, correction))
     return corrections
 
 
@@ -65,15 +92,12 @@ def correct_biases(proto: onnx.ModelProto, corrections: Corrections) -> onnx.Mod
     """
     corrected = onnx.ModelProto()
     corrected.CopyFrom(proto)
-    biases = {tensor.name: tensor for tensor in corrected.graph.initializer}
-    names = {node.output[0]: node.input[2] for node in _convolutions(corrected) if len(node.input) > 2}
-    shared = [name for node in corrected.graph.node for name in node.input if name in names.values()]
+    names = _biases(corrected)
     for output, correction in corrections.items():
-        bias = biases[names[output]]
-        values = numpy_helper.to_array(bias) + np.array(correction, np.float32)
-        if len(values) != bias.dims[0] or shared.count(bias.name) > 1:
+        bias = _constant(corrected, names[output])
+        if list(bias.dims) != [len(correction)]:
             raise ValueError(output)
-        bias.CopyFrom(numpy_helper.from_array(values, bias.name))
+        _add(bias, np.array(correction))
     return corrected
 
 
@@ -82,8 +106,7 @@ def _of_features(proto: onnx.ModelProto, node: onnx.NodeProto, of_channels: NDAr
 
     One correction for all of them keeps the network invariant under rotations and reflections.
     """
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    kernels, biases = constants[node.input[1]], constants[node.input[2]]
+    kernels, biases = (numpy_helper.to_array(_constant(proto, name)) for name in node.input[1:3])
     weights = np.sort(kernels.reshape(len(kernels), -1), axis=1)
     _, feature = np.unique(np.column_stack([weights, biases]), axis=0, return_inverse=True)
     feature = feature.ravel()
@@ -91,19 +114,40 @@ def _of_features(proto: onnx.ModelProto, node: onnx.NodeProto, of_channels: NDAr
     return averages
 
 
-def _means(proto: onnx.ModelProto, tensor: str, pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.float64]:
-    """Return the mean of each channel of a tensor over images and positions."""
+def _means(
+    proto: onnx.ModelProto, tensors: list[str], pixels: NDArray[np.uint8], batch_size: int
+) -> list[NDArray[np.float64]]:
+    """Return the mean of each channel of tensors over images and positions."""
     cut = onnx.ModelProto()
     cut.CopyFrom(proto)
     del cut.graph.output[:]
-    cut.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
+    cut.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in tensors)
     session = onnxruntime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
     sums = [
-        session.run([tensor], {INPUT_NAME: pixels[start : start + batch_size]})[0].mean((2, 3)).sum(0, np.float64)
-        for start in range(0, len(pixels), batch_size)
+        [values.mean((2, 3)).sum(0, np.float64) for values in session.run(tensors, {INPUT_NAME: batch})]
+        for batch in (pixels[start : start + batch_size] for start in range(0, len(pixels), batch_size))
     ]
-    means: NDArray[np.float64] = np.sum(sums, axis=0) / len(pixels)
-    return means
+    return [np.sum(of_batches, axis=0) / len(pixels) for of_batches in zip(*sums, strict=True)]
+
+
+def _add(tensor: onnx.TensorProto, values: NDArray[Any]) -> None:
+    found = numpy_helper.to_array(tensor)
+    tensor.CopyFrom(numpy_helper.from_array((found + values).astype(found.dtype), tensor.name))
+
+
+def _biases(proto: onnx.ModelProto) -> dict[str, str]:
+    """Return the names of biases that only one convolution reads, by name of the convolution's output."""
+    readers = Counter(name for node in proto.graph.node for name in node.input)
+    return {
+        node.output[0]: node.input[2]
+        for node in _convolutions(proto)
+        if len(node.input) > 2 and readers[node.input[2]] == 1
+    }
+
+
+def _constant(proto: onnx.ModelProto, name: str) -> onnx.TensorProto:
+    found: onnx.TensorProto = next(tensor for tensor in proto.graph.initializer if tensor.name == name)
+    return found
 
 
 def _convolutions(proto: onnx.ModelProto) -> list[onnx.NodeProto]:

@@ -31,7 +31,7 @@ from galaxy_classify.inference.contract import INPUT_NAME
 from galaxy_export.graph.canonical import make_canonical
 from galaxy_export.graph.convert import compared_tensors
 from galaxy_export.graph.predictions import Predictions, onnx_runner
-from galaxy_export.int8.biases import Corrections, correct_biases, measure_corrections
+from galaxy_export.int8.biases import Corrections, correct_biases, mean_outputs, measure_corrections
 from galaxy_export.int8.pixel_input import PIXEL_RANGE, find_pixel_input, read_bytes
 
 #: Smallest and largest value of each quantized activation, by name of the tensor.
@@ -117,23 +117,18 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
     measured = _measure(proto, _activations(proto, fewest), chosen)
     if start:
         measured[start.pixels] = PIXEL_RANGE
+    means = mean_outputs(proto, chosen, CALIBRATION_BATCH)
     compared = choose_images(pixels, COMPARED_IMAGES)
     expected = onnx_runner(proto)(compared, CALIBRATION_BATCH)
     convolutions = sum(node.op_type == "Conv" for node in proto.graph.node)
     for count in range(fewest, convolutions):
         recipe = StaticQuantization(count, {name: measured[name] for name in _activations(proto, count)})
-        recipe = replace(recipe, corrections=_measure_corrections(proto, recipe, chosen))
+        plain = quantize_convolutions(proto, recipe)
+        recipe = replace(recipe, corrections=measure_corrections(proto, means, plain, chosen, CALIBRATION_BATCH))
         found = onnx_runner(quantize_convolutions(proto, recipe))(compared, CALIBRATION_BATCH)
         if _agree(expected, found):
             return recipe
     raise DataError("--int8: the network changes too many classes, however few of its convolutions are quantized")
-
-
-def _measure_corrections(proto: onnx.ModelProto, recipe: StaticQuantization, pixels: NDArray[np.uint8]) -> Corrections:
-    def quantize(corrections: Corrections) -> onnx.ModelProto:
-        return quantize_convolutions(proto, replace(recipe, corrections=corrections))
-
-    return measure_corrections(proto, recipe.float_convolutions, pixels, CALIBRATION_BATCH, quantize)
 
 
 def _agree(expected: Predictions, found: Predictions) -> bool:
