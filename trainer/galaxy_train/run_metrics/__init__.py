@@ -7,7 +7,7 @@ that differ in an unknown parameter would look alike.
 
 from galaxy_train.run_metrics.cross_validation import CrossValidationMetrics, EnsembleMetrics
 from galaxy_train.run_metrics.data_sets import DataRecord, SetRecord
-from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMetrics
+from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMetrics, StatusMetrics, StressMetrics
 from galaxy_train.run_metrics.metrics import ClassificationMetrics, ThresholdMetrics
 from galaxy_train.run_metrics.parameters import TrainingParameters
 from galaxy_train.run_metrics.runs import RefitRecord, RunMetrics
@@ -22,6 +22,8 @@ __all__ = [
     "RefitRecord",
     "RunMetrics",
     "SetRecord",
+    "StatusMetrics",
+    "StressMetrics",
     "ThresholdMetrics",
     "TrainingParameters",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from galaxy_classify.errors import DataError
+
+Record = TypeVar("Record")
 
 
 def field_values(record: type, content: Any) -> dict[str, Any]:
@@ -22,6 +24,15 @@ def field_values(record: type, content: Any) -> dict[str, Any]:
     return values
 
 
-def without_absent(content: dict[str, Any], key: str) -> dict[str, Any]:
-    """Leave out an optional key that has no value."""
-    return {name: value for name, value in content.items() if name != key or value is not None}
+def by_name(read: Callable[[Any], Record], content: Any) -> dict[str, Record] | None:
+    """Read records that stand under names of their own in a JSON object; None if there is no such object."""
+    if content is None:
+        return None
+    if not isinstance(content, Mapping):
+        raise DataError("is damaged: a part of it is no JSON object")
+    return {name: read(value) for name, value in content.items()}
+
+
+def without_absent(content: dict[str, Any], *optional: str) -> dict[str, Any]:
+    """Leave out optional keys that have no value."""
+    return {name: value for name, value in content.items() if name not in optional or value is not None}

@@ -134,7 +134,7 @@ class RunMetrics:
         """Return the record as JSON values, in the order of ``metrics.json``."""
         content = {field.name: getattr(self, field.name) for field in fields(self)} | {"classes": list(self.classes)}
         records = {name: value.to_json() for name, value in content.items() if hasattr(value, "to_json")}
-        return without_absent(without_absent(content | records, "evaluation"), "data_source")
+        return without_absent(content | records, "evaluation", "data_source")
 
     @property
     def held_out(self) -> ClassificationMetrics | None:
