@@ -405,7 +405,7 @@ def evaluate(
         generated_metrics = evaluate_out_of_class(
             model, generate_kinds(test.images, generated), confidence, familiarity
         )
-        show_out_of_class(generated_metrics, "generated")
+        show_out_of_class(generated_metrics, "generated here")
     if stress:
         stress_metrics = measure_stress(model, test)
         show_stress(stress_metrics, test.file)

@@ -59,7 +59,7 @@ def show_out_of_class(kinds: dict[str, OutOfClassMetrics], source: str) -> None:
     first = next(iter(kinds.values()))
     familiar = first.familiarity_auroc is not None
     width = max(4, *map(len, kinds))
-    typer.echo(f"\n{source}: images of no class; share that reaches a confidence of")
+    typer.echo(f"\n{printable(source)}: images of no class; share that reaches a confidence of")
     head = f"{'kind':<{width}}  images   AUROC{''.join(f'{threshold:>8}' for threshold in first.kept)}"
     typer.echo(head + ("  AUROC of familiarity  unfamiliar      ok" if familiar else ""))
     for kind, found in kinds.items():
@@ -73,7 +73,9 @@ def show_out_of_class(kinds: dict[str, OutOfClassMetrics], source: str) -> None:
 def show_stress(stress: dict[str, StressMetrics], file: str) -> None:
     """Print how good a network is on changed images, and where the rows that are ok cannot be relied on."""
     width = max(map(len, stress))
-    typer.echo(f"\n{file} under stress; status at a confidence of {THRESHOLD} and a familiarity of {MIN_FAMILIARITY}")
+    familiar = next(iter(stress.values())).status.unfamiliar is not None
+    limits = f"a confidence of {THRESHOLD}" + f" and a familiarity of {MIN_FAMILIARITY}" * familiar
+    typer.echo(f"\n{file}, images changed; status at {limits}")
     typer.echo(
         f"{'change':<{width}}  accuracy  macro recall     ECE  confidence  uncertain  unfamiliar      ok"
         "  accuracy of ok"

@@ -121,18 +121,16 @@ def _with_sky(images: Images, margin: int) -> Images:
     """
     count, edge = images.shape[:2]
     fitting = edge // PATCH
-    sides = [images[:, :PATCH], images[:, -PATCH:], images[:, :, :PATCH], images[:, :, -PATCH:]]
-    rows = [side if side.shape[1] == PATCH else side.transpose(0, 2, 1, 3) for side in sides]
-    patches = np.concatenate(
-        [row[:, :, : fitting * PATCH].reshape(count, PATCH, fitting, PATCH, 3).swapaxes(1, 2) for row in rows], axis=1
-    )
+    views = (images, images.transpose(0, 2, 1, 3))
+    sides = [view[:, rows, : fitting * PATCH] for view in views for rows in (slice(PATCH), slice(-PATCH, None))]
+    patches = np.concatenate([side.reshape(count, PATCH, fitting, PATCH, 3).swapaxes(1, 2) for side in sides], axis=1)
     order = patches.sum(axis=(2, 3, 4), dtype=np.int64).argsort(axis=1, kind="stable")
     lowest, highest = (int(rank * order.shape[1]) for rank in SKY_RANKS)
     needed = math.ceil((edge + 2 * margin) / PATCH)
     chosen = order[:, np.random.default_rng(SEED).integers(lowest, highest, (needed, needed))]
     tiles = patches[np.arange(count)[:, np.newaxis, np.newaxis], chosen]
-    wide = tiles.transpose(0, 1, 3, 2, 4, 5).reshape(count, needed * PATCH, needed * PATCH, 3)
-    wide = wide[:, : edge + 2 * margin, : edge + 2 * margin]
+    whole = tiles.transpose(0, 1, 3, 2, 4, 5).reshape(count, needed * PATCH, needed * PATCH, 3)
+    wide: Images = whole[:, : edge + 2 * margin, : edge + 2 * margin]
     wide[:, margin : margin + edge, margin : margin + edge] = images
     return wide
 
@@ -142,7 +140,8 @@ def _each(images: Images, change: Callable[[Image.Image], Image.Image]) -> Image
 
 
 def _to_uint8(values: NDArray[Any]) -> Images:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    pixels: Images = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return pixels
 
 
 _LEVELS: Final = np.arange(256)

@@ -13,9 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from galaxy_train.evaluation.metrics import BINS, expected_calibration_error, reliability
-from galaxy_train.evaluation.stress import UNCHANGED
 from galaxy_train.run_metrics import StressMetrics
-from galaxy_train.run_metrics.evaluations import OK_ACCURACY
+from galaxy_train.run_metrics.evaluations import OK_ACCURACY, UNCHANGED
 
 #: Images per row of a contact sheet.
 COLUMNS: Final = 8
@@ -136,12 +135,13 @@ def plot_stress(stress: Mapping[str, StressMetrics], file: str, path: Path) -> N
     families = {family: [level for _, level in names] for family, names in groupby(changed, lambda name: name[0])}
     rows = -(-len(families) // FAMILIES_PER_ROW)
     figure = Figure(figsize=(3.6 * FAMILIES_PER_ROW, 3.7 * rows + 0.9), dpi=100, layout="constrained")
-    figure.suptitle(f"{file} under stress; dotted: the images as they are; grey: the least accuracy of ok rows")
+    figure.suptitle(f"{file}, images changed (dotted: as they are; shaded: where the accuracy of ok rows should be)")
     panels = figure.subplots(rows, FAMILIES_PER_ROW, sharey=True, squeeze=False).ravel()
     for axes in panels[len(families) :]:
         axes.axis("off")
     for axes, (family, levels) in zip(panels, families.items(), strict=False):
         found = [stress[f"{family} {level}"] for level in levels]
+        ordered = family != "colour"  # a line between two ways to change colours would say nothing
         axes.axhspan(OK_ACCURACY, 1, color="0.93", zorder=0)
         for label, style, usual, values in (
             ("accuracy", "C0o-", as_it_is.accuracy, [row.accuracy for row in found]),
@@ -152,12 +152,12 @@ def plot_stress(stress: Mapping[str, StressMetrics], file: str, path: Path) -> N
             if usual is not None:
                 axes.axhline(usual, color=style[:2], linestyle=":", linewidth=1)
                 heights = [np.nan if value is None else value for value in values]
-                axes.plot(levels, heights, style, markersize=5, linewidth=1.3, label=label)
+                axes.plot(levels, heights, style, markersize=5, linewidth=1.3 * ordered, label=label)
         broken = [level for level, row in zip(levels, found, strict=True) if not row.status.keeps_rule]
         accuracies = [stress[f"{family} {level}"].status.ok_accuracy or 0.0 for level in broken]
         axes.plot(broken, accuracies, "kx", markersize=11, markeredgewidth=2, label="ok rows not reliable")
         axes.set(title=family, ylim=(0, 1.02))
-        axes.tick_params(axis="x", labelrotation=60 if max(map(len, levels)) > 5 else 0)
+        axes.tick_params(axis="x", labelrotation=60 if len(levels) > 5 else 0)
         axes.grid(alpha=0.3)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     figure.savefig(path)

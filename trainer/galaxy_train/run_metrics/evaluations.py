@@ -17,6 +17,10 @@ OK_ACCURACY: Final = 0.85
 FEW_OK: Final = 0.10
 
 
+#: Name of the images as they are, among those of changes.
+UNCHANGED: Final = "unchanged"
+
+
 @dataclass(frozen=True, slots=True)
 class StatusMetrics:
     """Which statuses the rows of a labelled set get at the default thresholds.
