@@ -106,7 +106,7 @@ def _stress(stress: Mapping[str, StressMetrics], file: str) -> list[str]:
     usual = stress[UNCHANGED].accuracy
     broken = sum(not metrics.status.keeps_rule for metrics in stress.values())
     explanation = (
-        f"With {file} unchanged, the accuracy is {percent(usual)}. For each family of changes to the images: the levels "
+        f"With {file} unchanged, the accuracy is {percent(usual)}. For each family of changes: the levels "
         f"at which that is at most {HARMLESS * 100:.0f} points lower; the worst level, and what holds there; and the "
         f"levels at which rows that are ok are not reliable, because less than {OK_ACCURACY:.0%} of them are right and "
         f"they are more than {FEW_OK:.0%} of all ({broken} of {len(stress)} cases). `docs/robustness.md` says what "

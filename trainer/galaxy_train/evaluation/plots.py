@@ -156,7 +156,7 @@ def plot_stress(stress: Mapping[str, StressMetrics], file: str, path: Path) -> N
         broken = [level for level, row in zip(levels, found, strict=True) if not row.status.keeps_rule]
         accuracies = [stress[f"{family} {level}"].status.ok_accuracy or 0.0 for level in broken]
         axes.plot(broken, accuracies, "kx", markersize=11, markeredgewidth=2, label="ok rows not reliable")
-        axes.set(title=family, ylim=(0, 1.02))
+        axes.set(title=family, ylim=(-0.03, 1.03))
         axes.tick_params(axis="x", labelrotation=60 if len(levels) > 5 else 0)
         axes.grid(alpha=0.3)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
