@@ -82,10 +82,11 @@ def show_stress(stress: dict[str, StressMetrics], file: str) -> None:
     )
     for name, found in stress.items():
         status = found.status
+        ok_accuracy = "-" if status.ok_accuracy is None else f"{status.ok_accuracy:.4f}"
         typer.echo(
             f"{name:<{width}}  {found.accuracy:>8.4f}  {found.macro_recall:>12.4f}  {found.calibration_error:>6.4f}"
             f"  {found.confidence:>10.4f}  {_percent(status.uncertain):>9}  {_percent(status.unfamiliar):>10}"
-            f"  {_percent(status.ok):>6}  {_percent(status.ok_accuracy):>14}{'' if status.keeps_rule else '  X'}"
+            f"  {_percent(status.ok):>6}  {ok_accuracy:>14}{'' if status.keeps_rule else '  X'}"
         )
     broken = sum(not found.status.keeps_rule for found in stress.values())
     typer.echo(
