@@ -29,10 +29,10 @@ from galaxy_classify.text import printable
 from galaxy_train.checksum import file_sha256
 from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
-from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
+from galaxy_train.quiet_tensorflow import import_keras_quietly, keras_backend
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
 from galaxy_train.run_metrics import EvaluationRecord
-from galaxy_train.training.parameters import FitParameters
+from galaxy_train.training.parameters import AUGMENTATIONS, FitParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ class TrainCommand(PlainCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it if TensorFlow and the others are installed."""
-        require_extra("train", ("tensorflow", "h5py", "matplotlib", "platformdirs"))
+        require_extra("train", (keras_backend(), "h5py", "matplotlib", "platformdirs"))
         return super().invoke(ctx)
 
 
@@ -160,6 +160,15 @@ class TrainingOptions:
             help="Class weights, from 0 (every image counts alike, the default) to 1 (every class counts alike).",
         ),
     ] = None
+    augment: Annotated[
+        str | None,
+        option(
+            panel=TRAINING,
+            metavar="HOW",
+            help="plain: change images as those of one survey differ; wide: a quarter of them as those of different "
+            "surveys do, in framing, sharpness, noise, stretch and colours. Default: the recipe's.",
+        ),
+    ] = None
     seed: Annotated[
         int,
         option(
@@ -174,6 +183,8 @@ class TrainingOptions:
         """Load images, labels and weights. TensorFlow takes seconds to load: mistakes are reported before that."""
         if self.recipe not in RECIPES:
             raise UsageError(f"no recipe is called {self.recipe!r}; there are: {', '.join(RECIPES)}")
+        if self.augment not in (None, *AUGMENTATIONS):
+            raise UsageError(f"--augment is {self.augment!r}; there are: {', '.join(AUGMENTATIONS)}")
         from galaxy_train.data.load import load_data, read_weights
 
         found = load_data(self.data, size=self.size, split_seed=self.split_seed, strict=self.strict)
@@ -189,6 +200,7 @@ class TrainingOptions:
             learning_rate=self.learning_rate,
             validation_split=self.validation_split,
             balance=self.balance,
+            augment=self.augment,
             seed=self.seed,
             **others,
         )
@@ -215,6 +227,15 @@ class FitOptions(TrainingOptions):
         Path | None,
         option(panel=RUNS, metavar="HDF5", help="Further images, whose targets are the teachers' predictions."),
     ] = None
+    outliers: Annotated[
+        list[Path],
+        option(
+            panel=RUNS,
+            metavar="DIR_OR_HDF5",
+            help="Images of none of the classes, in folders by kind, which a recipe with familiarity learns to tell "
+            "from galaxies of the classes, besides those that it draws itself. Repeatable.",
+        ),
+    ] = field(default_factory=list)
     refit: Annotated[
         Path | None,
         option(
@@ -249,6 +270,7 @@ def fit(options: FitOptions) -> None:
     if options.unlabelled is not None and not options.teachers:
         raise UsageError("--unlabelled is of use with --teacher only, whose predictions stand in for the labels")
     from galaxy_train.data.load import read_unlabelled
+    from galaxy_train.data.outliers.load import load_outliers
 
     further = read_unlabelled(options.unlabelled, found) if options.unlabelled is not None else None
     teachers = [run for path in options.teachers for run in CrossValidationFolder(path).folds() or [RunFolder(path)]]
@@ -257,7 +279,9 @@ def fit(options: FitOptions) -> None:
     start = RunFolder(options.init) if options.init is not None else None
     if start is not None:
         start.check_complete()
-    import_tensorflow_quietly()
+    given = load_outliers(options.outliers, found.train.images.shape[1])
+    show_unreadable(given.unreadable)
+    import_keras_quietly()
     from galaxy_train.printing import show_metrics
     from galaxy_train.training.fit import fit as fit_run
 
@@ -266,6 +290,7 @@ def fit(options: FitOptions) -> None:
         init=start.model_sha256() if start is not None else None,
         teachers=tuple(teacher.model_sha256() for teacher in teachers),
         unlabelled=file_sha256(options.unlabelled) if options.unlabelled is not None else None,
+        outliers=given.sha256() if given.kinds else None,
     )
     result = fit_run(
         found,
@@ -276,6 +301,7 @@ def fit(options: FitOptions) -> None:
         teachers=teachers,
         unlabelled=further,
         refit=RunFolder(options.refit) if options.refit is not None else None,
+        outliers=given.kinds,
         force=options.force,
     )
     show_metrics(result.test, found.test.file)
@@ -301,7 +327,7 @@ def cross_validate(options: CrossValidationOptions) -> None:
     After an interrupt, the same command continues.
     """
     found = options.load()
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from galaxy_train.printing import show_cross_validation
     from galaxy_train.training.cross_validation import cross_validate as validate
 
@@ -358,7 +384,7 @@ def evaluate(
     show_unreadable(unreadable)
     if remembered is not None and not whole and test.record().sha256 != recorded.test.sha256:
         raise DataError(f"{remembered}: has changed since the run; name it with --data to evaluate on it as it is")
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from galaxy_train.evaluation.evaluate import evaluate_model
     from galaxy_train.evaluation.out_of_class import evaluate_out_of_class
     from galaxy_train.networks.keras_model import load_model

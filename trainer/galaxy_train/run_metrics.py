@@ -42,6 +42,10 @@ class TrainingParameters:
         SHA-256 of the file with unlabelled images for the distillation.
     fold : str or None
         In a cross-validation, the fold that is left out as well, for example ``"2/5"``.
+    augment : {"plain", "wide"}
+        Whether images change as those of one survey differ, or a part of them as those of different surveys do.
+    outliers : str or None
+        SHA-256 of the given outliers for the familiarity.
     """
 
     recipe: str
@@ -55,6 +59,8 @@ class TrainingParameters:
     teachers: tuple[str, ...] = ()
     unlabelled: str | None = None
     fold: str | None = None
+    augment: str = "plain"
+    outliers: str | None = None
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
@@ -344,6 +350,8 @@ class RunMetrics:
         data themselves, and stays out of model files.
     evaluation : EvaluationRecord or None
         A later evaluation, if one was recorded.
+    familiarity_shift : float or None
+        Shift of the familiarity logit in the network; None for a network without familiarity.
     """
 
     recipe: str
@@ -362,6 +370,7 @@ class RunMetrics:
     versions: dict[str, str]
     data_source: str | None = None
     evaluation: EvaluationRecord | None = None
+    familiarity_shift: float | None = None
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
@@ -391,7 +400,10 @@ class RunMetrics:
         """Return the record as JSON values, in the order of ``metrics.json``."""
         content = {field.name: getattr(self, field.name) for field in fields(self)} | {"classes": list(self.classes)}
         records = {name: value.to_json() for name, value in content.items() if hasattr(value, "to_json")}
-        return _without_absent(_without_absent(content | records, "evaluation"), "data_source")
+        content |= records
+        for name in ("evaluation", "data_source", "familiarity_shift"):
+            content = _without_absent(content, name)
+        return content
 
     @property
     def held_out(self) -> ClassificationMetrics | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
 from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
-from galaxy_train.networks import symmetric as _registers_layers  # noqa: F401 - a network with these layers can be loaded once they are registered
+from galaxy_train.networks import statistics as _registers_layers  # noqa: F401 - a network with these layers can be loaded once they are registered
 from galaxy_train.networks.recipes import LOGITS
 
 BATCH_SIZE = 256
@@ -25,6 +25,11 @@ def predict(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def predict_familiarity(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     """Return the familiarity of images, shape (N,); None if the network has no such output."""
     return predict_outputs(model, images).get(FAMILIARITY_NAME)
+
+
+def has_familiarity(model: Any) -> bool:
+    """Tell whether a network has the output familiarity beside its probabilities."""
+    return isinstance(model.output, dict) and FAMILIARITY_NAME in model.output
 
 
 def predict_outputs(model: Any, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:

@@ -43,6 +43,8 @@ class Recipe:
         Hold out the last part of the training set, or a random part of each class.
     augment : bool
         Whether images are changed at random in each epoch.
+    wide : bool
+        Whether a part of them is changed as widely as images of different surveys differ, by default.
     cosine : bool
         Whether the learning rate follows a cosine to zero, with AdamW, or is constant, with Adam.
     weight_decay : float
@@ -57,6 +59,7 @@ class Recipe:
     learning_rate: float
     validation: Literal["last", "stratified"]
     augment: bool = False
+    wide: bool = False
     cosine: bool = False
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
@@ -128,21 +131,24 @@ def compact(size: int, classes: int) -> Any:
     seen = _seen_edge("compact", size, 4 if size > LARGEST_UNREDUCED else 3)
     import keras
 
-    from galaxy_train.networks.symmetric import FeatureStatistics, OrientationMean, SymmetricConvolution
+    from galaxy_train.networks.statistics import FeatureStatistics, PixelStatistics
+    from galaxy_train.networks.symmetric import OrientationMean, SymmetricConvolution
 
     layers = keras.layers
     images = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
-    x = layers.Rescaling(1 / 255)(layers.Cropping2D((size - seen) // 2)(images))
+    pixels = layers.Rescaling(1 / 255)(layers.Cropping2D((size - seen) // 2)(images))
     if size > LARGEST_UNREDUCED:
-        x = layers.AveragePooling2D(2)(x)
-    x = layers.ReLU()(SymmetricConvolution(6, 2, 2, lifting=True)(x))
+        pixels = layers.AveragePooling2D(2)(pixels)
+    x = layers.ReLU()(SymmetricConvolution(6, 2, 2, lifting=True)(pixels))
     x = layers.ReLU()(SymmetricConvolution(6, 4, 2)(x))
-    early = x = _residual_block(x, 6)
-    x = layers.AveragePooling2D(2)(x)
+    early = x = layers.AveragePooling2D(2)(_residual_block(x, 6))
     x = layers.ReLU()(SymmetricConvolution(12, 3)(x))
     x = _residual_block(x, 12)
-    statistics = layers.BatchNormalization(momentum=0.9, name=EMBEDDING_NAME)(FeatureStatistics()(x))
-    familiarity = _familiarity_head(layers.Concatenate()([FeatureStatistics()(early), statistics]))
+    embedding = layers.BatchNormalization(momentum=0.9, name=EMBEDDING_NAME)(FeatureStatistics()(x))
+    others = layers.Concatenate()([PixelStatistics()(pixels), FeatureStatistics()(early)])
+    statistics = layers.Concatenate()([layers.BatchNormalization(momentum=0.9)(others), embedding])
+    familiarity = layers.Dense(1, name=FAMILIARITY_LOGIT)(layers.Dense(32, activation="relu")(statistics))
+    familiarity = layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(familiarity)
     features = layers.Dropout(0.3)(OrientationMean()(x))
     return _with_head("compact", images, features, classes, familiarity)
 
@@ -156,14 +162,6 @@ def _residual_block(x: Any, features: int) -> Any:
     return layers.ReLU()(layers.Add()([x, SymmetricConvolution(features, 3)(y)]))
 
 
-def _familiarity_head(statistics: Any) -> Any:
-    from keras import layers
-
-    x = layers.BatchNormalization(momentum=0.9)(statistics)
-    x = layers.Dense(16, activation="relu")(x)
-    return layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(layers.Dense(1, name=FAMILIARITY_LOGIT)(x))
-
-
 def _seen_edge(name: str, size: int, halvings: int) -> int:
     """Return the edge of the central crop that a network sees, which each of its halvings divides without remainder.
 
@@ -171,7 +169,8 @@ def _seen_edge(name: str, size: int, halvings: int) -> int:
     """
     if size % 2 or size < SMALLEST:
         raise DataError(f"the recipe {name} takes images of an even size from {SMALLEST} px, not {size} px; see --size")
-    return int(0.75 * size / 2**halvings + 0.5) * 2**halvings
+    step: int = 2**halvings
+    return int(0.75 * size / step + 0.5) * step
 
 
 def _symmetric_network(name: str, stages: tuple[Stage, ...], size: int, classes: int) -> Any:
@@ -252,5 +251,5 @@ RECIPES: Final[dict[str, Recipe]] = {
     "mlp": Recipe(mlp, epochs=50, batch_size=1000, learning_rate=0.0015, validation="last"),
     "cnn": _CNN,
     "swift": replace(_CNN, build=swift),
-    "compact": replace(_CNN, build=compact),
+    "compact": replace(_CNN, build=compact, batch_size=128, learning_rate=0.004, wide=True),
 }

@@ -1,27 +1,47 @@
-"""Batch the training images: shuffled, augmented, prefetched."""
+"""Batch the training images, shuffled anew for each epoch."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
 
-from galaxy_train.training.augment import augment
+from galaxy_train.training.targets import TrainingExamples
 
 
-def training_batches(
-    images: NDArray[np.uint8],
-    targets: NDArray[Any],
-    weights: NDArray[np.float32] | None,
-    batch_size: int,
-    seed: int,
-) -> Any:
-    """Return a ``tf.data.Dataset`` of augmented images, targets and, if given, weights; one pass is an epoch.
+class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of images, targets and, if given, weights; one pass is an epoch.
 
-    `seed` determines the shuffling, which differs from epoch to epoch; the augmentation uses TensorFlow's global seed.
+    All batches are of one size, so that the training step is compiled once. The rest of a division, below one batch, is
+    left out: other images in each epoch.
+
+    Parameters
+    ----------
+    examples : TrainingExamples
+        What to train on.
+    batch_size : int
+        Images in a batch; all, if there are fewer.
+    seed : int
+        Determines the shuffling.
     """
-    columns = (images, targets) if weights is None else (images, targets, weights)
-    shuffled = tf.data.Dataset.from_tensor_slices(columns).shuffle(len(images), seed=seed).batch(batch_size)
-    return shuffled.map(lambda pixels, *rest: (augment(pixels), *rest)).prefetch(2)
+
+    def __init__(self, examples: TrainingExamples, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self._examples = examples
+        self._batch_size = min(batch_size, len(examples.images))
+        self._random = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self._examples.images) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """Return one batch."""
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._examples.batch(chosen)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle."""
+        self._order = self._random.permutation(len(self._examples.images))

@@ -118,9 +118,8 @@ def distil(
     targets = (1 - TEACHERS_SHARE) * examples.targets + TEACHERS_SHARE * taught
     if unlabelled is None:
         return TrainingExamples(examples.images, targets.astype(np.float32), examples.weights)
-    labelled = examples.weights if examples.weights is not None else np.ones(len(examples.images), np.float32)
     further = np.full(len(unlabelled), UNLABELLED_WEIGHT, np.float32)
-    weights = np.concatenate([labelled / labelled.mean(), further])
+    weights = np.concatenate([examples.each_weight(), further])
     predictions = np.mean([predict(network, unlabelled) for network in networks], axis=0)
     return TrainingExamples(
         np.concatenate([examples.images, unlabelled]),

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final, TextIO
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError, GalaxyClassifyError
+from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
-from galaxy_train.evaluation.calibration import fit_temperature
+from galaxy_train.data.outliers.generate import generate_outliers
+from galaxy_train.data.outliers.load import split_outliers
+from galaxy_train.evaluation.calibration import calibrate
 from galaxy_train.evaluation.evaluate import evaluate_model
 from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.evaluation.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
-from galaxy_train.networks.keras_model import predict, predict_logits
-from galaxy_train.networks.recipes import RECIPES, TEMPERATURE, Recipe
+from galaxy_train.networks.keras_model import has_familiarity, predict
+from galaxy_train.networks.recipes import RECIPES, Recipe
 from galaxy_train.networks.symmetric import settle_statistics
+from galaxy_train.quiet_tensorflow import make_deterministic
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.run_metrics import ClassificationMetrics, RunMetrics
-from galaxy_train.training.batches import training_batches
+from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
+from galaxy_train.training.batches import TrainingBatches
 from galaxy_train.training.distillation import check_teachers, distil
+from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, GENERATED_PER_KIND, add_outliers
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.progress import EpochReporter, HistoryWriter
 from galaxy_train.training.refit import check_refit
-from galaxy_train.training.splits import Fold, leave_out, split_training_set
+from galaxy_train.training.splits import VALIDATION_SEED, Fold, leave_out, split_training_set
 from galaxy_train.training.targets import TrainingExamples, label_targets, sample_weights
 from galaxy_train.training.warm_start import check_warm_start, start_from
 
@@ -48,6 +53,7 @@ def fit(
     teachers: Sequence[RunFolder] = (),
     unlabelled: NDArray[np.uint8] | None = None,
     refit: RunFolder | None = None,
+    outliers: Mapping[str, NDArray[np.uint8]] | None = None,
     force: bool = False,
 ) -> RunMetrics:
     """Train a recipe, calibrate the network, and write the run folder.
@@ -73,6 +79,8 @@ def fit(
         Further images, for which the teachers' predictions are the targets.
     refit : RunFolder, optional
         Run to repeat on all images. Nothing is left to fit the temperature on, so it is taken from that run.
+    outliers : mapping of str to ndarray of uint8, shape (N, size, size, 3), optional
+        Images of no class by kind, for a network with familiarity; generated ones are added to them.
     force : bool
         Whether an existing run may be replaced.
 
@@ -91,7 +99,7 @@ def fit(
         If interrupted before the first epoch was complete.
     """
     recipe = RECIPES[parameters.recipe]
-    refit_of, refit_temperature = check_refit(refit, data, parameters, teachers) if refit is not None else (None, None)
+    refit_of, earlier = check_refit(refit, data, parameters, teachers) if refit is not None else (None, None)
     fraction = parameters.validation_split if refit_of is None else 0.0
     split = split_training_set(data.train, recipe, fraction)
     if parameters.fold is not None:
@@ -99,7 +107,7 @@ def fit(
     train = data.train.subset(split.training)
     validation = data.train.subset(split.held_out) if len(split.held_out) else None
     keras.utils.set_random_seed(parameters.seed)
-    tf.config.experimental.enable_op_determinism()
+    make_deterministic()
     model = recipe.build(train.images.shape[1], len(train.classes))
     if init is not None:
         check_warm_start(init, data.train, recipe, fraction)
@@ -111,10 +119,19 @@ def fit(
         # The fraction of the original run: a refit takes the teachers that suited that.
         check_teachers(teachers, data, parameters.recipe, parameters.validation_split, refit=refit_of is not None)
         examples = distil(examples, split.training, teachers, data.train, unlabelled)
+    held_out = None if validation is None else TrainingExamples(validation.images, label_targets(validation, recipe))
+    if has_familiarity(model):
+        given = outliers or {}
+        taught, kept = split_outliers(given, fraction, VALIDATION_SEED) if fraction else (given, {})
+        drawn = generate_outliers(train.images, GENERATED_PER_KIND, parameters.seed)
+        examples = add_outliers(examples, len(train.images), drawn, taught)
+        if held_out is not None:
+            held_out = add_outliers(held_out, len(held_out.images), {}, kept)
+    elif outliers:
+        raise DataError(f"the recipe {parameters.recipe} has no familiarity, so that outliers teach it nothing")
     run.create(force=force)
 
-    _compile(model, recipe, parameters, len(examples.images))
-    interrupted = _run_epochs(model, examples, validation, recipe, parameters, run, progress)
+    interrupted = _train(model, examples, held_out, recipe, parameters, run, progress)
     history = run.read_history()
     if not history:
         raise KeyboardInterrupt
@@ -122,11 +139,8 @@ def fit(
         raise GalaxyClassifyError(
             f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate"
         )
-    if recipe.augment:
-        settle_statistics(model, _training_batches(examples, parameters))
-    temperature = refit_temperature if refit_of is not None else _fitted_temperature(model, validation)
-    if temperature is not None:
-        model.get_layer(TEMPERATURE).scale = 1 / temperature
+    calibration = earlier if earlier is not None else calibrate(model, validation)
+    calibration.apply(model)
     # Save a copy without the optimizer, whose moments would triple the size of the file.
     trained = keras.Model(model.input, model.output, name=model.name)
     trained.save(run.model)
@@ -141,7 +155,8 @@ def fit(
         interrupted=interrupted,
         data=data.record(),
         last_epoch=history[-1],
-        temperature=temperature,
+        temperature=calibration.temperature,
+        familiarity_shift=calibration.familiarity_shift,
         validation=_validation_metrics(trained, validation),
         refit_of=refit_of,
         test=test,
@@ -157,10 +172,56 @@ def fit(
     return metrics
 
 
-def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int) -> None:
+def _train(
+    network: Any,
+    examples: TrainingExamples,
+    held_out: TrainingExamples | None,
+    recipe: Recipe,
+    parameters: FitParameters,
+    run: RunFolder,
+    progress: TextIO,
+) -> bool:
+    """Train epoch by epoch, and return whether the training was interrupted."""
+    model, augmentation = network, None
+    if recipe.augment:
+        augmentation = Augmentation(parameters.seed, WIDE_SHARE if parameters.augment == "wide" else 0.0)
+        model = AugmentedNetwork(network, augmentation)
+    batches = TrainingBatches(examples, parameters.batch_size, parameters.seed)
+    _compile(model, recipe, parameters, len(batches), with_familiarity=examples.familiar is not None)
+    reporter = EpochReporter(parameters.epochs, progress)
+    options = {
+        "epochs": parameters.epochs,
+        "validation_data": None if held_out is None else held_out.batch(slice(None)),
+        "verbose": 0,
+        "callbacks": [HistoryWriter(run.history), reporter],
+    }
+    interrupted = False
+    try:
+        if augmentation is not None:
+            model.fit(batches, **options)
+        else:
+            images, targets, *weights = examples.batch(slice(None))
+            model.fit(
+                images,
+                targets,
+                sample_weight=weights[0] if weights else None,
+                batch_size=parameters.batch_size,
+                shuffle=True,
+                **options,
+            )
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        reporter.close()
+    if augmentation is not None and run.read_history():
+        settle_statistics(network, (augmentation(batches[number][0]) for number in range(len(batches))))
+    return interrupted
+
+
+def _compile(model: Any, recipe: Recipe, parameters: FitParameters, steps: int, *, with_familiarity: bool) -> None:
+    """Choose optimizer, losses and metrics; `steps` is the number of gradient steps in an epoch."""
     optimizer: Any
     if recipe.cosine:
-        steps = math.ceil(images / parameters.batch_size)
         warm_up = min(WARM_UP, parameters.epochs - 1) * steps
         rate = keras.optimizers.schedules.CosineDecay(
             0.0 if warm_up else parameters.learning_rate,
@@ -179,57 +240,18 @@ def _compile(model: Any, recipe: Recipe, parameters: FitParameters, images: int)
     else:
         loss = "sparse_categorical_crossentropy"
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
+    if with_familiarity:
+        model.compile(
+            optimizer=optimizer,
+            loss={OUTPUT_NAME: loss, FAMILIARITY_NAME: keras.losses.BinaryCrossentropy()},
+            loss_weights={OUTPUT_NAME: 1.0, FAMILIARITY_NAME: FAMILIARITY_LOSS_WEIGHT},
+            # Outliers weigh nothing as to their class.
+            weighted_metrics={OUTPUT_NAME: [accuracy]},
+        )
+    else:
+        model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
     # Variables that only come into being in the first step make TensorFlow trace that step twice, which takes seconds.
     optimizer.build(model.trainable_variables)
-
-
-def _run_epochs(
-    model: Any,
-    examples: TrainingExamples,
-    validation: GalaxyDataset | None,
-    recipe: Recipe,
-    parameters: FitParameters,
-    run: RunFolder,
-    progress: TextIO,
-) -> bool:
-    """Train epoch by epoch, and return whether the training was interrupted."""
-    held_out = (validation.images, label_targets(validation, recipe)) if validation is not None else None
-    reporter = EpochReporter(parameters.epochs, progress)
-    options = {
-        "epochs": parameters.epochs,
-        "validation_data": held_out,
-        "verbose": 0,
-        "callbacks": [HistoryWriter(run.history), reporter],
-    }
-    try:
-        if recipe.augment:
-            model.fit(_training_batches(examples, parameters), shuffle=False, **options)
-        else:
-            model.fit(
-                examples.images,
-                examples.targets,
-                sample_weight=examples.weights,
-                batch_size=parameters.batch_size,
-                shuffle=True,
-                **options,
-            )
-    except KeyboardInterrupt:
-        return True
-    finally:
-        reporter.close()
-    return False
-
-
-def _training_batches(examples: TrainingExamples, parameters: FitParameters) -> Any:
-    return training_batches(examples.images, examples.targets, examples.weights, parameters.batch_size, parameters.seed)
-
-
-def _fitted_temperature(model: Any, validation: GalaxyDataset | None) -> float | None:
-    """Fit the calibration temperature on the held-out images; None if there are none."""
-    if validation is None:
-        return None
-    return fit_temperature(predict_logits(model, validation.images), validation.labels)
 
 
 def _validation_metrics(model: Any, validation: GalaxyDataset | None) -> ClassificationMetrics | None:
@@ -239,5 +261,5 @@ def _validation_metrics(model: Any, validation: GalaxyDataset | None) -> Classif
 
 
 def _versions() -> dict[str, str]:
-    packages = ("galaxy-classify", "tensorflow", "keras", "numpy", "h5py")
+    packages = ("galaxy-classify", keras.backend.backend(), "keras", "numpy", "h5py")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from galaxy_classify.results.provenance import differences
 from galaxy_train.networks.recipes import RECIPES
@@ -12,6 +12,9 @@ from galaxy_train.run_metrics import TrainingParameters
 if TYPE_CHECKING:
     from galaxy_train.data.dataset import GalaxyDataset
     from galaxy_train.run_metrics import RunMetrics
+
+
+AUGMENTATIONS: Final = ("plain", "wide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,12 @@ class FitParameters(TrainingParameters):
         1000
         """
         own = RECIPES[recipe]
-        defaults = {"epochs": own.epochs, "batch_size": own.batch_size, "learning_rate": own.learning_rate}
+        defaults = {
+            "epochs": own.epochs,
+            "batch_size": own.batch_size,
+            "learning_rate": own.learning_rate,
+            "augment": "wide" if own.wide else "plain",
+        }
         return cls(recipe, **defaults | {name: value for name, value in chosen.items() if value is not None})
 
     def differences_from(self, metrics: RunMetrics, train: GalaxyDataset) -> list[str]:

@@ -10,6 +10,7 @@ import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from galaxy_classify.cli.progress import terminal_bar
+from galaxy_classify.inference.contract import OUTPUT_NAME
 
 
 class HistoryWriter(keras.callbacks.Callback):  # type: ignore[misc]
@@ -25,7 +26,7 @@ class HistoryWriter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the row of one epoch, which Keras counts from 0."""
-        metrics = {name: float(value) for name, value in (logs or {}).items()}
+        metrics = _epoch_metrics(logs)
         with self._path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["epoch", *metrics], lineterminator="\n")
             if epoch == 0:
@@ -65,7 +66,7 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show one epoch, which Keras counts from 0."""
-        metrics = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in _epoch_metrics(logs).items())
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch + 1, description=metrics)
         else:
@@ -76,3 +77,11 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
         """Remove the bar from the terminal."""
         if self._bar is not None:
             self._bar.stop()
+
+
+def _epoch_metrics(logs: dict[str, Any] | None) -> dict[str, float]:
+    """Return the metrics of an epoch; accuracy is that of the classes, whatever other outputs the network has."""
+    of_classes = f"{OUTPUT_NAME}_accuracy"
+    metrics = {name.replace(of_classes, "accuracy"): float(value) for name, value in (logs or {}).items()}
+    # Keras orders the metrics of several outputs by name.
+    return {name: metrics.pop(name) for name in ("accuracy", "loss") if name in metrics} | metrics

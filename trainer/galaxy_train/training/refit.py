@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from galaxy_classify.errors import DataError
 from galaxy_train.data.load import TrainingData
+from galaxy_train.evaluation.calibration import Calibration
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.run_metrics import RefitRecord
 from galaxy_train.training.parameters import FitParameters
@@ -14,7 +15,7 @@ from galaxy_train.training.parameters import FitParameters
 
 def check_refit(
     run: RunFolder, data: TrainingData, parameters: FitParameters, teachers: Sequence[RunFolder]
-) -> tuple[RefitRecord, float | None]:
+) -> tuple[RefitRecord, Calibration]:
     """Check that a run can be repeated on all images, and return what is known from its held-out images.
 
     Parameters
@@ -32,8 +33,8 @@ def check_refit(
     -------
     record : RefitRecord
         The run's checksum, teachers and metrics on held-out images.
-    temperature : float or None
-        Its calibration temperature.
+    calibration : Calibration
+        What was fitted on its held-out images.
 
     Raises
     ------
@@ -53,4 +54,5 @@ def check_refit(
         raise DataError(
             f"{run.path}: is another training: {'; '.join(found)}; --refit goes with the same options otherwise"
         )
-    return RefitRecord(metrics.model_sha256, metrics.validation, metrics.parameters.teachers), metrics.temperature
+    record = RefitRecord(metrics.model_sha256, metrics.validation, metrics.parameters.teachers)
+    return record, Calibration(metrics.temperature, metrics.familiarity_shift)

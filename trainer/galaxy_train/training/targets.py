@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.networks.recipes import Recipe
 
@@ -24,11 +25,38 @@ class TrainingExamples:
         Class indices, shape (N,), or probabilities, shape (N, classes).
     weights : ndarray of float32, shape (N,), or None
         Sample weights; None if all images weigh alike.
+    familiar : ndarray of float32, shape (N,), or None
+        Targets of the familiarity: 1 for a galaxy of the classes, 0 for an outlier; None if the network has no such
+        output.
+    familiar_weights : ndarray of float32, shape (N,), or None
+        Sample weights of these.
     """
 
     images: NDArray[np.uint8]
     targets: NDArray[Any]
-    weights: NDArray[np.float32] | None
+    weights: NDArray[np.float32] | None = None
+    familiar: NDArray[np.float32] | None = None
+    familiar_weights: NDArray[np.float32] | None = None
+
+    def each_weight(self) -> NDArray[np.float32]:
+        """Return the weight of each image, with a mean of 1."""
+        if self.weights is None:
+            return np.ones(len(self.images), np.float32)
+        normalised: NDArray[np.float32] = self.weights / self.weights.mean()
+        return normalised
+
+    def batch(self, chosen: NDArray[np.integer[Any]] | slice) -> tuple[Any, ...]:
+        """Return images, targets and weights at the chosen positions, as ``keras.Model.fit`` takes them."""
+        if self.familiar is None:
+            values = (self.images, self.targets) if self.weights is None else (self.images, self.targets, self.weights)
+            return tuple(value[chosen] for value in values)
+        targets = {OUTPUT_NAME: self.targets, FAMILIARITY_NAME: self.familiar}
+        weights = {OUTPUT_NAME: self.weights, FAMILIARITY_NAME: self.familiar_weights}
+        return (
+            self.images[chosen],
+            {name: values[chosen] for name, values in targets.items()},
+            {name: values[chosen] for name, values in weights.items() if values is not None},
+        )
 
 
 def label_targets(dataset: GalaxyDataset, recipe: Recipe) -> NDArray[Any]:
