@@ -87,10 +87,10 @@ class PixelStatistics(keras.layers.Layer):  # type: ignore[misc]
         level = ops.mean(cells, 2, keepdims=True)
         cells = cells - level
         rings = _rings(edge // pool)
-        mean = ops.matmul(cells, rings)
+        mean = _product(cells, rings)
         # A difference of mean squares would have hardly a digit left where the spread is small.
-        apart = cells - ops.matmul(mean, (rings > 0).T.astype(np.float32))
-        moments = ops.matmul(ops.concatenate([apart * apart, apart * _next_band(apart)], axis=1), rings)
+        apart = cells - _product(mean, (rings > 0).T.astype(np.float32))
+        moments = _product(ops.concatenate([apart * apart, apart * _next_band(apart)], axis=1), rings)
         deviation = ops.sqrt(moments[:, :3] + SMALLEST_VARIANCE)
         correlation = moments[:, 3:] / (deviation * _next_band(deviation))
         of_rings = ops.transpose(ops.concatenate([mean, deviation, correlation], axis=1), (0, 2, 1))
@@ -109,6 +109,13 @@ class PixelStatistics(keras.layers.Layer):  # type: ignore[misc]
 def _next_band(values: Any) -> Any:
     """Return values whose second axis has the bands in the order green, blue, red."""
     return ops.concatenate([values[:, 1:], values[:, :1]], axis=1)
+
+
+def _product(values: Any, matrix: NDArray[np.float32]) -> Any:
+    """Multiply the last axis of values with three axes by a matrix, with few operators in ONNX."""
+    _, rows, columns = values.shape
+    product = ops.matmul(ops.reshape(values, (-1, columns)), matrix)
+    return ops.reshape(product, (-1, rows, matrix.shape[1]))
 
 
 def _rings(edge: int) -> NDArray[np.float32]:
