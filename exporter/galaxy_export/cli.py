@@ -53,7 +53,9 @@ ImagesOption = Annotated[Path, option(metavar="DIR_OR_FILE", help=IMAGES_HELP)]
 ToleranceOption = Annotated[
     float,
     option(
-        metavar="P", parser=number(0), help="Largest difference of a probability; relative, of a logit, ten times that."
+        metavar="P",
+        parser=number(0),
+        help="Largest difference of a probability or familiarity; relative, of a logit or embedding, ten times that.",
     ),
 ]
 

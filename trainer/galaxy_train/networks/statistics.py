@@ -82,22 +82,24 @@ class PixelStatistics(keras.layers.Layer):  # type: ignore[misc]
         edge = inputs.shape[1]
         pool = 2 ** int(np.log2(edge / 11))
         count = (edge // pool) ** 2
-        cells = ops.reshape(ops.average_pool(inputs, pool, pool), (-1, count, 3))
-        level = ops.mean(cells, 1, keepdims=True)
-        of_cells = ops.mean(cells * cells, 1)
+        # Positions last: ONNX Runtime takes their mean five times as fast as where bands are last.
+        cells = ops.reshape(ops.transpose(ops.average_pool(inputs, pool, pool), (0, 3, 1, 2)), (-1, 3, count))
+        level = ops.mean(cells, 2, keepdims=True)
         cells = cells - level
-        squares = cells * cells
-        moments = ops.concatenate([cells, squares, cells * _next_band(cells)], axis=-1)
-        moments = ops.matmul(_rings(edge // pool), moments)
-        mean = moments[..., :3]
-        deviation = ops.sqrt(ops.relu(moments[..., 3:6] - mean * mean) + SMALLEST_VARIANCE)
-        correlation = (moments[..., 6:] - mean * _next_band(mean)) / (deviation * _next_band(deviation))
-        of_rings = ops.reshape(ops.concatenate([mean, deviation, correlation], axis=-1), (-1, 9 * len(RADII)))
-        within = ops.mean(inputs * inputs, (1, 2)) - of_cells
-        turned = ops.matmul(ops.mean(cells, -1), _turn_differences(edge // pool))
+        rings = _rings(edge // pool)
+        mean = _product(cells, rings)
+        # A difference of mean squares would have hardly a digit left where the spread is small.
+        apart = cells - _product(mean, (rings > 0).T.astype(np.float32))
+        moments = _product(ops.concatenate([apart * apart, apart * _next_band(apart)], axis=1), rings)
+        deviation = ops.sqrt(moments[:, :3] + SMALLEST_VARIANCE)
+        correlation = moments[:, 3:] / (deviation * _next_band(deviation))
+        of_rings = ops.transpose(ops.concatenate([mean, deviation, correlation], axis=1), (0, 2, 1))
+        pixels = ops.transpose(inputs, (0, 3, 1, 2)) - level[..., np.newaxis]
+        within = ops.mean(ops.mean(pixels * pixels, 3), 2) - ops.mean(cells * cells, 2)
+        turned = ops.matmul(ops.mean(cells, 1), _turn_differences(edge // pool))
         asymmetry = ops.matmul(turned * turned, np.repeat(np.eye(2, dtype=np.float32) / count, count, axis=0))
         of_image = ops.sqrt(ops.relu(ops.concatenate([within, asymmetry], axis=-1)) + SMALLEST_VARIANCE)
-        return ops.concatenate([level[:, 0], of_rings, of_image], axis=-1)
+        return ops.concatenate([level[..., 0], ops.reshape(of_rings, (-1, 9 * len(RADII))), of_image], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
         """Return the shape of the statistics."""
@@ -105,17 +107,24 @@ class PixelStatistics(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _next_band(values: Any) -> Any:
-    """Return values whose last axis has the bands in the order green, blue, red."""
-    return ops.concatenate([values[..., 1:], values[..., :1]], axis=-1)
+    """Return values whose second axis has the bands in the order green, blue, red."""
+    return ops.concatenate([values[:, 1:], values[:, :1]], axis=1)
+
+
+def _product(values: Any, matrix: NDArray[np.float32]) -> Any:
+    """Multiply the last axis of values with three axes by a matrix, with few operators in ONNX."""
+    _, rows, columns = values.shape
+    product = ops.matmul(ops.reshape(values, (-1, columns)), matrix)
+    return ops.reshape(product, (-1, rows, matrix.shape[1]))
 
 
 def _rings(edge: int) -> NDArray[np.float32]:
-    """Return a matrix, shape (rings, edge²), whose product with cells gives their mean in each ring."""
+    """Return a matrix, shape (edge², rings), whose product with cells gives their mean in each ring."""
     y, x = (np.mgrid[:edge, :edge] + 0.5) * 2 / edge - 1
     ring = np.searchsorted(RADII, np.hypot(y, x).ravel())
     members = np.arange(len(RADII))[:, np.newaxis] == ring
     means: NDArray[np.float32] = (members / members.sum(axis=1, keepdims=True)).astype(np.float32)
-    return means
+    return means.T
 
 
 def _turn_differences(edge: int) -> NDArray[np.float32]:
