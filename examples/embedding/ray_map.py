@@ -29,7 +29,9 @@ class Classify:
     def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Classify a batch, and return the result's columns."""
         rows = list(self.classifier.classify(zip(map(str, batch["id"]), batch["image"], strict=True)))
-        result = {"id": batch["id"], "confidence": np.array([row.confidence for row in rows], np.float64)}
+        result = {"id": batch["id"]}
+        for name in ("confidence", "familiarity"):
+            result[name] = np.array([getattr(row, name) for row in rows], np.float64)
         for name in self.classifier.classes_:
             result[f"prob_{name}"] = np.array([row.probabilities.get(name, np.nan) for row in rows])
         for name in ("status", "label", "message", "model"):

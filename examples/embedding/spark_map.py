@@ -26,7 +26,7 @@ from galaxy_classify import GalaxyClassifier, Prediction
 #: Schema of the result, in Spark's notation.
 SCHEMA: Final = (
     "id string, status string, model string, label string, confidence double, "
-    "probabilities map<string, double>, message string"
+    "probabilities map<string, double>, message string, familiarity double"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -14,10 +15,10 @@ from galaxy_classify.errors import ImageError
 from galaxy_classify.images.decode import Decoder, ModelInput
 from galaxy_classify.images.picture_check import doubts
 from galaxy_classify.inference.model import OnnxModel
-from galaxy_classify.inference.outputs import value_faults
+from galaxy_classify.inference.outputs import ModelOutputs, value_faults
 from galaxy_classify.inputs.arguments import ImageLike
 from galaxy_classify.inputs.source import InOrder, Source, Unreadable
-from galaxy_classify.prediction import Prediction
+from galaxy_classify.prediction import Prediction, Status
 from galaxy_classify.text import printable
 
 LOGGER = logging.getLogger("galaxy_classify")
@@ -54,8 +55,23 @@ def decoding(decoder: Decoder, source: Source) -> Decode:
     return lambda: decoded
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What decides between the statuses of classified inputs; documented by `Prediction`."""
+
+    threshold: float
+    #: None if the model gives no familiarity.
+    min_familiarity: float | None
+
+    def status(self, confidence: float, familiarity: float | None, doubt: str) -> Status:
+        """Return the status of an input; `doubt` says why no one would recognise its picture, or is empty."""
+        if familiarity is not None and self.min_familiarity is not None and familiarity < self.min_familiarity:
+            return "unfamiliar"
+        return "ok" if confidence >= self.threshold and not doubt else "uncertain"
+
+
 def classify_batch(
-    model: OnnxModel, batch: list[tuple[Source, Decode]], threshold: float, seen: Seen | None
+    model: OnnxModel, batch: list[tuple[Source, Decode]], limits: Limits, seen: Seen | None
 ) -> list[tuple[Source, Prediction]]:
     """Decode and classify inputs, and return each with its prediction, in order.
 
@@ -89,7 +105,7 @@ def classify_batch(
                 inputs[number] = faults[row]
             else:
                 path, doubt = batch[number][0].path, doubtful[row] or found.doubt
-                predictions[number] = _prediction(model, path, outputs.probabilities[row], threshold, found.note, doubt)
+                predictions[number] = _prediction(model, path, outputs, row, limits, found.note, doubt)
     return [
         (source, _failure(model, source.path, found) if isinstance(found, str) else predictions[number])
         for number, ((source, _), found) in enumerate(zip(batch, inputs, strict=True))
@@ -111,19 +127,23 @@ def probabilities_of(decoder: Decoder, model: OnnxModel, numbered: list[tuple[in
 
 
 def _prediction(
-    model: OnnxModel, path: str, probabilities: NDArray[np.float32], threshold: float, note: str, doubt: str
+    model: OnnxModel, path: str, outputs: ModelOutputs, row: int, limits: Limits, note: str, doubt: str
 ) -> Prediction:
     classes = model.description.classes
+    probabilities = outputs.probabilities[row]
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
+    # The outputs of an int8 network may lie beyond 0 and 1, by a rounding.
+    familiarity = None if outputs.familiarity is None else min(max(float(outputs.familiarity[row]), 0.0), 1.0)
     return Prediction(
         path=path,
-        status="ok" if confidence >= threshold and not doubt else "uncertain",
+        status=limits.status(confidence, familiarity, doubt),
         model=model.identity,
         label=classes[best],
         confidence=confidence,
         probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
         message=printable("; ".join(filter(None, (note, doubt)))),
+        familiarity=familiarity,
     )
 
 

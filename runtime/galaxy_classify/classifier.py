@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_classify.batch import Seen, classify_batch, decoding, probabilities_of
-from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, THRESHOLD
+from galaxy_classify.batch import Limits, Seen, classify_batch, decoding, probabilities_of
+from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, MIN_FAMILIARITY, THRESHOLD
 from galaxy_classify.errors import UsageError
 from galaxy_classify.images.crop import Picture
 from galaxy_classify.images.decode import Decoder
@@ -50,6 +50,7 @@ class ClassifierOptions:
     provider: str = AUTO
     crop: float | None = None
     fits: FitsOptions = AS_IN_HEADERS
+    min_familiarity: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("threads", self.threads), ("max_pixels", self.max_pixels)):
@@ -62,6 +63,11 @@ class ClassifierOptions:
             if not 0.0 < self.crop <= 1.0:
                 raise UsageError(f"crop is {self.crop}, it must be above 0 and at most 1")
             object.__setattr__(self, "crop", float(self.crop))
+        if self.min_familiarity is not None:
+            check_number("min_familiarity", self.min_familiarity)
+            if not 0.0 <= self.min_familiarity <= 1.0:
+                raise UsageError(f"min_familiarity is {self.min_familiarity}, it must be between 0 and 1")
+            object.__setattr__(self, "min_familiarity", float(self.min_familiarity))
         for name, given, wanted in (("exact", self.exact, bool), ("provider", self.provider, str)):
             if not isinstance(given, wanted):
                 raise UsageError(f"{name} is {given!r}, it must be a {wanted.__name__}")
@@ -94,6 +100,9 @@ class GalaxyClassifier:
         the model's training. Images that have the model's input size are always seen whole.
     fits : FitsOptions, optional
         How FITS files are read and coloured; by default as their headers say.
+    min_familiarity : float, optional
+        Familiarity below which a prediction's status is ``unfamiliar``, by default 0.5. Only for a model that gives the
+        familiarity of images: how much each is like those that the model can judge.
 
     Attributes
     ----------
@@ -105,8 +114,9 @@ class GalaxyClassifier:
     ModelError
         If the model is missing, damaged, or breaks the contract.
     UsageError
-        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], an argument is of the wrong type, the provider
-        is not available, or the classifier is used after `close`.
+        If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], `min_familiarity` is outside 0 to 1 or given
+        for a model without familiarity, an argument is of the wrong type, the provider is not available, or the
+        classifier is used after `close`.
 
     Notes
     -----
@@ -134,9 +144,10 @@ class GalaxyClassifier:
         provider: str = AUTO,
         crop: float | None = None,
         fits: FitsOptions | None = None,
+        min_familiarity: float | None = None,
     ) -> None:
         threads = available_threads() if threads is None else threads
-        options = ClassifierOptions(threads, max_pixels, exact, provider, crop, fits or AS_IN_HEADERS)
+        options = ClassifierOptions(threads, max_pixels, exact, provider, crop, fits or AS_IN_HEADERS, min_familiarity)
         self._load(find_model(model), options)
 
     @classmethod
@@ -148,8 +159,12 @@ class GalaxyClassifier:
 
     def _load(self, source: ModelSource, options: ClassifierOptions) -> None:
         self._model: OnnxModel | None = OnnxModel(source, options.provider)
-        #: The options as given, but with the provider in use instead of ``auto``.
-        self.options = replace(options, provider=self._model.provider)
+        #: The options as given, but with the provider and the minimum of familiarity that are in use.
+        self.options = replace(
+            options,
+            provider=self._model.provider,
+            min_familiarity=_min_familiarity(self._model, options.min_familiarity),
+        )
         resizer = Resizer(self._model.input_size, self.preprocessing, fast=not options.exact)
         self._decoder = Decoder(resizer, options.max_pixels, options.fits)
         self.classes_: NDArray[np.str_] = np.array(self._model.description.classes)
@@ -179,6 +194,11 @@ class GalaxyClassifier:
     def fits(self) -> FitsOptions:
         """How FITS files are read and coloured."""
         return self.options.fits
+
+    @property
+    def min_familiarity(self) -> float | None:
+        """Familiarity below which a prediction is unfamiliar; None if the model gives no familiarity."""
+        return self.options.min_familiarity
 
     @property
     def model(self) -> OnnxModel:
@@ -275,7 +295,8 @@ class GalaxyClassifier:
             thread calls it. The iterable is read lazily, a few batches ahead.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``. So is, whatever the confidence, that of a
-            picture that no one would recognise, such as one that is nearly black; the message says why.
+            picture that no one would recognise, such as one that is nearly black; the message says why. With a model
+            that gives familiarity, that of an image below `min_familiarity` is ``unfamiliar`` instead.
         batch_size : int, optional
             Number of images that a worker thread decodes and classifies together.
 
@@ -320,8 +341,9 @@ class GalaxyClassifier:
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
         model = self.model
+        limits = Limits(threshold, self.min_familiarity)
         batches = batched(((source, decoding(self._decoder, source)) for source in sources), batch_size)
-        results = ordered_map(lambda batch: classify_batch(model, batch, threshold, seen), batches, self.threads)
+        results = ordered_map(lambda batch: classify_batch(model, batch, limits, seen), batches, self.threads)
         return (classified for batch in results for classified in batch)
 
     def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
@@ -383,3 +405,15 @@ class GalaxyClassifier:
         if content is None:
             return self._decoder.read_picture(source.path)
         return self._decoder.decode_picture(content())
+
+
+def _min_familiarity(model: OnnxModel, given: float | None) -> float | None:
+    """Return the minimum of familiarity that a classifier uses; refuse one that its model cannot be held to."""
+    if model.has_familiarity:
+        return MIN_FAMILIARITY if given is None else given
+    if given is not None:
+        raise UsageError(
+            f"the model {model.identity} gives no familiarity, so none can be below {given}: leave the minimum out, or "
+            "choose a model that gives it (galaxy-classify --list-models says which do)"
+        )
+    return None

@@ -7,6 +7,11 @@ from typing import Final
 THRESHOLD: Final = 0.6
 
 
+#: Familiarity below which a row is unfamiliar. The trainer shifts the familiarity of each model so that 2.5 % of the
+#: galaxies that were held out lie below it.
+MIN_FAMILIARITY: Final = 0.5
+
+
 #: Execution provider: the GPU if ONNX Runtime supports one and the machine has one, else the CPU.
 AUTO: Final = "auto"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Final, Literal, Self, get_args
 
-Status = Literal["ok", "uncertain", "error"]
+Status = Literal["ok", "uncertain", "unfamiliar", "error"]
+#: All of these, from the best to the worst.
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +19,10 @@ class Prediction:
     ----------
     path : str
         The input's path or name, as it was given.
-    status : {"ok", "uncertain", "error"}
+    status : {"ok", "uncertain", "unfamiliar", "error"}
         ``uncertain``: `confidence` is below the threshold, or no one would recognise the picture, and `message` says
-        why. ``error``: the input could not be classified, and `message` says why.
+        why. ``unfamiliar``: `familiarity` is below the minimum, so the class is no more than a guess, however confident
+        the model is. ``error``: the input could not be classified, and `message` says why.
     model : str
         The model's name, ``@``, and the first 12 characters of its file's SHA-256.
     label : str or None
@@ -30,6 +33,9 @@ class Prediction:
         Probability of each class, in the model's order; empty for an error.
     message : str
         Reason for an error, or a remark about the input.
+    familiarity : float or None
+        How much the image is like those that the model can judge, 0 to 1; None for an error, or if the model does not
+        say.
     """
 
     path: str
@@ -39,6 +45,7 @@ class Prediction:
     confidence: float | None = None
     probabilities: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
+    familiarity: float | None = None
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return the classes with their probabilities, the most probable first; empty for an error.
@@ -51,7 +58,7 @@ class Prediction:
         return sorted(self.probabilities.items(), key=lambda item: -item[1])
 
     def rounded(self) -> Self:
-        """Return the prediction with probabilities rounded to six decimals, as in result files.
+        """Return the prediction with probabilities and familiarity rounded to six decimals, as in result files.
 
         Examples
         --------
@@ -62,4 +69,5 @@ class Prediction:
             self,
             confidence=None if self.confidence is None else round(self.confidence, 6),
             probabilities={name: round(value, 6) for name, value in self.probabilities.items()},
+            familiarity=None if self.familiarity is None else round(self.familiarity, 6),
         )

@@ -50,10 +50,11 @@ def show_version(model: str | None) -> None:
 
 
 def show_models() -> None:
-    """Print a line per embedded model, the default first: classes, size, training set and test metrics."""
+    """Print a line per embedded model, the default first: size, training set, test metrics, outputs and classes."""
     from galaxy_classify.inference.model import OnnxModel
 
-    rows = [("model", "version", "MB", "input", "trained on", "test accuracy", "macro recall", "classes")]
+    head = ("model", "version", "MB", "input", "trained on", "test accuracy", "macro recall", "familiarity", "classes")
+    rows = [head]
     for source in embedded_models().values():
         loaded = OnnxModel(source)
         about = loaded.description
@@ -67,6 +68,7 @@ def show_models() -> None:
                 _images(about.training),
                 _percentage(about, "accuracy"),
                 _percentage(about, "macro_recall"),
+                "yes" if loaded.has_familiarity else "no",
                 ", ".join(about.classes),
             )
         )
@@ -103,8 +105,11 @@ def show_self_test(model: str | None) -> int:
     typer.echo(f"preprocessing: the pixels of {exact} of {result.images} golden images are exact")
     for name in result.changed_pixels:
         typer.echo(f"preprocessing: {printable(name)} has other pixels, or none")
-    difference = f"{result.largest_difference:.1e} (limit {result.tolerance:.0e})"
-    typer.echo(f"inference: the largest difference of a probability is {difference}")
+    differences = {"probability": result.largest_difference, "familiarity": result.familiarity_difference}
+    for what, difference in differences.items():
+        if difference is not None:
+            limit = f"(limit {result.tolerance:.0e})"
+            typer.echo(f"inference: the largest difference of a {what} is {difference:.1e} {limit}")
     if result.preprocessing_holds and result.inference_holds:
         typer.echo("self-test passed")
         return 0

@@ -85,11 +85,12 @@ class Command:
         if options.top_k > len(classes):
             raise UsageError(f"--top-k {options.top_k}: the model has {len(classes)} classes")
         text = self.destination.output_format in (OutputFormat.CSV, OutputFormat.TABLE)
-        layout = self.inputs.open_catalog(RowLayout(classes, options.top_k), typed=not text)
+        layout = RowLayout(classes, options.top_k, familiarity=classifier.model.has_familiarity)
+        layout = self.inputs.open_catalog(layout, typed=not text)
         self.evaluation = self._evaluation(classes)
-        self.sorter = self._sorter()
+        self.sorter = self._sorter(classifier)
         self.seen = self._seen(classifier)
-        self.report = report = self._report(classes)
+        self.report = report = self._report(classifier)
         self.shown = SampledImages(CAP)
         observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter, self.seen) if part is not None]
         if report is not None:
@@ -119,6 +120,7 @@ class Command:
             provider=options.provider,
             crop=options.crop,
             fits=options.fits,
+            min_familiarity=options.min_familiarity,
         )
 
     def _provenance_in_rows(self) -> bool:
@@ -136,11 +138,13 @@ class Command:
 
         return Evaluation(self.options.labels, classes)
 
-    def _sorter(self) -> Sorter | None:
+    def _sorter(self, classifier: GalaxyClassifier) -> Sorter | None:
         if not self.options.sort_into:
             return None
-        from galaxy_classify.runs.sorting import Sorter
+        from galaxy_classify.runs.sorting import Sorter, check_unfamiliar_folder
 
+        if classifier.min_familiarity:
+            check_unfamiliar_folder(classifier.model.description.classes)
         return Sorter(self.options.sort_into, link=self.options.link, files=self.inputs.files)
 
     def _seen(self, classifier: GalaxyClassifier) -> SeenPictures | None:
@@ -150,12 +154,12 @@ class Command:
 
         return SeenPictures(self.options.save_seen, classifier.seen)
 
-    def _report(self, classes: Sequence[str]) -> Report | None:
+    def _report(self, classifier: GalaxyClassifier) -> Report | None:
         if self.options.report is None:
             return None
         from galaxy_classify.report.report import Report
 
-        return Report(classes, self.options.threshold)
+        return Report(classifier.model.description.classes, self.options.threshold, classifier.min_familiarity)
 
     def _classify(self) -> None:
         options = self.options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 
 from galaxy_classify.cli.options import Options
@@ -73,7 +74,7 @@ class Inputs:
             typed=typed,
             image_column=options.image_column,
         )
-        return RowLayout(layout.classes, layout.top, self.catalog.columns, self.catalog.first)
+        return replace(layout, carried=self.catalog.columns, first=self.catalog.first)
 
     def sources(self) -> Iterator[Source]:
         """Yield the inputs in order, no more than ``--limit`` of them; with ``--fail-if-empty``, at least one."""

@@ -20,6 +20,7 @@ app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 SELDOM_GROUPS: Final = (FITS, CLUSTER)
 SELDOM: Final = (
     "image_column",
+    "min_familiarity",
     "fail_if_empty",
     "json",
     "no_progress",

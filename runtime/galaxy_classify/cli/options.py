@@ -9,7 +9,15 @@ from typing import Annotated, Any, Final
 import typer
 
 from galaxy_classify.cli.declare import argument, declarations, flag, number, one_of, option, whole_number
-from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, PARTITION_SIZE, PATH_COLUMN, THRESHOLD
+from galaxy_classify.defaults import (
+    AUTO,
+    BATCH_SIZE,
+    MAX_PIXELS,
+    MIN_FAMILIARITY,
+    PARTITION_SIZE,
+    PATH_COLUMN,
+    THRESHOLD,
+)
 from galaxy_classify.images.fits.names import parse_bands
 from galaxy_classify.images.fits.options import FitsOptions, parse_hdu, parse_stretch
 from galaxy_classify.inference.embedded import embedded_models
@@ -128,6 +136,15 @@ class Options:
         float,
         option(panel=OUTPUT, metavar="P", parser=number(0, 1), help="Confidence below P: uncertain."),
     ] = THRESHOLD
+    min_familiarity: Annotated[
+        float | None,
+        option(
+            panel=OUTPUT,
+            metavar="P",
+            parser=number(0, 1),
+            help=f"Familiarity below P: unfamiliar. Default: {MIN_FAMILIARITY}.",
+        ),
+    ] = None
     top_k: Annotated[
         int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="The K most probable classes.")
     ] = 1

@@ -28,12 +28,14 @@ class SelfTest:
     `changed_pixels` names the images whose pixels are not exactly those that were recorded, or after the fast resize
     not within one level of 255: decoding, crop or resize have changed. `largest_difference` is that of a probability,
     on this machine's pixels; up to `tolerance` it was measured to be harmless when the model was exported.
+    `familiarity_difference` is that of a familiarity, with the same limit; None if none is recorded.
     """
 
     images: int
     changed_pixels: tuple[str, ...]
     largest_difference: float
     tolerance: float
+    familiarity_difference: float | None = None
 
     @property
     def preprocessing_holds(self) -> bool:
@@ -42,8 +44,8 @@ class SelfTest:
 
     @property
     def inference_holds(self) -> bool:
-        """Whether all probabilities are those that were recorded, within the tolerance."""
-        return self.largest_difference <= self.tolerance
+        """Whether all probabilities and familiarities are those that were recorded, within the tolerance."""
+        return max(self.largest_difference, self.familiarity_difference or 0.0) <= self.tolerance
 
 
 def run_self_test(model: OnnxModel) -> SelfTest:
@@ -70,8 +72,11 @@ def run_self_test(model: OnnxModel) -> SelfTest:
         raise ModelError(f"{file}: cannot be used: it does not have a probability for each class of the model")
     exact = Decoder(Resizer(model.input_size, model.description.preprocessing))
     fast = Decoder(Resizer(model.input_size, model.description.preprocessing, fast=True))
+    if not model.has_familiarity and any(image.familiarity is not None for image in golden):
+        raise ModelError(f"{file}: cannot be used: it has familiarities, which the model does not give")
     changed = []
     largest = 0.0
+    off_familiarity: list[float] = []
     for image in golden:
         try:
             pixels = exact.decode(image.content).pixels
@@ -85,4 +90,7 @@ def run_self_test(model: OnnxModel) -> SelfTest:
         outputs = model.run(pixels[np.newaxis])
         difference = np.abs(outputs.probabilities[0] - np.array(image.probabilities, np.float32)).max()
         largest = max(largest, float(np.nan_to_num(difference, nan=np.inf)))
-    return SelfTest(len(golden), tuple(changed), largest, tolerance)
+        if image.familiarity is not None and outputs.familiarity is not None:
+            difference = np.abs(outputs.familiarity[0] - np.float32(image.familiarity))
+            off_familiarity.append(float(np.nan_to_num(difference, nan=np.inf)))
+    return SelfTest(len(golden), tuple(changed), largest, tolerance, max(off_familiarity, default=None))

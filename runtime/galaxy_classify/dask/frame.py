@@ -43,6 +43,7 @@ def classify(
     provider: str = AUTO,
     crop: float | None = None,
     fits: FitsOptions | None = None,
+    min_familiarity: float | None = None,
 ) -> dd.DataFrame:
     """Classify the images in the rows of a Dask data frame, given by their paths or as bytes.
 
@@ -69,7 +70,7 @@ def classify(
         Number of most probable classes in each row.
     threads : int, optional
         Number of threads for one partition. Workers classify several partitions at once, so one is enough.
-    max_pixels, exact, provider, crop, fits
+    max_pixels, exact, provider, crop, fits, min_familiarity
         As `GalaxyClassifier` takes them; the provider must be available to the workers, not here.
 
     Returns
@@ -107,13 +108,22 @@ def classify(
     require_extra("dask", ("dask", "distributed", "pandas", "pyarrow"))
     from dask import delayed
 
-    classifier = GalaxyClassifier(model, threads, max_pixels, exact=exact, provider=CPU, crop=crop, fits=fits)
+    classifier = GalaxyClassifier(
+        model,
+        threads,
+        max_pixels,
+        exact=exact,
+        provider=CPU,
+        crop=crop,
+        fits=fits,
+        min_familiarity=min_familiarity,
+    )
     classifier.classify((), threshold=threshold)  # checks the threshold now
     classes = classifier.model.description.classes
     if not 1 <= top_k <= len(classes):
         raise UsageError(f"top_k is {top_k}, it must be 1 to {len(classes)}: the model has {len(classes)} classes")
     _check_columns(frame, path_column, image_column, name_column)
-    layout = RowLayout(classes, top_k)
+    layout = RowLayout(classes, top_k, familiarity=classifier.model.has_familiarity)
     plan = FramePlan(
         path_column,
         image_column,

@@ -14,7 +14,7 @@ from typing import Any, Final
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.formats import OutputFormat
-from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
+from galaxy_classify.results.provenance import read_sidecar, write_sidecar
 from galaxy_classify.results.resume import Existing, check_same_run
 from galaxy_classify.results.safe_writing import only_writer, remove, replace_whole, write_errors, written_aside
 from galaxy_classify.tables.columns import PROVENANCE, Column, Row
@@ -150,14 +150,11 @@ class PartFolder:
         write_typed(part.rows, unfinished, OutputFormat.PARQUET, columns, part.provenance)
         replace_whole(unfinished, self.part(number))
 
-    def complete(
-        self, provenance: dict[str, Any], *, partitions: int, inputs: int, evaluation: dict[str, Any] | None
-    ) -> None:
+    def complete(self, provenance: dict[str, Any], *, partitions: int, inputs: int, outcome: dict[str, Any]) -> None:
         """Record that all parts are written, and remove those of an earlier run with more inputs."""
         self._remove_parts(from_number=partitions)
         remove(os.path.join(self.path, _UNFINISHED))
-        totals = {"partitions": partitions, "inputs": inputs}
-        self._write_sidecar(provenance | totals | ({} if evaluation is None else {EVALUATION: evaluation}))
+        self._write_sidecar(provenance | {"partitions": partitions, "inputs": inputs} | outcome)
 
     def _has_result(self) -> bool:
         return os.path.exists(self.sidecar) or bool(self._numbers())

@@ -153,7 +153,7 @@ class DaskRun:
         """Classify the inputs and write the parts; of parts that are kept, errors are tried again."""
         self._classify(client, self._to_do(sources, resume=resume))
         self.folder.complete(
-            self.provenance, partitions=self.partitions, inputs=self.inputs, evaluation=self.job.evaluate()
+            self.provenance, partitions=self.partitions, inputs=self.inputs, outcome=self.job.outcome()
         )
 
     def _to_do(self, sources: Iterator[Source], *, resume: bool) -> Iterator[Partition]:

@@ -1,7 +1,8 @@
 """Golden images: reference images with recorded results, to test decoding, resize and model on another machine.
 
 The file ``NAME.golden.json`` belongs to the model file ``NAME.onnx``. It holds a few drawn galaxies as PNG and JPEG,
-the checksums of the pixels given to the model, and the outputs of the model file and of the trained network.
+the checksums of the pixels given to the model, and the outputs of the model file and of the trained network. Of models
+that give it, the familiarity is recorded too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUFFIX: Final = ".golden.json"
-#: Largest difference of a probability that passes: processors and versions of ONNX Runtime round differently.
+#: Largest difference of a probability or familiarity that passes: processors and versions of ONNX Runtime round
+#: differently.
 PROBABILITY_TOLERANCE: Final = 1e-4
 #: Largest tolerance that a golden file may set instead. An int8 network needs more, as a difference in the last digit
 #: can move an activation to the next of its 256 levels.
@@ -41,6 +43,8 @@ class GoldenImage:
         Output of the model file.
     trained_logits, trained_probabilities : tuple of float
         Outputs of the trained Keras network.
+    familiarity : float or None
+        Output of the model file; None if it gives none, or it was not recorded.
     """
 
     name: str
@@ -49,6 +53,7 @@ class GoldenImage:
     probabilities: tuple[float, ...]
     trained_logits: tuple[float, ...]
     trained_probabilities: tuple[float, ...]
+    familiarity: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the image as an object for the golden file."""
@@ -59,7 +64,7 @@ class GoldenImage:
             "probabilities": list(self.probabilities),
             "trained_logits": list(self.trained_logits),
             "trained_probabilities": list(self.trained_probabilities),
-        }
+        } | ({} if self.familiarity is None else {"familiarity": self.familiarity})
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> GoldenImage:
@@ -71,6 +76,7 @@ class GoldenImage:
             tuple(map(float, entry["probabilities"])),
             tuple(map(float, entry["trained_logits"])),
             tuple(map(float, entry["trained_probabilities"])),
+            None if entry.get("familiarity") is None else float(entry["familiarity"]),
         )
 
 

@@ -82,17 +82,18 @@ def class_fault(names: Sequence[str]) -> str | None:
     for name in names:
         if fault := name_fault(name):
             return f"class {name[:MOST_CHARACTERS]!a} {fault}"
-        folded = _folded(name)
-        if folded not in known:
-            known[folded] = name
-        elif known[folded] == name:
+        folded_name = folded(name)
+        if folded_name not in known:
+            known[folded_name] = name
+        elif known[folded_name] == name:
             return f"class {name!r} is there twice"
         else:
-            same_case = known[folded].casefold() != name.casefold()
+            same_case = known[folded_name].casefold() != name.casefold()
             how = "the spelling in Unicode" if same_case else "upper and lower case"
-            return f"class {name!r} differs from {known[folded]!r} in {how} only"
+            return f"class {name!r} differs from {known[folded_name]!r} in {how} only"
     return None
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name in the form in which file systems may compare it with others."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

@@ -34,14 +34,18 @@ class Report:
     `LISTED_FAILURES` failures a uniform sample is listed. Counts and histograms always cover all rows.
 
     ``classes`` are the class names in the model's order; rows with a confidence below ``threshold`` are uncertain.
+    Those with a familiarity below ``min_familiarity``, None if the model gives none, are unfamiliar: a group of their
+    own, beside those of the classes.
     """
 
-    def __init__(self, classes: Sequence[str], threshold: float) -> None:
+    def __init__(self, classes: Sequence[str], threshold: float, min_familiarity: float | None = None) -> None:
         self._classes = tuple(classes)
         self._threshold = threshold
-        self._tally = RunCounts()
+        self._min_familiarity = min_familiarity
+        self._tally = RunCounts(familiarity=min_familiarity is not None)
         self._uncertain: Counter[str] = Counter()
         self._histograms = {name: [0] * BINS for name in self._classes}
+        self._unfamiliar_histogram = [0] * BINS
         self._shown = EvenSample[Prediction](CAP)
         self._failures = EvenSample[Prediction](LISTED_FAILURES)
         self._reasons: Counter[str] = Counter()
@@ -55,8 +59,9 @@ class Report:
             return
         if prediction.status == "uncertain":
             self._uncertain[prediction.label] += 1
-        # A confidence of exactly 1 belongs to the last bin.
-        self._histograms[prediction.label][min(int(prediction.confidence * BINS), BINS - 1)] += 1
+        unfamiliar = prediction.status == "unfamiliar"
+        histogram = self._unfamiliar_histogram if unfamiliar else self._histograms[prediction.label]
+        histogram[min(int(prediction.confidence * BINS), BINS - 1)] += 1  # a confidence of 1 belongs to the last bin
         self._shown.add(prediction.path, prediction)
 
     def write(
@@ -130,11 +135,14 @@ class Report:
             "classes": self._classes,
             "colours": [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(self._classes))],
             "threshold": self._threshold,
-            "classified": self._shown.seen,
+            "min_familiarity": self._min_familiarity,
+            "classified": self._tally.classified,
+            "unfamiliar": self._tally.statuses["unfamiliar"],
             "failed": self._tally.failed,
             "labels": [self._tally.labels[name] for name in self._classes],
             "uncertain": [self._uncertain[name] for name in self._classes],
             "histograms": [self._histograms[name] for name in self._classes],
+            "unfamiliar_histogram": self._unfamiliar_histogram,
             "reasons": [(printable(reason), count) for reason, count in self._reasons.most_common()],
             "failures": [(printable(row.path), printable(row.message)) for row in self._failures.items()],
         }
@@ -145,6 +153,8 @@ class Report:
             "path": printable(row.path),
             "label": self._classes.index(str(row.label)),
             "uncertain": row.status == "uncertain",
+            "unfamiliar": row.status == "unfamiliar",
+            "familiarity": None if row.familiarity is None else round(row.familiarity, 6),
             "probabilities": [round(row.probabilities[name], 6) for name in self._classes],
             "message": printable(row.message),
             "webp": thumbnail.webp,

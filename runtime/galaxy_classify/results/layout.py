@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from galaxy_classify.prediction import Prediction, Status
+from galaxy_classify.prediction import STATUSES, Prediction, Status
 from galaxy_classify.tables.columns import Column
 
 
@@ -43,6 +43,8 @@ class RowLayout:
         Columns of a catalogue that are carried through.
     first : str, optional
         The one of these that comes before the path; the others come last.
+    familiarity : bool, optional
+        Whether there is a column for the familiarity, which not every model gives.
 
     Examples
     --------
@@ -50,22 +52,32 @@ class RowLayout:
     ['path', 'status', 'label', 'confidence', 'prob_round', 'prob_spiral', 'message', 'model']
     >>> RowLayout(["round"], carried=[Column("z"), Column("id")], first="id").names
     ['id', 'path', 'status', 'label', 'confidence', 'prob_round', 'message', 'model', 'z']
+    >>> RowLayout(["round"], familiarity=True).names
+    ['path', 'status', 'label', 'confidence', 'familiarity', 'prob_round', 'message', 'model']
     """
 
     classes: Sequence[str]
     top: int = 1
     carried: Sequence[Column] = ()
     first: str | None = None
+    familiarity: bool = False
 
     @property
     def own_columns(self) -> list[Column]:
         """Columns that do not come from a catalogue."""
         of_class = "src.morph.type"
+        statuses = "ok, uncertain (below the threshold) or error"
+        familiarity = []
+        if self.familiarity:
+            statuses = "ok, uncertain (below the threshold), unfamiliar (below the minimum of familiarity) or error"
+            meaning = "how much the image is like those that the model can judge, 0 to 1"
+            familiarity = [Column("familiarity", "float", ucd="stat.confidenceLevel", description=meaning)]
         return [
             Column("path", ucd="meta.id;meta.file", description="the input"),
-            Column("status", ucd="meta.code.status", description="ok, uncertain (below the threshold) or error"),
+            Column("status", ucd="meta.code.status", description=statuses),
             Column("label", ucd=of_class, description="most probable class"),
             Column("confidence", "float", ucd="stat.probability", description="probability of the label"),
+            *familiarity,
             *(
                 column
                 for rank in range(2, self.top + 1)
@@ -111,6 +123,7 @@ class RowLayout:
             "status": prediction.status,
             "label": prediction.label,
             "confidence": prediction.confidence,
+            **({"familiarity": prediction.familiarity} if self.familiarity else {}),
             **runners_up,
             **{f"prob_{name}": prediction.probabilities.get(name) for name in self.classes},
             "message": prediction.message,
@@ -141,14 +154,13 @@ class RowLayout:
             confidence=float(row["confidence"]) if label else None,
             probabilities=probabilities,
             message=row["message"] or "",
+            familiarity=float(row["familiarity"]) if label and self.familiarity else None,
         )
         return prediction, tuple(row[column.name] for column in self.carried)
 
 
 def _status(text: str) -> Status:
-    if text == "ok":
-        return "ok"
-    return "uncertain" if text == "uncertain" else "error"
+    return next((status for status in STATUSES if status == text), "error")
 
 
 def is_cut_off(text: str, rest: Iterator[str]) -> bool:

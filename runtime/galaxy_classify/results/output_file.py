@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
-from galaxy_classify.results.provenance import EVALUATION, read_sidecar, write_sidecar
+from galaxy_classify.results.provenance import read_sidecar, write_sidecar
 from galaxy_classify.results.safe_writing import PARTIAL_SUFFIX, remove, replace_whole, written_aside
 
 SIDECAR_SUFFIX: Final = ".meta.json"
@@ -123,11 +123,11 @@ class OutputFile:
         for left_over in (self.partial, self.sidecar(self.partial)):
             remove(left_over)
 
-    def add_evaluation(self, evaluation: dict[str, Any] | None, *, in_place: bool = False) -> None:
-        """Record in the sidecar how well the rows agree with labels; resume does not compare it."""
-        if evaluation is not None:
+    def add_outcome(self, outcome: dict[str, Any], *, in_place: bool = False) -> None:
+        """Record in the sidecar what is known at the end of a run only; resume does not compare it."""
+        if outcome:
             sidecar = self.sidecar(self.path if in_place else self.partial)
-            _write_sidecar(sidecar, (read_sidecar(sidecar) or {}) | {EVALUATION: evaluation})
+            _write_sidecar(sidecar, (read_sidecar(sidecar) or {}) | outcome)
 
     def complete(self, *, converted: bool = False) -> None:
         """Rename the rows, or the file converted from them, and their sidecar to the final names; delete the others."""

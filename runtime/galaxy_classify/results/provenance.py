@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
 
 
-#: Entry of a sidecar for the agreement with labels, beside the provenance.
+#: Entries of a sidecar beside the provenance, known at the end of a run: numbers of rows by status, for models that
+#: give familiarity, and the agreement with labels.
+COUNTS: Final = "counts"
 EVALUATION: Final = "evaluation"
 
 
@@ -86,5 +88,7 @@ def provenance(
             "exact": options.exact,
             "provider": options.provider,
             "fits": asdict(options.fits) | {"bands": None if options.fits.bands is None else list(options.fits.bands)},
+            # Models without familiarity have no such key, as there was none in earlier versions.
+            **({} if options.min_familiarity is None else {"min_familiarity": options.min_familiarity}),
         },
     }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.inputs.source import Source
-from galaxy_classify.prediction import Prediction
+from galaxy_classify.prediction import STATUSES, Prediction, Status
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.layout import RowLayout
-from galaxy_classify.results.provenance import provenance
+from galaxy_classify.results.provenance import COUNTS, EVALUATION, provenance
 
 if TYPE_CHECKING:
     from galaxy_classify.batch import Seen
@@ -62,6 +62,9 @@ class Job:
     counts: RunCounts = field(default_factory=RunCounts)
     seen: Seen | None = None
 
+    def __post_init__(self) -> None:
+        self.counts.familiarity = self.layout.familiarity
+
     @property
     def provenance(self) -> dict[str, Any]:
         """Model and options that the rows are made with."""
@@ -84,6 +87,19 @@ class Job:
         self.counts.add(prediction)
         for observe in self.observers:
             observe(source, prediction)
+
+    def outcome(self, before: Mapping[Status, int] | None = None) -> dict[str, Any]:
+        """Return what a sidecar says at the end of a run, beside the provenance of its rows.
+
+        `before` are the numbers of rows by status that were counted earlier, for another sidecar.
+        """
+        outcome: dict[str, Any] = {}
+        if self.layout.familiarity:
+            statuses = self.counts.statuses
+            outcome[COUNTS] = {status: statuses[status] - (before or {}).get(status, 0) for status in STATUSES}
+        if (evaluation := self.evaluate()) is not None:
+            outcome[EVALUATION] = evaluation
+        return outcome
 
     def write_rows(self, sources: Iterable[Source], writer: Writer) -> None:
         """Classify inputs, write a row for each, and count it."""

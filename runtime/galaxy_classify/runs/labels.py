@@ -35,6 +35,7 @@ class Evaluation:
         self._matches: Counter[str] = Counter()
         self._pairs: Counter[tuple[str, str]] = Counter()
         self._failed = 0
+        self._unfamiliar = 0
         self._without_label = 0
 
     def see(self, source: Source, prediction: Prediction) -> None:
@@ -53,6 +54,7 @@ class Evaluation:
             self._failed += 1
         else:
             self._pairs[label, prediction.label] += 1
+            self._unfamiliar += prediction.status == "unfamiliar"
 
     def metrics(self) -> dict[str, Any]:
         """Return the metrics so far, ready for JSON.
@@ -143,6 +145,8 @@ class Evaluation:
         notes = []
         if self._failed:
             notes.append(f"{_count(self._failed, 'labelled image')} could not be classified and count in no figure")
+        if self._unfamiliar:
+            notes.append(f"{_count(self._unfamiliar, 'labelled image')} unfamiliar to the model, all counted")
         if unknown := self._unknown_labels():
             names = _names([f"{label!r} ({count:,})" for label, count in unknown.most_common()])
             notes.append(f"labels that are no class of the model: {names}; it knows {', '.join(self._classes)}")

@@ -65,13 +65,14 @@ class ResultFile:
                 if self.existing is Existing.REFUSE:  # once more: another run may have ended since the start
                     output.refuse_to_overwrite()
                 existing = find_rows(output, job.provenance) if self.existing is Existing.RESUME else None
+                before = dict(job.counts.statuses)  # the shards of a folder count together
                 if existing is None:
                     self._begin(job, sources)
                 else:
                     self._continue(job, sources, existing)
                 if self.output_format.is_typed:
                     self._convert(job)
-                output.add_evaluation(job.evaluate())
+                output.add_outcome(job.outcome(before))
                 output.complete(converted=self.output_format.is_typed)
 
     def kept_rows(self) -> str:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from galaxy_classify.errors import UsageError
+from galaxy_classify.prediction import STATUSES
 from galaxy_classify.results.provenance import differences
 from galaxy_classify.results.safe_writing import PARTIAL_SUFFIX
 from galaxy_classify.runs.shards import Shard, parse_shards
@@ -139,7 +140,7 @@ def _read_shard(path: str) -> _ShardFile:
     if len(shards) != 1:
         raise ValueError(f"is said to be the shards {shards}")
     for path_, status in _rows(path):
-        if not isinstance(path_, str) or status not in ("ok", "uncertain", "error"):
+        if not isinstance(path_, str) or status not in STATUSES:
             raise ValueError("a row has no path or no status")
     return _ShardFile(provenance, Shard(shards.first, shards.count), has_checksum)
 

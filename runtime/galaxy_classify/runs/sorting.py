@@ -5,24 +5,30 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from galaxy_classify.errors import ImageError
+from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.images.formats import suffix_of
-from galaxy_classify.inference.names import name_fault
+from galaxy_classify.inference.names import folded, name_fault
 from galaxy_classify.inputs.names import is_image_name, make_folders
 from galaxy_classify.inputs.source import Content, Source
-from galaxy_classify.prediction import Prediction
+from galaxy_classify.prediction import Prediction, Status
 from galaxy_classify.results.file_names import check_folder
 from galaxy_classify.runs.new_files import NewFiles, write_new
 
 T = TypeVar("T")
 
 
+#: Folder of the unfamiliar images, beside those of the classes.
+UNFAMILIAR: Final[Status] = "unfamiliar"
+
+
 class Sorter(NewFiles):
     """Copy or link each classified image to ``FOLDER/CLASS/PLACE``; nothing is ever overwritten.
+
+    Unfamiliar images go to ``FOLDER/unfamiliar/PLACE``, whatever class the model would give them.
 
     An archive member or an object becomes a file of its own; a name without an image suffix gets that of its format.
 
@@ -47,17 +53,18 @@ class Sorter(NewFiles):
         """Copy or link one input; one that could not be classified is left out."""
         if prediction.label is None:
             return
+        group = UNFAMILIAR if prediction.status == UNFAMILIAR else prediction.label
         if source.content is not None:
-            self._try(self._put_content, source.content, prediction.label, source.place)
+            self._try(self._put_content, source.content, group, source.place)
             return
         for file in self._files(source.path):
             place = os.path.join(os.path.dirname(source.place), os.path.basename(file))
-            self._try(self._put_file, file, prediction.label, place)
+            self._try(self._put_file, file, group, place)
 
-    def _try(self, put: Callable[[T, str], None], image: T, label: str, place: str) -> None:
-        target = os.path.join(self._folder, label, place)
+    def _try(self, put: Callable[[T, str], None], image: T, group: str, place: str) -> None:
+        target = os.path.join(self._folder, group, place)
         try:
-            _check_place(label, place)
+            _check_place(group, place)
             make_folders(os.path.dirname(target))
             put(image, target)
         except OSError as error:
@@ -99,21 +106,37 @@ class Sorter(NewFiles):
         return f"sorted: {self.done:,} {how} to {self._folder}{self.exceptions()}"
 
 
+def check_unfamiliar_folder(classes: Sequence[str]) -> None:
+    """Check that no class of the model would share its folder with the unfamiliar images.
+
+    Raises
+    ------
+    UsageError
+        If one would.
+    """
+    for name in classes:
+        if folded(name) == UNFAMILIAR:
+            raise UsageError(
+                f"--sort-into: images of the class {name!r} and unfamiliar images would share a folder; leave it out, "
+                "or give --min-familiarity 0, with which no image is unfamiliar"
+            )
+
+
 def _same(file: str, target: str) -> bool:
     return os.path.isfile(target) and (os.path.samefile(file, target) or filecmp.cmp(file, target, shallow=False))
 
 
-def _check_place(label: str, place: str) -> None:
+def _check_place(group: str, place: str) -> None:
     """Raise `ImageError` if a class or a relative place would lead out of the class folders.
 
     The names of both were checked when they were read. Whatever becomes of those checks, nothing is written elsewhere.
     """
-    if fault := name_fault(label):
+    if fault := name_fault(group):
         raise ImageError(f"the class cannot be a folder: its name {fault}")
     parts = place.split(os.sep)
     if os.path.isabs(place) or os.path.splitdrive(place)[0] or os.pardir in parts or "\0" in place or not parts[-1]:
         raise ImageError("this name cannot be used below a folder")
     try:
-        os.fsencode(os.path.join(label, place))
+        os.fsencode(os.path.join(group, place))
     except UnicodeEncodeError as error:
         raise ImageError(f"this name cannot be written in {error.encoding}, the encoding of file names here") from None

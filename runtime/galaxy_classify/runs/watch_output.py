@@ -74,7 +74,7 @@ class WatchedFile:
                     writer.start()
                     stream.flush()
                 _write(watch, writer, stream)
-            output.add_evaluation(job.evaluate(), in_place=True)
+            output.add_outcome(job.outcome(), in_place=True)
 
     def kept_rows(self) -> str:
         """Return where the rows of an interrupted run are, and how to continue it."""

@@ -131,7 +131,7 @@ def test_two_runs_cannot_write_the_same_folder(folder: PartFolder) -> None:
 def test_a_complete_result_says_so_and_has_no_part_too_many(folder: PartFolder) -> None:
     """An earlier run may have had more inputs; a complete one can still be continued."""
     folder.write(1, Part(part_provenance(1, MADE_WITH, ()), []), LAYOUT.columns)
-    folder.complete(MADE_WITH, partitions=1, inputs=2, evaluation={"accuracy": 1.0})
+    folder.complete(MADE_WITH, partitions=1, inputs=2, outcome={"evaluation": {"accuracy": 1.0}})
     assert folder.read(1) is None
     said = json.loads(Path(folder.sidecar).read_text())
     assert said == MADE_WITH | {"partitions": 1, "inputs": 2, "evaluation": {"accuracy": 1.0}}
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_a_refused_run_leaves_the_sidecar_as_it_was(folder: PartFolder) -> None:
     """It says that the result is complete, which it still is."""
-    folder.complete(MADE_WITH, partitions=1, inputs=2, evaluation=None)
+    folder.complete(MADE_WITH, partitions=1, inputs=2, outcome={})
     before = Path(folder.sidecar).read_bytes()
     with pytest.raises(UsageError, match="other inputs"), folder.open(MADE_WITH, Existing.RESUME):
         raise UsageError("other inputs")
@@ -199,7 +199,7 @@ def test_a_run_killed_at_any_step_is_continued(
                 part = Part(part_provenance(number, made_with, SOURCES), PART.rows)
                 if existing is not Existing.RESUME or folder.read(number) != part:
                     folder.write(number, part, LAYOUT.columns)
-            folder.complete(made_with, partitions=parts, inputs=4, evaluation=None)
+            folder.complete(made_with, partitions=parts, inputs=4, outcome={})
 
     def files(path: Path) -> dict[str, bytes]:
         found = path.iterdir() if path.exists() else ()
