@@ -131,7 +131,7 @@ def compact(size: int, classes: int) -> Any:
     seen = _seen_edge("compact", size, 4 if size > LARGEST_UNREDUCED else 3)
     import keras
 
-    from galaxy_train.networks.symmetric import FeatureStatistics, OrientationMean, SymmetricConvolution
+    from galaxy_train.networks.symmetric import OrientationMean, SymmetricConvolution
 
     layers = keras.layers
     images = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
@@ -140,12 +140,13 @@ def compact(size: int, classes: int) -> Any:
         x = layers.AveragePooling2D(2)(x)
     x = layers.ReLU()(SymmetricConvolution(6, 2, 2, lifting=True)(x))
     x = layers.ReLU()(SymmetricConvolution(6, 4, 2)(x))
-    early = x = _residual_block(x, 6)
-    x = layers.AveragePooling2D(2)(x)
+    early = x = layers.AveragePooling2D(2)(_residual_block(x, 6))
     x = layers.ReLU()(SymmetricConvolution(12, 3)(x))
     x = _residual_block(x, 12)
-    statistics = layers.BatchNormalization(momentum=0.9, name=EMBEDDING_NAME)(FeatureStatistics()(x))
-    familiarity = _familiarity_head(layers.Concatenate()([FeatureStatistics()(early), statistics]))
+    embedding = _normalised_statistics(x, name=EMBEDDING_NAME)
+    statistics = layers.Concatenate()([_normalised_statistics(early), embedding])
+    familiarity = layers.Dense(1, name=FAMILIARITY_LOGIT)(layers.Dense(16, activation="relu")(statistics))
+    familiarity = layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(familiarity)
     features = layers.Dropout(0.3)(OrientationMean()(x))
     return _with_head("compact", images, features, classes, familiarity)
 
@@ -159,12 +160,12 @@ def _residual_block(x: Any, features: int) -> Any:
     return layers.ReLU()(layers.Add()([x, SymmetricConvolution(features, 3)(y)]))
 
 
-def _familiarity_head(statistics: Any) -> Any:
+def _normalised_statistics(x: Any, name: str | None = None) -> Any:
     from keras import layers
 
-    x = layers.BatchNormalization(momentum=0.9)(statistics)
-    x = layers.Dense(16, activation="relu")(x)
-    return layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(layers.Dense(1, name=FAMILIARITY_LOGIT)(x))
+    from galaxy_train.networks.symmetric import FeatureStatistics
+
+    return layers.BatchNormalization(momentum=0.9, name=name)(FeatureStatistics()(x))
 
 
 def _seen_edge(name: str, size: int, halvings: int) -> int:
@@ -256,5 +257,5 @@ RECIPES: Final[dict[str, Recipe]] = {
     "mlp": Recipe(mlp, epochs=50, batch_size=1000, learning_rate=0.0015, validation="last"),
     "cnn": _CNN,
     "swift": replace(_CNN, build=swift),
-    "compact": replace(_CNN, build=compact, wide=True),
+    "compact": replace(_CNN, build=compact, batch_size=128, learning_rate=0.004, wide=True),
 }

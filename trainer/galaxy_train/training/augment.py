@@ -93,6 +93,7 @@ class Augmentation(keras.layers.Layer):  # type: ignore[misc]
         super().__init__()
         self._seed = keras.random.SeedGenerator(seed)
         self._wide_share = wide_share
+        self.built = True
 
     def call(self, images: Any) -> Any:
         """Change each image in its own way."""
@@ -157,6 +158,7 @@ class AugmentedNetwork(keras.Model):  # type: ignore[misc]
         super().__init__()
         self._augmentation = augmentation
         self._network = network
+        self.built = True
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Predict augmented images in training, else the images as they are."""
