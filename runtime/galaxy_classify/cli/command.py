@@ -193,13 +193,16 @@ class Command:
         return not (self.options.quiet or self.options.no_progress)
 
     def _write_report(self, report: Report) -> None:
+        classifier = self.job.classifier
+        has_map = classifier.model.embedding_size is not None
         with progress(enabled=self._shows_progress) as advance:
             report.write(
                 str(self.options.report),
                 provenance=self.job.provenance,
                 picture=self._picture,
-                seen=self.job.classifier.resized,
-                threads=self.job.classifier.threads,
+                seen=classifier.resized,
+                embed=(lambda seen: classifier.embed(seen)[0]) if has_map else None,
+                threads=classifier.threads,
                 evaluation=self.job.evaluate(),
                 advance=advance,
             )
