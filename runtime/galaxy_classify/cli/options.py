@@ -163,7 +163,7 @@ class Options:
     ] = None
     embeddings: Annotated[
         str | None,
-        option(panel=OUTPUT, metavar="PARQUET", help="Write the features that the model compares images by."),
+        option(panel=OUTPUT, metavar="PARQUET", help="Write features, to find similar images by."),
     ] = None
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     no_progress: Annotated[bool, flag("--no-progress", panel=OUTPUT, help="No progress bar.")] = False

@@ -74,7 +74,7 @@ def read_header(path: str) -> dict[str, Any] | None:
 
 
 class Log:
-    """The whole lines of a log, by the numbers of their rows; 16 bytes of memory for each.
+    """The whole lines of a log, by the numbers of their rows; in memory, 16 bytes of each (of a continued run 64).
 
     A line that was cut off, or holds NULs after a power loss, ends the reading; ``size`` are the bytes before it.
 
@@ -98,11 +98,12 @@ class Log:
                 raise _damaged(path) from None
             offsets.append(self.size)
             self.size += len(line)
-        order = np.argsort(np.asarray(rows, np.int64), kind="stable")
-        self._rows = np.asarray(rows, np.int64)[order]
-        is_last = np.append(self._rows[1:] != self._rows[:-1], True)[: len(order)]
-        self._rows = self._rows[is_last]
-        self._offsets = np.asarray(offsets, np.int64)[order][is_last]
+        self._rows, self._offsets = np.asarray(rows, np.int64), np.asarray(offsets, np.int64)
+        if not (self._rows[1:] > self._rows[:-1]).all():  # as in a run that was continued
+            order = np.argsort(self._rows, kind="stable")
+            self._rows = self._rows[order]
+            is_last = np.append(self._rows[1:] != self._rows[:-1], True)
+            self._rows, self._offsets = self._rows[is_last], self._offsets[order][is_last]
 
     def entry(self, row: int) -> Entry | None:
         """Return the entry of a row, None if it has none."""
