@@ -21,7 +21,7 @@ def test_the_page_finds_similar_galaxies_and_odd_ones(
     """A galaxy is nearest to itself, then to its twin, and the only green one is the oddest."""
     (tmp_path / "images").mkdir()
     random = np.random.default_rng(3)
-    colours = {f"{number:02}": (180, 100, 40) + random.normal(size=3) * 9 for number in range(30)}
+    colours: dict[str, Any] = {f"{number:02}": (180, 100, 40) + random.normal(size=3) * 9 for number in range(30)}
     colours |= {"smooth_round_1": (150, 90, 60), "twin": (151, 90, 60), "green": (90, 190, 50)}
     for name, colour in colours.items():
         pixels = np.clip(colour + random.normal(size=(64, 64, 1)) * 3, 0, 255).astype(np.uint8)
