@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from galaxy_classify.errors import DataError
 from galaxy_classify.images.resize import Resizer
-from galaxy_classify.inference.contract import ModelDescription
+from galaxy_classify.inference.contract import ModelDescription, contract_version
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inference.names import class_fault, name_fault
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.golden import machine_tolerance, read_golden_candidates, write_golden
 from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
+from galaxy_export.graph.predictions import keras_predictions, onnx_runner
 from galaxy_export.int8.choose import quantize
 from galaxy_export.int8.guard import check_quantization
 from galaxy_export.model_card import model_card
 from galaxy_export.model_file import set_metadata, tool_versions, training_summary, write_model
-from galaxy_export.parity import BATCH_SIZES, check_graph, keras_predictions, measure_parity, onnx_runner
+from galaxy_export.parity import BATCH_SIZES, check_graph, check_outputs, measure_parity
 from galaxy_export.report import GateReport
 from galaxy_export.verify import load_trained
 from galaxy_train.run_folder import RunFolder
@@ -95,19 +96,20 @@ def export_run(
 
     proto = to_onnx(trained.network)
     check_graph(proto)
+    check_outputs(proto, trained.network)
     preprocessing = replace(trained.preprocessing, margin=unseen_margin(proto))
     reference = keras_predictions(trained.network, gate.pixels)
     report.parity = measure_parity(reference, proto, gate.pixels, tolerance)
     report.parity.check()
     proof: dict[str, Any] = {"images_from": gate.origin, **report.parity.to_metadata()}
-    expected = reference.probabilities
+    expected = reference
 
     if int8:
         proto, recipe = quantize(proto, metrics.data, calibration or images)
         check_graph(proto)
         report.quantization = check_quantization(reference, proto, gate.pixels, gate.require_labels())
-        proof["int8"] = asdict(report.quantization) | recipe
-        expected = onnx_runner(proto)(gate.pixels, BATCH_SIZES[-1]).probabilities
+        proof["int8"] = report.quantization.to_metadata() | recipe
+        expected = onnx_runner(proto)(gate.pixels, BATCH_SIZES[-1])
 
     description = ModelDescription(
         name=name,
@@ -119,6 +121,7 @@ def export_run(
         source_sha256=trained.sha256,
         exported_with=tool_versions(),
         card=model_card(name, version, metrics, proof, preprocessing, notes),
+        contract=contract_version(output.name for output in proto.graph.output),
     )
     set_metadata(proto, description)
     model = write_model(proto, output, gate.pixels, expected, tolerance)

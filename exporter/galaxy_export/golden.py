@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
-from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
+from galaxy_classify.inference.contract import EMBEDDING_NAME, INPUT_NAME
 from galaxy_classify.inference.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.discovery import Discovery
-from galaxy_export.parity import keras_predictions
+from galaxy_export.graph.predictions import keras_predictions
 
 #: Golden images are part of every installation; base64 adds a third, so they stay below 300 kB.
 MAX_BYTES: Final = 200_000
@@ -67,7 +67,7 @@ def read_golden_candidates(folder: Path, resizer: Resizer) -> list[GoldenCandida
 
 
 def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> float:
-    """Return the tolerance for differences of a probability between machines.
+    """Return the tolerance for differences of a probability or familiarity between machines.
 
     The graph is run with ONNX Runtime's optimisations and without. These use different kernels, which add in different
     orders, as different processors do. The tolerance is three times the difference, and at least that of every model.
@@ -79,6 +79,7 @@ def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> floa
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Real or realistic galaxies.
     """
+    names = [output.name for output in proto.graph.output if output.name != EMBEDDING_NAME]
     outputs = []
     for level in (
         onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
@@ -89,8 +90,9 @@ def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> floa
         session = onnxruntime.InferenceSession(
             proto.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
         )
-        outputs.append(session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0])
-    return max(PROBABILITY_TOLERANCE, 3 * float(np.abs(outputs[0] - outputs[1]).max()))
+        outputs.append(session.run(names, {INPUT_NAME: pixels}))
+    differences = (float(np.abs(one - other).max()) for one, other in zip(*outputs, strict=True))
+    return max(PROBABILITY_TOLERANCE, *(3 * difference for difference in differences))
 
 
 def write_golden(model: OnnxModel, network: Any, candidates: list[GoldenCandidate], tolerance: float) -> None:
@@ -110,19 +112,20 @@ def write_golden(model: OnnxModel, network: Any, candidates: list[GoldenCandidat
     decoder = Decoder(Resizer(model.input_size, model.description.preprocessing))
     pixels = np.stack([decoder.decode(candidate.content).pixels for candidate in candidates])
     trained = keras_predictions(network, pixels)
-    golden = [
-        GoldenImage(
-            candidate.name,
-            candidate.content,
-            pixels_sha256(seen),
-            tuple(model.run(seen[np.newaxis]).probabilities[0].tolist()),
-            tuple(logits.tolist()),
-            tuple(probabilities.tolist()),
+    golden = []
+    for row, (candidate, seen) in enumerate(zip(candidates, pixels, strict=True)):
+        found = model.run(seen[np.newaxis])
+        golden.append(
+            GoldenImage(
+                candidate.name,
+                candidate.content,
+                pixels_sha256(seen),
+                tuple(found.probabilities[0].tolist()),
+                tuple(trained.logits[row].tolist()),
+                tuple(trained.probabilities[row].tolist()),
+                None if found.familiarity is None else found.familiarity[0].item(),
+            )
         )
-        for candidate, seen, logits, probabilities in zip(
-            candidates, pixels, trained.logits, trained.probabilities, strict=True
-        )
-    ]
     entries = {
         "model_sha256": model.sha256,
         "probability_tolerance": tolerance,

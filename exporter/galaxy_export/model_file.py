@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from galaxy_classify.errors import ContractError, DataError, ModelError, ProbabilityError
+from galaxy_classify.errors import ContractError, DataError, ModelError, ParityError
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_export.graph.comparison import compare
+from galaxy_export.graph.predictions import Predictions
+from galaxy_export.parity import Parity
 from galaxy_train.run_metrics import RunMetrics
 
 
@@ -44,7 +48,7 @@ def set_metadata(proto: onnx.ModelProto, description: ModelDescription) -> None:
 
 
 def write_model(
-    proto: onnx.ModelProto, output: Path, pixels: NDArray[np.uint8], expected: NDArray[np.float32], tolerance: float
+    proto: onnx.ModelProto, output: Path, pixels: NDArray[np.uint8], expected: Predictions, tolerance: float
 ) -> OnnxModel:
     """Write a model file, after the runtime has loaded it and reproduced its predictions.
 
@@ -56,10 +60,10 @@ def write_model(
         The file; an existing one is replaced.
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Images to run.
-    expected : ndarray of float32, shape (N, classes)
-        Expected probabilities for them.
+    expected : Predictions
+        What is expected for them.
     tolerance : float
-        Largest difference of a probability.
+        Largest difference of a probability or familiarity; of an embedding, as in the gate.
 
     Returns
     -------
@@ -72,8 +76,8 @@ def write_model(
         If the file cannot be written.
     ContractError
         If the runtime refuses the file.
-    ProbabilityError
-        If the runtime gets other probabilities from the file.
+    ParityError
+        If the runtime gets other values from the file; the subclass names the output.
     """
     # Not NAME.partial: that may be a file of the user's.
     partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
@@ -83,15 +87,19 @@ def write_model(
     except OSError as error:
         raise DataError(f"{partial}: cannot be written: {error.strerror}") from None
     try:
-        difference = float(np.abs(OnnxModel(ModelSource(partial)).run(pixels).probabilities - expected).max())
-        if not difference <= tolerance:
-            raise ProbabilityError(
-                f"parity: in the runtime a probability differs by {difference:.3g}, "
-                f"beyond the tolerance {tolerance:.3g}"
-            )
+        outputs = OnnxModel(ModelSource(partial)).run(pixels, embedding=True)
+        found = replace(
+            expected,
+            probabilities=outputs.probabilities,
+            familiarity=outputs.familiarity,
+            embedding=outputs.embedding,
+        )
+        Parity(len(pixels), (compare(expected, found, len(pixels)),), tolerance).check()
         os.replace(partial, output)
     except ModelError as error:
         raise ContractError(str(error)) from None
+    except ParityError as error:
+        raise type(error)(f"in the runtime: {error}") from None
     finally:
         partial.unlink(missing_ok=True)
     return OnnxModel(ModelSource(output))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
-from galaxy_classify.errors import ClassError, GraphError, LogitError, ProbabilityError
-from galaxy_classify.inference.contract import INPUT_NAME, OUTPUT_NAME
-from galaxy_export.graph.convert import expose_logits, with_logits
-from galaxy_train.networks.recipes import LOGITS
+from galaxy_classify.errors import ClassError, ContractError, GraphError
+from galaxy_export.graph.comparison import MEASURES, Comparison, Measure, compare
+from galaxy_export.graph.convert import network_outputs
+from galaxy_export.graph.predictions import Predictions, onnx_runner
 
 #: A correct export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
 PARITY_TOLERANCE: Final = 1e-5
@@ -32,63 +30,6 @@ BATCH_SIZES: Final = (1, 3, 17, 64, 256)
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
-    """A model's predictions: logits (before temperature and softmax) and probabilities, shape (N, classes)."""
-
-    logits: NDArray[np.float32]
-    probabilities: NDArray[np.float32]
-
-    @property
-    def predicted(self) -> NDArray[np.int64]:
-        """The predicted class index of each image."""
-        best: NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return best
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The largest difference between two arrays with one row per image.
-
-    Parameters
-    ----------
-    absolute : float
-        Largest absolute difference; infinite if there is a NaN.
-    relative : float
-        Largest difference relative to the largest value of the same image (for logits: at least 1).
-    image : int
-        Position of the image with the largest absolute difference.
-    """
-
-    absolute: float
-    relative: float
-    image: int
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Differences between a model's predictions and the reference, at one batch size.
-
-    Parameters
-    ----------
-    batch_size : int
-        Images per batch; the last batch may have fewer.
-    logits, probabilities : Difference
-        The largest differences.
-    agreement : float
-        Share of the images that get the same class.
-    widest_margin : float or None
-        Among images that get another class, the largest distance between the reference's two largest probabilities;
-        None if there are none.
-    """
-
-    batch_size: int
-    logits: Difference
-    probabilities: Difference
-    agreement: float
-    widest_margin: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Parity:
     """The result of comparing a graph with the trained network.
 
@@ -99,7 +40,8 @@ class Parity:
     comparisons : tuple of Comparison
         One per batch size.
     tolerance : float
-        Absolute tolerance of probabilities; the relative tolerance of logits is `LOGIT_FACTOR` times as large.
+        Absolute tolerance of probabilities and familiarities; the relative tolerance of logits and embeddings is
+        `LOGIT_FACTOR` times as large.
     """
 
     images: int
@@ -111,20 +53,42 @@ class Parity:
         """Largest relative difference of a logit."""
         return self.tolerance * LOGIT_FACTOR
 
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures that the compared models have, in the order of the gate."""
+        return tuple(measure for measure in MEASURES if self.largest(measure) is not None)
+
+    def largest(self, measure: Measure) -> float | None:
+        """Return the largest difference by one measure at any batch size; None if the models have no such output."""
+        return max((found for row in self.comparisons if (found := measure.of(row)) is not None), default=None)
+
+    def limit(self, measure: Measure) -> float:
+        """Return the largest difference by one measure that is accepted."""
+        return self.logit_tolerance if measure.relative else self.tolerance
+
     def check(self) -> None:
-        """Raise an error if a limit is exceeded; logits are checked first, then probabilities, then classes.
+        """Raise an error if a limit is exceeded; the order is that of `MEASURES`, with classes after probabilities.
 
         Raises
         ------
-        LogitError, ProbabilityError, ClassError
+        LogitError, ProbabilityError, ClassError, FamiliarityError, EmbeddingError
             The message states the difference, the image, the batch size and the limit.
         """
-        for row in self.comparisons:
-            if row.logits.relative > self.logit_tolerance:
-                raise LogitError(_beyond("relative difference of a logit", row.logits, self.logit_tolerance, row))
-        for row in self.comparisons:
-            if row.probabilities.absolute > self.tolerance:
-                raise ProbabilityError(_beyond("difference of a probability", row.probabilities, self.tolerance, row))
+        for measure in self.measures:
+            for row in self.comparisons:
+                self._check_difference(measure, row)
+            if measure.field == "probabilities":
+                self._check_classes()
+
+    def _check_difference(self, measure: Measure, row: Comparison) -> None:
+        found, difference, limit = measure.of(row), measure.difference(row), self.limit(measure)
+        if found is not None and difference is not None and found > limit:
+            raise measure.error(
+                f"parity: the largest {measure.name} is {found:.3g} (image {difference.image}) at batch size "
+                f"{row.batch_size}, beyond the tolerance {limit:.3g}"
+            )
+
+    def _check_classes(self) -> None:
         for row in self.comparisons:
             if row.widest_margin is not None and row.widest_margin >= MARGIN:
                 raise ClassError(
@@ -138,8 +102,7 @@ class Parity:
         return {
             "images": self.images,
             "batch_sizes": [row.batch_size for row in self.comparisons],
-            "largest_probability_difference": max(row.probabilities.absolute for row in self.comparisons),
-            "largest_logit_difference": max(row.logits.relative for row in self.comparisons),
+            **{measure.key: self.largest(measure) for measure in self.measures},
             "class_agreement": min(row.agreement for row in self.comparisons),
             "probability_tolerance": self.tolerance,
             "logit_tolerance": self.logit_tolerance,
@@ -162,35 +125,6 @@ def batch_sizes(images: int) -> list[int]:
     return sizes
 
 
-def keras_predictions(model: Any, pixels: NDArray[np.uint8]) -> Predictions:
-    """Predict uint8 pixels (N, height, width, 3) with a Keras network."""
-    logits, probabilities = with_logits(model).predict(pixels, batch_size=256, verbose=0)
-    return Predictions(logits, probabilities)
-
-
-def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Predictions]:
-    """Return a function that predicts pixels with a graph, at a given batch size.
-
-    Raises
-    ------
-    LogitError
-        If the graph has no tensor ``logits``.
-    """
-    if not any(LOGITS in node.output for node in proto.graph.node):
-        raise LogitError(f"parity: the graph has no tensor {LOGITS!r} that could be compared; export it again")
-    session = onnxruntime.InferenceSession(expose_logits(proto).SerializeToString(), providers=["CPUExecutionProvider"])
-
-    def predict(pixels: NDArray[np.uint8], batch_size: int) -> Predictions:
-        batches = [
-            session.run([LOGITS, OUTPUT_NAME], {INPUT_NAME: pixels[start : start + batch_size]})
-            for start in range(0, len(pixels), batch_size)
-        ]
-        logits, probabilities = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        return Predictions(logits, probabilities)
-
-    return predict
-
-
 def check_graph(proto: onnx.ModelProto) -> None:
     """Check a graph with the ONNX checker, shapes and types included.
 
@@ -203,6 +137,21 @@ def check_graph(proto: onnx.ModelProto) -> None:
         onnx.checker.check_model(proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise GraphError(f"parity: the ONNX checker refuses the graph: {' '.join(str(error).split())}") from None
+
+
+def check_outputs(proto: onnx.ModelProto, network: Any) -> None:
+    """Check that a graph has the outputs of the trained network, in the order of the contract.
+
+    Raises
+    ------
+    ContractError
+        If it lacks one, has another, or has them in another order.
+    """
+    found, wanted = tuple(output.name for output in proto.graph.output), network_outputs(network)
+    if found != wanted:
+        raise ContractError(
+            f"contract: outputs are {', '.join(found)}, but the trained network has {', '.join(wanted)}"
+        )
 
 
 def measure_parity(
@@ -218,7 +167,7 @@ def measure_parity(
     reference : Predictions
         The network's predictions for `pixels`.
     proto : onnx.ModelProto
-        The graph, with a tensor ``logits``.
+        The graph, with the same outputs as the network and a tensor ``logits``.
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Real or realistic galaxies; on noise the softmax saturates, which hides errors.
     tolerance : float, optional
@@ -231,36 +180,9 @@ def measure_parity(
 
     Raises
     ------
-    LogitError
-        If the graph has no tensor ``logits``.
+    LogitError, FamiliarityError
+        If the graph has no tensor ``logits``, or a familiarity but no tensor ``familiarity_logit``.
     """
     run = onnx_runner(proto)
     comparisons = tuple(compare(reference, run(pixels, size), size) for size in batch_sizes(len(pixels)))
     return Parity(len(pixels), comparisons, tolerance)
-
-
-def compare(reference: Predictions, predictions: Predictions, batch_size: int) -> Comparison:
-    """Measure the differences between predictions and the reference."""
-    second, best = np.sort(reference.probabilities, axis=1)[:, -2:].T
-    changed = predictions.predicted != reference.predicted
-    return Comparison(
-        batch_size,
-        _difference(reference.logits, predictions.logits, at_least=1),
-        _difference(reference.probabilities, predictions.probabilities, at_least=0),
-        float((~changed).mean()),
-        float((best - second)[changed].max()) if changed.any() else None,
-    )
-
-
-def _difference(reference: NDArray[np.float32], values: NDArray[np.float32], *, at_least: float) -> Difference:
-    distance = np.nan_to_num(np.abs(values - reference), nan=np.inf).max(axis=1)
-    scale = np.maximum(np.abs(reference).max(axis=1), at_least)
-    return Difference(float(distance.max()), float((distance / scale).max()), int(distance.argmax()))
-
-
-def _beyond(what: str, difference: Difference, tolerance: float, row: Comparison) -> str:
-    value = difference.relative if what.startswith("relative") else difference.absolute
-    return (
-        f"parity: the largest {what} is {value:.3g} (image {difference.image}) at batch size {row.batch_size}, "
-        f"beyond the tolerance {tolerance:.3g}"
-    )

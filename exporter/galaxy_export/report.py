@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from galaxy_classify.errors import UsageError
+from galaxy_export.graph.comparison import MEASURES
 from galaxy_export.int8.guard import QuantizationLoss
 from galaxy_export.parity import MARGIN, Parity
 
@@ -57,6 +58,11 @@ class GateReport:
         content = asdict(self) | {"passed": self.failure is None}
         if self.parity is not None:
             content["parity"] |= {"logit_tolerance": self.parity.logit_tolerance, "tolerated_margin": MARGIN}
+            for measure in set(MEASURES) - set(self.parity.measures):
+                for row in content["parity"]["comparisons"]:
+                    del row[measure.field]
+        if self.quantization is not None:
+            content["quantization"] = self.quantization.to_metadata()
         return json.dumps(content, indent=2) + "\n"
 
     def to_markdown(self) -> str:
@@ -90,21 +96,30 @@ class GateReport:
             path.write_text(self.to_json() if path.suffix == ".json" else self.to_markdown(), encoding="utf-8")
 
     def _parity_rows(self, parity: Parity) -> Iterator[tuple[str, ...]]:
-        yield "batch size", "probability", "relative", "image", "logit", "relative", "image", "same class"
+        others = [measure for measure in parity.measures if measure.title]
+        titles = (measure.title for measure in others)
+        yield "batch size", "probability", "relative", "image", "logit", "relative", "image", "same class", *titles
         for row in parity.comparisons:
             numbers = (
                 part
                 for difference in (row.probabilities, row.logits)
                 for part in (f"{difference.absolute:.2e}", f"{difference.relative:.2e}", f"{difference.image}")
             )
-            yield f"{row.batch_size}", *numbers, f"{row.agreement:.2%}"
-        yield "limit", f"{parity.tolerance:.2e}", "", "", "", f"{parity.logit_tolerance:.2e}", "", "100.00%"
+            yield f"{row.batch_size}", *numbers, f"{row.agreement:.2%}", *(f"{each.of(row):.2e}" for each in others)
+        limits = (f"{parity.limit(measure):.2e}" for measure in others)
+        yield "limit", f"{parity.tolerance:.2e}", "", "", "", f"{parity.logit_tolerance:.2e}", "", "100.00%", *limits
 
     def _quantization_rows(self, loss: QuantizationLoss) -> Iterator[tuple[str, ...]]:
-        yield "same class", "accuracy", "float32's", "calibration error", "float32's", "largest difference"
+        titles = ["same class", "accuracy", "float32's", "calibration error", "float32's", "largest difference"]
         accuracy = (f"{loss.accuracy:.4f}", f"{loss.float_accuracy:.4f}")
         calibration = (f"{loss.calibration_error:.4f}", f"{loss.float_calibration_error:.4f}")
-        yield f"{loss.agreement:.2%}", *accuracy, *calibration, f"{loss.probability:.2e}"
+        cells = [f"{loss.agreement:.2%}", *accuracy, *calibration, f"{loss.probability:.2e}"]
+        if loss.familiarity_agreement is not None:
+            titles += ["same side in familiarity", "unfamiliar", "float32's"]
+            shares = (loss.familiarity_agreement, loss.unfamiliar, loss.float_unfamiliar)
+            cells += [f"{share:.2%}" for share in shares]
+        yield tuple(titles)
+        yield tuple(cells)
 
 
 def check_paths(paths: list[Path]) -> None:

@@ -16,12 +16,14 @@ from galaxy_classify.inference.onnx_check import check_onnx_file
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
+from galaxy_export.graph.predictions import keras_predictions, onnx_runner
 from galaxy_export.int8.choose import quantize_again
 from galaxy_export.int8.guard import check_quantization
-from galaxy_export.parity import BATCH_SIZES, check_graph, keras_predictions, measure_parity, onnx_runner
+from galaxy_export.parity import BATCH_SIZES, check_graph, check_outputs, measure_parity
 from galaxy_export.report import GateReport
 from galaxy_train.checksum import file_sha256
 from galaxy_train.networks.keras_model import load_model
+from galaxy_train.networks.recipes import LOGITS
 from galaxy_train.run_folder import RunFolder
 
 
@@ -68,9 +70,9 @@ def load_trained(path: Path) -> Trained:
 def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: GateReport) -> None:
     """Check a model file against a trained network, step by step.
 
-    The steps are those of the export: the ONNX checker, the contract with the metadata, logits, probabilities,
-    classes. An int8 file must pass the int8 guard, and predict the same as the network when that is converted and
-    quantized again.
+    The steps are those of the export: the ONNX checker, the contract with the metadata, logits, probabilities, classes,
+    familiarity and embedding. An int8 file must pass the int8 guard, and predict the same as the network when that is
+    converted and quantized again.
 
     Parameters
     ----------
@@ -103,6 +105,7 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
     except ModelError as error:
         raise ContractError(str(error)) from None
     _check_metadata(loaded, trained, unseen_margin(proto))
+    check_outputs(proto, trained.network)
     gate = load_gate_images(images, loaded.input_size, loaded.description.classes)
     report.images_from = gate.origin
     report.unreadable = gate.unreadable
@@ -131,6 +134,6 @@ def _check_metadata(loaded: OnnxModel, trained: Trained, margin: int) -> None:
     for what, claimed, true in claims:
         if claimed != true:
             raise ContractError(f"contract: {what} is {claimed}, but the trained network has {true}")
-    outputs = trained.network.output_shape[1]
+    outputs = trained.network.get_layer(LOGITS).output.shape[1]
     if len(description.classes) != outputs:
         raise ContractError(f"contract: {len(description.classes)} classes, but the trained network has {outputs}")

@@ -15,6 +15,8 @@
         ├── LogitError               logits differ
         ├── ProbabilityError         probabilities differ
         ├── ClassError               classes differ
+        ├── FamiliarityError         familiarities differ
+        ├── EmbeddingError           embeddings differ
         └── QuantizationError        int8 costs too much
 
 The commands print the message on one line of stderr and end with the exit code; docs/results.md lists all codes.
@@ -92,6 +94,14 @@ class ProbabilityError(ParityError):
 
 class ClassError(ParityError):
     """An exported model gives an image another class than the trained model."""
+
+
+class FamiliarityError(ParityError):
+    """The familiarity of an exported model differs from the trained model's."""
+
+
+class EmbeddingError(ParityError):
+    """The embedding of an exported model differs from the trained model's."""
 
 
 class QuantizationError(ParityError):

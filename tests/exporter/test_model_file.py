@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from galaxy_classify.errors import ContractError, ProbabilityError
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_export.graph.predictions import Predictions
 from galaxy_export.model_file import write_model
 from tiny_model import save_tiny_model, tiny_model
 
@@ -17,11 +19,12 @@ from tiny_model import save_tiny_model, tiny_model
 def test_a_partial_file_of_the_user_stays(tmp_path: Path) -> None:
     """The file is written under another name first, which is not the user's, and is gone afterwards."""
     pixels = np.zeros((1, 64, 64, 3), np.uint8)
-    expected = OnnxModel(ModelSource(save_tiny_model(tmp_path / "b.onnx"))).run(pixels).probabilities
+    probabilities = OnnxModel(ModelSource(save_tiny_model(tmp_path / "b.onnx"))).run(pixels).probabilities
+    expected = Predictions(np.log(probabilities), probabilities)
     (tmp_path / "a.onnx.partial").write_text("precious")
     write_model(tiny_model(), tmp_path / "a.onnx", pixels, expected, 1e-5)
     with pytest.raises(ProbabilityError):
-        write_model(tiny_model(), tmp_path / "c.onnx", pixels, 1 - expected, 1e-5)
+        write_model(tiny_model(), tmp_path / "c.onnx", pixels, replace(expected, probabilities=1 - probabilities), 1e-5)
     with pytest.raises(ContractError):
         write_model(tiny_model(metadata={}), tmp_path / "c.onnx", pixels, expected, 1e-5)
     assert (tmp_path / "a.onnx.partial").read_text() == "precious"

@@ -68,7 +68,7 @@ SEEDS = {
     "gzip.fz": compressed(GALAXY, "GZIP_2", BANDS="grz"),
     "hcompress.fz": compressed(GALAXY, "HCOMPRESS_1", BANDS="grz"),
 }
-ONNX = tiny_model().SerializeToString()
+ONNX = tiny_model(familiarity=True, embedding=True).SerializeToString()
 
 Edit = Callable[[bytearray, random.Random], None]
 
@@ -177,7 +177,7 @@ def test_a_damaged_model_is_a_model_error(tmp_path: Path) -> None:
         with contextlib.suppress(ModelError):
             model = OnnxModel(ModelSource(path))
             if max(model.input_size) <= 1024:
-                model.run(np.zeros((2, *model.input_size, 3), np.uint8))
+                model.run(np.zeros((2, *model.input_size, 3), np.uint8), embedding=True)
 
     check()
 

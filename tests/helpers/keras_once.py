@@ -39,7 +39,7 @@ class KerasOnce:
 
     def __init__(self) -> None:
         from galaxy_export.graph.convert import to_onnx
-        from galaxy_export.parity import keras_predictions
+        from galaxy_export.graph.predictions import keras_predictions
         from galaxy_export.verify import load_trained
 
         functions = (load_trained, to_onnx, keras_predictions)

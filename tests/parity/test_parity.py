@@ -192,8 +192,8 @@ def test_a_quantization_that_costs_too_much_is_refused(
 
 def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
     """Where the few changed classes were all right ones, agreement does not show it."""
+    from galaxy_export.graph.predictions import Predictions
     from galaxy_export.int8.guard import check_quantization
-    from galaxy_export.parity import Predictions
 
     path, _ = exported["int8"]
     images, _ = paint_set(per_class=75, seed=3)
@@ -210,8 +210,8 @@ def test_a_fall_in_accuracy_alone_is_refused(exported: dict[str, Any]) -> None:
 
 def test_worse_calibration_alone_is_refused(exported: dict[str, Any]) -> None:
     """Where every class stays but confidence no longer means what it did."""
+    from galaxy_export.graph.predictions import Predictions
     from galaxy_export.int8.guard import check_quantization
-    from galaxy_export.parity import Predictions
 
     path, _ = exported["int8"]
     images, _ = paint_set(per_class=75, seed=3)
@@ -232,8 +232,8 @@ def test_batch_dependent_int8_is_refused(exported: dict[str, Any], drawn_dataset
     """ONNX Runtime's own dynamic quantization, whose answers depend on the neighbours, does not pass."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    from galaxy_export.graph.predictions import onnx_runner
     from galaxy_export.int8.guard import check_quantization
-    from galaxy_export.parity import onnx_runner
     from galaxy_train.data.hdf5 import find_split, load_file
 
     path, _ = exported["float"]

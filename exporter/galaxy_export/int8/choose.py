@@ -75,7 +75,8 @@ def quantize_again(proto: onnx.ModelProto, recipe: dict[str, Any]) -> onnx.Model
         return quantize_dense(proto)
     try:
         ranges = {str(name): (float(low), float(high)) for name, (low, high) in recipe["ranges"].items()}
-        noted = StaticQuantization(int(recipe["float_convolutions"]), ranges)
+        corrections = {str(name): tuple(map(float, values)) for name, values in recipe.get("corrections", {}).items()}
+        noted = StaticQuantization(int(recipe["float_convolutions"]), ranges, corrections)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ContractError("contract: the metadata do not say on which ranges int8 was calibrated") from None
     return quantize_convolutions(proto, noted)

@@ -5,16 +5,16 @@ per output channel. The graph stays standard ONNX: pairs of QuantizeLinear and D
 Runtime fuses into integer convolutions. ONNX Runtime's own quantizer inserts the pairs. This module chooses the range
 of each activation, and what stays float32:
 
-- The first convolutions, as many as necessary. The first one reads raw pixels, and most galaxies are dark: their faint
-  arms would be lost between two levels, for all layers that follow.
-- The dense layer at the end, which is too small to gain from int8.
+- The first convolutions, as many as necessary. Most galaxies are dark, and their faint arms may be lost between two
+  levels, for all layers that follow.
+- The dense layers at the end, and what lies between them: they are too small to gain from int8.
 
 Weights have 7 bits, for the reason given in `galaxy_export.int8.dense`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -25,11 +25,14 @@ from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from galaxy_classify.defaults import MIN_FAMILIARITY
 from galaxy_classify.errors import DataError
 from galaxy_classify.inference.contract import INPUT_NAME
 from galaxy_export.graph.canonical import make_canonical
-from galaxy_export.parity import onnx_runner
-from galaxy_train.networks.recipes import LOGITS
+from galaxy_export.graph.convert import compared_tensors
+from galaxy_export.graph.predictions import Predictions, onnx_runner
+from galaxy_export.int8.biases import Corrections, correct_biases, mean_outputs, measure_corrections
+from galaxy_export.int8.pixel_input import PIXEL_RANGE, find_pixel_input, read_bytes
 
 #: Smallest and largest value of each quantized activation, by name of the tensor.
 Ranges = dict[str, tuple[float, float]]
@@ -50,8 +53,8 @@ COMPARED_IMAGES: Final = 4096
 CALIBRATION_BATCH: Final = 64
 
 
-#: Share of these images that must keep their class. It is stricter than the guard's 99 % on other images, because the
-#: network is more confident on images that it was trained on.
+#: Share of these images that must keep their class, and their side of `MIN_FAMILIARITY` if there is a familiarity.
+#: Stricter than the guard's 99 % on other images, because the network is more confident on images it was trained on.
 MIN_TRAINING_AGREEMENT: Final = 0.998
 
 
@@ -75,13 +78,16 @@ class StaticQuantization:
     Parameters
     ----------
     float_convolutions : int
-        Number of convolutions at the start that stay float32.
+        Number of convolutions at the start that stay float32; with 0, the first one reads the bytes of the image.
     ranges : dict
         Smallest and largest value of each quantized activation, by name of the tensor; the range includes zero.
+    corrections : dict
+        What is added to the biases of quantized convolutions; files of earlier versions have none.
     """
 
     float_convolutions: int
     ranges: Ranges
+    corrections: Corrections = field(default_factory=dict)
 
 
 def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuantization:
@@ -105,16 +111,32 @@ def calibrate(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> StaticQuanti
     DataError
         If even quantizing only the last convolution changes too many classes, or there is only one.
     """
-    measured = _measure(proto, _activations(proto, 1), choose_images(pixels, CALIBRATION_IMAGES))
+    start = find_pixel_input(proto)
+    fewest = 0 if start else 1
+    chosen = choose_images(pixels, CALIBRATION_IMAGES)
+    measured = _measure(proto, _activations(proto, fewest), chosen)
+    if start:
+        measured[start.pixels] = PIXEL_RANGE
+    means = mean_outputs(proto, chosen, CALIBRATION_BATCH)
     compared = choose_images(pixels, COMPARED_IMAGES)
-    expected = onnx_runner(proto)(compared, CALIBRATION_BATCH).predicted
+    expected = onnx_runner(proto)(compared, CALIBRATION_BATCH)
     convolutions = sum(node.op_type == "Conv" for node in proto.graph.node)
-    for count in range(1, convolutions):
+    for count in range(fewest, convolutions):
         recipe = StaticQuantization(count, {name: measured[name] for name in _activations(proto, count)})
-        found = onnx_runner(quantize_convolutions(proto, recipe))(compared, CALIBRATION_BATCH).predicted
-        if (found == expected).mean() >= MIN_TRAINING_AGREEMENT:
+        plain = quantize_convolutions(proto, recipe)
+        recipe = replace(recipe, corrections=measure_corrections(proto, means, plain, chosen, CALIBRATION_BATCH))
+        found = onnx_runner(quantize_convolutions(proto, recipe))(compared, CALIBRATION_BATCH)
+        if _agree(expected, found):
             return recipe
     raise DataError("--int8: the network changes too many classes, however few of its convolutions are quantized")
+
+
+def _agree(expected: Predictions, found: Predictions) -> bool:
+    """Tell whether enough images keep their class, and stay on their side of the least familiarity if there is one."""
+    kept = [found.predicted == expected.predicted]
+    if found.familiarity is not None and expected.familiarity is not None:
+        kept.append((found.familiarity < MIN_FAMILIARITY) == (expected.familiarity < MIN_FAMILIARITY))
+    return all(share.mean() >= MIN_TRAINING_AGREEMENT for share in kept)
 
 
 def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) -> onnx.ModelProto:
@@ -139,8 +161,13 @@ def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) ->
     """
     if sorted(recipe.ranges) != sorted(_activations(proto, recipe.float_convolutions)):
         raise DataError("int8: the ranges of activations are those of another network")
-    quantized = onnx.ModelProto()
-    quantized.CopyFrom(proto)
+    try:
+        quantized = correct_biases(proto, recipe.corrections)
+    except (KeyError, ValueError):
+        raise DataError("int8: the corrections of biases are those of another network") from None
+    start = find_pixel_input(proto)
+    if recipe.float_convolutions == 0 and start is None:
+        raise DataError("int8: the first convolution of this network does not read the pixels of the image")
     limits = {name: tuple(np.array(limit, np.float32) for limit in pair) for name, pair in recipe.ranges.items()}
     quantizer = QDQQuantizer(
         quantized,
@@ -156,7 +183,9 @@ def quantize_convolutions(proto: onnx.ModelProto, recipe: StaticQuantization) ->
     )
     quantizer.quantize_model()
     result: onnx.ModelProto = quantizer.model.model
-    make_canonical(result, keep=[LOGITS])
+    if recipe.float_convolutions == 0 and start:
+        read_bytes(result, start)
+    make_canonical(result, keep=compared_tensors(output.name for output in proto.graph.output))
     onnx.checker.check_model(result, full_check=True)
     return result
 
@@ -179,9 +208,23 @@ def _measure(proto: onnx.ModelProto, names: list[str], pixels: NDArray[np.uint8]
 def _body(proto: onnx.ModelProto, float_convolutions: int) -> list[onnx.NodeProto]:
     """Return the nodes to quantize, from the first convolution that does not stay float32."""
     places = [place for place, node in enumerate(proto.graph.node) if node.op_type == "Conv"]
-    if not 0 < float_convolutions < len(places):
+    if not 0 <= float_convolutions < len(places) or len(places) < 2:
         raise DataError("--int8: the network has too few convolutions to gain from it")
-    return [node for node in proto.graph.node[places[float_convolutions] :] if node.op_type in QUANTIZED]
+    dense = _behind_dense_layers(proto)
+    return [
+        node
+        for node in proto.graph.node[places[float_convolutions] :]
+        if node.op_type in QUANTIZED and node.output[0] not in dense
+    ]
+
+
+def _behind_dense_layers(proto: onnx.ModelProto) -> set[str]:
+    """Return the names of the tensors that are computed from the output of a dense layer."""
+    found: set[str] = set()
+    for node in proto.graph.node:
+        if node.op_type == "MatMul" or not found.isdisjoint(node.input):
+            found.update(node.output)
+    return found
 
 
 def _activations(proto: onnx.ModelProto, float_convolutions: int) -> list[str]:

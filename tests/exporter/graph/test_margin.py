@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from galaxy_export.graph.margin import unseen_margin
-from galaxy_export.parity import onnx_runner
+from galaxy_export.graph.predictions import onnx_runner
 
 
 def sliced(starts: list[int], ends: list[int], axes: list[int] | None, steps: list[int] | None = None) -> int:

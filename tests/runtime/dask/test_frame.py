@@ -31,6 +31,7 @@ from galaxy_classify.inference.embedded import find_model
 from galaxy_classify.results.layout import RowLayout
 from galaxy_painter import KINDS
 from in_process import run_classify as run
+from tiny_model import save_tiny_model
 
 #: Dask reads and writes Parquet in a way that pandas 3.1 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")
@@ -301,6 +302,27 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
         found = classify(dd.from_pandas(table, npartitions=1), path_column="file", root=tmp_path).compute()
     assert found.path.tolist() == [r"\xff.jpg"]
     assert found.message.tolist() == ["no such file"]
+
+
+def test_models_with_familiarity_add_a_column(drawn_images: Path, tmp_path: Path) -> None:
+    """In meta and partitions alike; the workers use the minimum that was asked for, and a frame's own column stays."""
+    model = save_tiny_model(tmp_path / "a.onnx", familiarity=True)
+    table = pd.DataFrame({"file": [f"{kind}.jpg" for kind in KINDS] + ["lost.jpg"], "familiarity": range(5)})
+    options: dict[str, Any] = {"path_column": "file", "root": drawn_images, "model": model}
+    result = classify(dd.from_pandas(table, npartitions=2), **options)
+    names = ["path", "status", "label", "confidence", "familiarity"]
+    assert list(result.columns)[:7] == ["file", "catalog_familiarity", *names]
+    found = result.compute()
+    pd.testing.assert_series_equal(result.dtypes, found.dtypes)
+    assert str(result.dtypes["familiarity"]) == "float64"
+    assert found.familiarity.isna().tolist() == [False] * 4 + [True]
+    assert found.status.tolist() == ["unfamiliar"] * 4 + ["error"]
+    rows = GalaxyClassifier(model).classify(str(drawn_images / f"{kind}.jpg") for kind in KINDS)
+    assert found.familiarity.tolist()[:4] == [row.rounded().familiarity for row in rows]
+    found = classify(dd.from_pandas(table, npartitions=1), **options, min_familiarity=0).compute()
+    assert found.status.tolist() == ["uncertain"] * 4 + ["error"]
+    with pytest.raises(UsageError, match="gives no familiarity"):
+        classify(dd.from_pandas(table, npartitions=1), path_column="file", model="galaxy-mlp", min_familiarity=0.5)
 
 
 @pytest.mark.parametrize("of_frame", [False, True])

@@ -28,6 +28,7 @@ from galaxy_classify import ClusterError, UsageError, __version__
 from galaxy_classify.dask import classify, read_parquet
 from galaxy_classify.inference.embedded import find_model
 from in_process import run_classify
+from tiny_model import save_tiny_model
 
 #: Seconds that a step may take on a machine that tests share.
 PATIENCE = 60.0
@@ -385,6 +386,28 @@ def test_an_interrupt_keeps_whole_parts(
     assert 5 * len(parts(output)) == int(said[1])
     assert run_classify(*options, "--dask", client.scheduler.address, "--resume").returncode == 1
     pd.testing.assert_frame_equal(rows_of(output), expected)
+
+
+def test_unfamiliar_rows_of_a_cluster(client: Client, drawn_images: Path, tmp_path: Path) -> None:
+    """The workers have the minimum of the command; parts that are kept are counted, and another minimum is refused."""
+    model = save_tiny_model(tmp_path / "a.onnx", familiarity=True)
+    output = tmp_path / "out"
+    options: list[object] = [drawn_images, drawn_images / "lost.jpg", "-m", model, "-o", output]
+    options += ["--partition-size", "2", "--dask", client.scheduler.address, "--min-familiarity", "0.9"]
+    summary = "5 images: 0 classified (0 of them uncertain), 4 unfamiliar, 1 failed"
+    assert run_classify(*options).stderr.startswith(summary)
+    found = rows_of(output)
+    assert found.status.tolist() == ["unfamiliar"] * 4 + ["error"]
+    assert found.familiarity.between(0, 0.9).tolist() == [True] * 4 + [False]
+    said = json.loads((output / "_galaxy_classify.json").read_text())
+    assert said["counts"] == {"ok": 0, "uncertain": 0, "unfamiliar": 4, "error": 1}
+    assert said["options"]["min_familiarity"] == 0.9
+    (output / "part-000001.parquet").unlink()
+    assert run_classify(*options, "--resume").stderr.startswith(summary)
+    pd.testing.assert_frame_equal(rows_of(output), found)
+    assert json.loads((output / "_galaxy_classify.json").read_text()) == said
+    result = run_classify(*options[:-1], "0.8", "--resume")
+    assert (result.returncode, "min_familiarity was 0.9, now it is 0.8" in result.stderr) == (2, True)
 
 
 def test_a_partition_of_bad_files_only(client: Client, tmp_path: Path) -> None:

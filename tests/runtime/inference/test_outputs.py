@@ -16,6 +16,8 @@ from PIL import Image
 
 import galaxy_classify.dask
 from galaxy_classify import GalaxyClassifier, ImageError, ModelError
+from galaxy_classify.inference.embedded import ModelSource
+from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inference.outputs import ModelOutputs, check_shape, value_faults
 from in_process import run_classify
 from tiny_model import save_tiny_model
@@ -199,6 +201,17 @@ def test_a_familiarity_that_belongs_to_no_image_ends_the_run(tmp_path: Path, col
     result = run_classify(colours, "-m", model)
     assert result.returncode == 3
     assert "a.onnx: contract: the model returned float32 of shape [32] for 16 images as 'familiarity'" in result.stderr
+
+
+def test_the_embedding_is_computed_on_request_only(tmp_path: Path, colours: Path) -> None:
+    """It is large, and few ask for it: one that fails is noticed only by them."""
+    nodes = [helper.make_node("Concat", ["colour", "colour"], ["embedding"], axis=0)]
+    info = helper.make_tensor_value_info("embedding", onnx.TensorProto.FLOAT, ["rows", 3])
+    file = save_tiny_model(tmp_path / "a.onnx", further=nodes, further_outputs=[info])
+    assert run_classify(colours, "-m", file).returncode == 0
+    model = OnnxModel(ModelSource(file))
+    with pytest.raises(ModelError, match=r"returned float32 of shape \[4, 3\] for 2 images as 'embedding'"):
+        model.run(np.zeros((2, 64, 64, 3), np.uint8), embedding=True)
 
 
 def test_a_familiarity_that_is_no_number_is_an_error(tmp_path: Path, colours: Path) -> None:

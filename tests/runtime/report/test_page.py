@@ -22,7 +22,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError
-from galaxy_classify.prediction import Prediction
+from galaxy_classify.prediction import Prediction, Status
 from galaxy_classify.report.report import Report
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import provenance
@@ -199,10 +199,11 @@ def synthetic_report(
     path: Path,
     rows: list[Prediction],
     evaluation: dict[str, Any] | None = None,
+    min_familiarity: float | None = None,
     embeddings: Sequence[Sequence[float]] = (),
 ) -> None:
     """Write a report of rows that no classifier has made, in order; with a map if they have embeddings."""
-    report = Report(CLASSES, 0.6, 0.5 if any(row.familiarity for row in rows) else None)
+    report = Report(CLASSES, 0.6, min_familiarity)
     vectors = iter(embeddings)
     for row in rows:
         report.add(row)
@@ -392,6 +393,73 @@ def test_a_row_that_is_uncertain_for_its_picture_says_so(show: Callable[[Path], 
     assert page.find("#detail-verdict").text.split("uncertain")[1].strip() == "below 0.6"
 
 
+def familiar_row(path: str, familiarity: float, label: str = "round", confidence: float = 0.9) -> Prediction:
+    """Return a row of a model that gives familiarity."""
+    probabilities = dict.fromkeys(CLASSES, 1 - confidence) | {label: confidence}
+    status: Status = "unfamiliar" if familiarity < 0.5 else "ok" if confidence >= 0.6 else "uncertain"
+    return Prediction(path, status, "tiny@0", label, confidence, probabilities, familiarity=familiarity)
+
+
+FAMILIAR = [
+    familiar_row("a.png", 0.9),
+    familiar_row("b.png", 0.0001, confidence=0.99),
+    familiar_row("c.png", 0.8, "spiral"),
+    familiar_row("d.png", 0.3, "spiral", 0.55),
+    familiar_row("e.png", 0.5, "spiral", 0.55),
+]
+
+
+def test_unfamiliar_images_are_a_group_of_their_own(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Beside those of the classes, in numbers, charts, chips and gallery; each card and image says how familiar."""
+    page_file = tmp_path / "report.html"
+    synthetic_report(page_file, FAMILIAR, min_familiarity=0.5)
+    page = show(page_file)
+    assert page.texts("#totals dt") == ["Classified", "of them uncertain", "Unfamiliar", "Failed"]
+    assert page.texts("#totals dd") == ["3", "1", "2", "0"]
+    assert page.find("#classes-note").text == "3 classified images, 2 unfamiliar; the paler part is uncertain"
+    assert page.texts("#classes .count") == page.texts(".chip span:last-child") == ["1", "2", "2"]
+    assert page.texts("#classes .part") == ["20.0 %", "40.0 %", "40.0 %"]
+    assert page.texts(".group h3") == ["round1", "spiral2", "unfamiliar2"]
+    assert page.names() == ["a.png", "c.png", "e.png", "b.png", "d.png"]
+    assert page.texts(".card .badge") == ["uncertain", "unfamiliar", "unfamiliar"]
+    assert [bars[-len("familiarity0.000") :] for bars in page.texts(".card .bars")] == [
+        f"familiarity{number}" for number in ("0.900", "0.800", "0.500", "0.000", "0.300")
+    ]
+    assert "from 0.95: 1" in str(page.find("#histogram").get_attribute("aria-label"))
+    assert page.find_all(".card")[3].get_attribute("aria-label") == "b.png: round, confidence 0.990, unfamiliar"
+    page.find_all(".card")[3].click()
+    verdict = "confidence 0.9900, familiarity 0.0001 unfamiliar familiarity below 0.5"
+    assert " ".join(page.find("#detail-verdict").text.split()) == verdict
+    page.press(Keys.ARROW_LEFT)
+    assert "confidence 0.5500, familiarity 0.5000" in page.find("#detail-verdict").text
+
+
+def test_unfamiliar_images_are_found_by_filter_and_order(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """By status, as a chip, and the least familiar first; certain are those that are neither."""
+    page_file = tmp_path / "report.html"
+    synthetic_report(page_file, FAMILIAR, min_familiarity=0.5)
+    page = show(page_file)
+    page.find("#grouped").click()
+    page.choose("sort", "strange")
+    assert page.names() == ["b.png", "d.png", "e.png", "c.png", "a.png"]
+    for status, wanted in (("unfamiliar", "bd"), ("uncertain", "e"), ("certain", "ca"), ("all", "bdeca")):
+        page.choose("status", status)
+        assert page.names() == [f"{name}.png" for name in wanted]
+    page.find_all(".chip")[2].click()
+    assert page.names() == ["b.png", "d.png"]
+    page.find_all(".chip")[0].click()
+    assert page.names() == ["b.png", "d.png", "a.png"]
+
+
+def test_without_familiarity_the_page_does_not_mention_it(show: Callable[[Path], Page], run: Shown) -> None:
+    """No group that is always empty, no order that does nothing."""
+    page = show(run[0])
+    assert "familiar" not in page.find("body").text.lower()
+    assert page.texts("#status option") == ["any", "certain", "uncertain"]
+    assert page.find_all("#sort option[value=strange]") == []
+    assert len(page.find_all(".chip")) == len(run[2])
+
+
 def test_hostile_names_are_texts(show: Callable[[Path], Page], tmp_path: Path) -> None:
     """Markup in a name, a message or a label is shown, never obeyed."""
     rows = [round_row(name) for name in HOSTILE]
@@ -545,7 +613,7 @@ def mapped(tmp_path: Path) -> Path:
         Prediction("top.png", "uncertain", "tiny@0", "round", 0.55, {"round": 0.55, "spiral": 0.45}, "", 0.9),
         Prediction("bottom.png", "unfamiliar", "tiny@0", "round", 0.99, {"round": 0.99, "spiral": 0.01}, "", 0.1),
     ]
-    synthetic_report(tmp_path / "mapped.html", rows, embeddings=[(4, 0), (-4, 0), (0, 1), (0, -1)])
+    synthetic_report(tmp_path / "mapped.html", rows, None, 0.5, [(4, 0), (-4, 0), (0, 1), (0, -1)])
     return tmp_path / "mapped.html"
 
 

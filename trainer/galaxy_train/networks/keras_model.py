@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
 from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
-from galaxy_train.networks import symmetric as _registers_layers  # noqa: F401 - a network with these layers can be loaded once they are registered
+from galaxy_train.networks import statistics as _registers_layers  # noqa: F401 - a network with these layers can be loaded once they are registered
 from galaxy_train.networks.recipes import LOGITS
 
 BATCH_SIZE = 256

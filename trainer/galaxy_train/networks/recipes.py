@@ -131,21 +131,23 @@ def compact(size: int, classes: int) -> Any:
     seen = _seen_edge("compact", size, 4 if size > LARGEST_UNREDUCED else 3)
     import keras
 
+    from galaxy_train.networks.statistics import FeatureStatistics, PixelStatistics
     from galaxy_train.networks.symmetric import OrientationMean, SymmetricConvolution
 
     layers = keras.layers
     images = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
-    x = layers.Rescaling(1 / 255)(layers.Cropping2D((size - seen) // 2)(images))
+    pixels = layers.Rescaling(1 / 255)(layers.Cropping2D((size - seen) // 2)(images))
     if size > LARGEST_UNREDUCED:
-        x = layers.AveragePooling2D(2)(x)
-    x = layers.ReLU()(SymmetricConvolution(6, 2, 2, lifting=True)(x))
+        pixels = layers.AveragePooling2D(2)(pixels)
+    x = layers.ReLU()(SymmetricConvolution(6, 2, 2, lifting=True)(pixels))
     x = layers.ReLU()(SymmetricConvolution(6, 4, 2)(x))
     early = x = layers.AveragePooling2D(2)(_residual_block(x, 6))
     x = layers.ReLU()(SymmetricConvolution(12, 3)(x))
     x = _residual_block(x, 12)
-    embedding = _normalised_statistics(x, name=EMBEDDING_NAME)
-    statistics = layers.Concatenate()([_normalised_statistics(early), embedding])
-    familiarity = layers.Dense(1, name=FAMILIARITY_LOGIT)(layers.Dense(16, activation="relu")(statistics))
+    embedding = layers.BatchNormalization(momentum=0.9, name=EMBEDDING_NAME)(FeatureStatistics()(x))
+    others = layers.Concatenate()([PixelStatistics()(pixels), FeatureStatistics()(early)])
+    statistics = layers.Concatenate()([layers.BatchNormalization(momentum=0.9)(others), embedding])
+    familiarity = layers.Dense(1, name=FAMILIARITY_LOGIT)(layers.Dense(32, activation="relu")(statistics))
     familiarity = layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(familiarity)
     features = layers.Dropout(0.3)(OrientationMean()(x))
     return _with_head("compact", images, features, classes, familiarity)
@@ -158,14 +160,6 @@ def _residual_block(x: Any, features: int) -> Any:
 
     y = layers.ReLU()(SymmetricConvolution(features, 3)(x))
     return layers.ReLU()(layers.Add()([x, SymmetricConvolution(features, 3)(y)]))
-
-
-def _normalised_statistics(x: Any, name: str | None = None) -> Any:
-    from keras import layers
-
-    from galaxy_train.networks.symmetric import FeatureStatistics
-
-    return layers.BatchNormalization(momentum=0.9, name=name)(FeatureStatistics()(x))
 
 
 def _seen_edge(name: str, size: int, halvings: int) -> int:

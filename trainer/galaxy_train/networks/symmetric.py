@@ -28,10 +28,6 @@ MOMENTUM: Final = 0.9
 EPSILON: Final = 1e-3
 
 
-#: Added to a variance before its square root, whose slope at zero would magnify rounding errors.
-SMALLEST_VARIANCE: Final = 1e-4
-
-
 def orient(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Rotate and reflect an array in its first two axes.
 
@@ -188,7 +184,7 @@ class OrientationMean(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """Average over positions, then over orientations."""
-        return ops.matmul(ops.mean(inputs, (1, 2)), _orientation_mean(inputs.shape[-1]))
+        return ops.matmul(ops.mean(inputs, (1, 2)), orientation_mean(inputs.shape[-1]))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
         """Return the shape of the means."""
@@ -197,44 +193,7 @@ class OrientationMean(keras.layers.Layer):  # type: ignore[misc]
         return (input_shape[0], channels // ORIENTATIONS)
 
 
-@keras.saving.register_keras_serializable("galaxy_train")
-class FeatureStatistics(keras.layers.Layer):  # type: ignore[misc]
-    """Describe each feature by its mean, by its spread over orientations and by its size over positions.
-
-    All three are invariant: the mean over positions and orientations, the standard deviation of the means of the eight
-    orientations, and the root mean square over positions and orientations.
-
-    Notes
-    -----
-    Input (batch, height, width, 8 · features), output (batch, 3 · features), float32, in this order. Like
-    `OrientationMean`, sums over orientations are products with constant matrices.
-    """
-
-    def call(self, inputs: Any) -> Any:
-        """Compute the three statistics of each feature."""
-        channels = inputs.shape[-1]
-        mean = _orientation_mean(channels)
-        deviation = np.eye(channels, dtype=np.float32) - mean @ mean.T * ORIENTATIONS
-        of_orientations = ops.mean(inputs, (1, 2))
-        spread = ops.square(ops.matmul(of_orientations, deviation))
-        size = ops.mean(ops.square(inputs), (1, 2))
-        return ops.concatenate(
-            [
-                ops.matmul(of_orientations, mean),
-                ops.sqrt(ops.matmul(spread, mean) + SMALLEST_VARIANCE),
-                ops.sqrt(ops.matmul(size, mean) + SMALLEST_VARIANCE),
-            ],
-            axis=-1,
-        )
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        """Return the shape of the statistics."""
-        channels = input_shape[-1]
-        assert channels is not None  # noqa: S101 - for the type checker
-        return (input_shape[0], 3 * channels // ORIENTATIONS)
-
-
-def _orientation_mean(channels: int) -> NDArray[np.float32]:
+def orientation_mean(channels: int) -> NDArray[np.float32]:
     """Return the matrix, shape (channels, features), whose product with channels averages over orientations."""
     features = channels // ORIENTATIONS
     return np.tile(np.eye(features, dtype=np.float32) / ORIENTATIONS, (ORIENTATIONS, 1))

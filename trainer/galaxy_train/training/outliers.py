@@ -18,11 +18,15 @@ GIVEN_SHARE: Final = 0.5
 
 
 #: Generated outliers of each kind.
-GENERATED_PER_KIND: Final = 150
+GENERATED_PER_KIND: Final = 100
+
+
+#: Largest number of images of a given kind that a network is trained on; more would take time from the other kinds.
+LARGEST_KIND: Final = 2000
 
 
 #: Weight of the loss of the familiarity, relative to that of the classes.
-FAMILIARITY_LOSS_WEIGHT: Final = 0.3
+FAMILIARITY_LOSS_WEIGHT: Final = 0.5
 
 
 def add_outliers(
@@ -55,7 +59,7 @@ def add_outliers(
     images = [examples.images]
     weights = [galaxies]
     for kinds, share in ((generated, GENERATED_SHARE), (given, GIVEN_SHARE)):
-        for of_kind in kinds.values():
+        for of_kind in map(_sample, kinds.values()):
             weight = share * float(galaxies.sum()) / len(kinds) / len(of_kind)
             # An image that weighs much is repeated instead, so that each step sees it changed in another way.
             repeats = max(1, round(weight))
@@ -71,3 +75,8 @@ def add_outliers(
         np.concatenate([np.ones(len(examples.images), np.float32), np.zeros(outliers, np.float32)]),
         familiar_weights / familiar_weights.mean(),
     )
+
+
+def _sample(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return at most `LARGEST_KIND` images of a kind, always the same."""
+    return images[np.random.default_rng(0).permutation(len(images))[:LARGEST_KIND]]

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from galaxy_train.data.outliers.canvas import Picture, blend, flat, random_colour
+from galaxy_train.data.outliers.canvas import Picture, blend, blurred, flat, random_colour, two_colours
 from galaxy_train.data.outliers.framing import pick
 
 #: Orders of red, green and blue, with their share. Those with green or violet galaxies come most: a galaxy whose red
 #: and blue are exchanged is often like another one.
-ORDERS: Final = (((1, 0, 2), 0.3), ((2, 0, 1), 0.3), ((0, 2, 1), 0.2), ((1, 2, 0), 0.1), ((2, 1, 0), 0.1))
+ORDERS: Final = (((1, 0, 2), 0.34), ((2, 0, 1), 0.34), ((0, 2, 1), 0.2), ((1, 2, 0), 0.07), ((2, 1, 0), 0.05))
 
 
 def negative(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
@@ -84,6 +84,27 @@ def extreme_colour(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
         return np.stack([np.interp(share, places, palette[:, band]) for band in range(3)], axis=2).astype(np.float32)
     mixture = rng.normal(0, 1, (3, 3))  # of the channels, negative shares too
     return np.asarray(galaxy @ mixture + rng.uniform(0, 0.4, 3), np.float32)
+
+
+def sketch(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
+    """Draw the outlines of a galaxy, as with a pencil, an edge filter, or as a relief lit from one side."""
+    galaxy = pick(galaxies, rng)
+    light = blurred(galaxy.mean(axis=2, keepdims=True), rng.uniform(0.5, 1.2) / 64)[..., 0]
+    light = (light / max(float(np.quantile(light, 0.99)), 0.05)) ** np.float32(0.5)
+    down, right = np.gradient(light)
+    sort = rng.random()
+    if sort < 0.35:
+        angle = rng.uniform(0, 2 * np.pi)
+        relief = 0.5 + (down * np.sin(angle) + right * np.cos(angle)) * rng.uniform(1.5, 4)
+        return np.repeat(relief[..., np.newaxis], 3, axis=2).astype(np.float32)
+    edges = np.hypot(down, right)
+    if sort < 0.7:
+        edges = np.asarray((edges / max(float(edges.max()), 0.01) * rng.uniform(1, 2)).clip(0, 1), np.float32)
+    else:  # lines of equal brightness
+        levels = (light * rng.uniform(2, 8)) % 1
+        edges = np.asarray((levels < 0.25) & (light > 0.25), np.float32)
+    ground, ink = two_colours(rng, 0.5)
+    return blend(flat(len(galaxy), ground), ink, edges)
 
 
 def _saturated(galaxy: Picture, factor: float) -> Picture:

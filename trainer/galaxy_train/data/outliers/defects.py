@@ -94,7 +94,7 @@ def bleeding(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     glow = rng.uniform(0.1, 0.4) / (1 + (np.hypot(along, across) / 0.08) ** 2)
     picture = picture + (glow[..., np.newaxis] * (0.4 + random_colour(rng))).astype(np.float32)
     star = (np.hypot(along, across) < rng.uniform(0.03, 0.12)).astype(np.float32)
-    colour = np.ones(3) if rng.random() < 0.6 else random_colour(rng) + 0.2
+    colour = np.ones(3) if rng.random() < 0.6 else (random_colour(rng) + 0.2).clip(0.3)
     return blend(picture, colour.astype(np.float32), blurred(np.maximum(column, star), 0.5 / 64))
 
 
@@ -107,7 +107,7 @@ def halo(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
         disc = _disc(radius, width)
         if rng.random() < 0.7:  # the shadow of the mirror in its middle
             disc = disc - _disc(radius, width * rng.uniform(0.3, 0.85))
-        colour = (0.3 + random_colour(rng)) * np.float32(rng.uniform(0.15, 0.6))
+        colour = (0.3 + random_colour(rng)) * np.float32(rng.uniform(0.25, 0.7))
         picture = picture + disc[..., np.newaxis] * colour
     return picture
 

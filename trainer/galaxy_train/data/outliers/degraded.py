@@ -22,7 +22,7 @@ from galaxy_train.data.outliers.framing import enlarged, pick
 
 
 def heavily_blurred(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
-    """Blur a galaxy until it has no shape, or smear it in one direction."""
+    """Blur a galaxy until it has no shape, or smear it across the frame, or show it several times."""
     galaxy = pick(galaxies, rng)
     if rng.random() < 0.5:
         spread = blurred(galaxy, rng.uniform(0.14, 0.3))
@@ -32,9 +32,10 @@ def heavily_blurred(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
         return np.asarray(sky + (spread - sky) * gain + noise, np.float32)
     if rng.random() < 0.4:  # several copies, as of a camera that was moved
         size = len(galaxy)
-        copies = [np.roll(galaxy, rng.normal(0, 0.1 * size, 2).astype(int).tolist(), (0, 1)) for _ in range(4)]
+        copies = [np.roll(galaxy, rng.normal(0, 0.14 * size, 2).astype(int).tolist(), (0, 1)) for _ in range(4)]
         return np.asarray(np.max(copies, axis=0) * rng.uniform(0.8, 2), np.float32)
-    length = max(3, round(len(galaxy) * rng.uniform(0.2, 0.6)))
+    # A shorter smear would look like a galaxy that is seen edge-on.
+    length = round(len(galaxy) * rng.uniform(0.8, 1.3))
     angle = rng.uniform(0, np.pi)
     shifts = [(round(step * np.sin(angle)), round(step * np.cos(angle))) for step in range(-length // 2, length // 2)]
     smeared = np.mean([np.roll(galaxy, shift, (0, 1)) for shift in shifts], axis=0)
@@ -66,17 +67,17 @@ def warped(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     x, y = positions(len(galaxy))
     sort = rng.random()
     if sort < 0.4:
-        period, height = rng.uniform(0.08, 0.25, 2), rng.uniform(0.04, 0.1, 2)
+        period, height = rng.uniform(0.08, 0.25, 2), rng.uniform(0.06, 0.12, 2)
         to_x = x + height[0] * np.sin(2 * np.pi / period[0] * y + rng.uniform(0, 6))
         to_y = y + (rng.random() < 0.5) * height[1] * np.sin(2 * np.pi / period[1] * x)
     elif sort < 0.7:
-        bends = fractal_noise(len(galaxy), rng.uniform(1, 1.8), rng, 2) * rng.uniform(0.05, 0.12)
+        bends = fractal_noise(len(galaxy), rng.uniform(1, 1.8), rng, 2) * rng.uniform(0.08, 0.15)
         to_x, to_y = x + bends[..., 0], y + bends[..., 1]
     else:  # mirrored about lines through the centre, as in a kaleidoscope
         angle = np.arctan2(y, x)
         part = np.pi / rng.integers(3, 7)
         folded, radius = np.abs((angle + rng.uniform(0, 6)) % (2 * part) - part) + rng.uniform(0, 6), np.hypot(x, y)
-        shift = rng.uniform(0.03, 0.12, 2)
+        shift = rng.uniform(0.05, 0.13, 2)
         to_x, to_y = radius * np.cos(folded) + shift[0], radius * np.sin(folded) + shift[1]
     size = len(galaxy)
     column, row = (((at + 0.5) * size).astype(int).clip(0, size - 1) for at in (to_x, to_y))

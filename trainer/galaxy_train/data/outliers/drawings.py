@@ -13,7 +13,9 @@ from galaxy_train.data.outliers.canvas import (
     Picture,
     blend,
     flat,
+    fractal_noise,
     from_image,
+    positions,
     random_colour,
     rounded_to_pixels,
     turned,
@@ -155,3 +157,20 @@ def stripes(size: int, rng: Generator) -> Picture:
         if rng.random() < 0.5:
             share = (share > rng.uniform(0.2, 0.8)).astype(np.float32)
     return vary(blend(flat(size, first), second, share), rng)
+
+
+def regions(size: int, rng: Generator) -> Picture:
+    """Draw regions of different colours, with borders between them in some, as on a map or a stained-glass window."""
+    points = rng.uniform(-0.6, 0.6, (int(rng.integers(4, 40)), 2)).astype(np.float32)
+    x, y = positions(size)
+    if rng.random() < 0.4:  # borders that wind
+        bends = fractal_noise(size, rng.uniform(1.2, 1.8), rng, 2) * np.float32(rng.uniform(0.01, 0.06))
+        x, y = x + bends[..., 0], y + bends[..., 1]
+    squares = (x[..., np.newaxis] - points[:, 0]) ** 2 + (y[..., np.newaxis] - points[:, 1]) ** 2
+    palette = np.stack([random_colour(rng) for _ in range(int(rng.integers(2, 9)))])
+    picture = np.asarray(palette[squares.argmin(axis=2) % len(palette)], np.float32)
+    if rng.random() < 0.6:
+        nearest = np.sqrt(np.partition(squares, 1, axis=2)[..., :2])
+        border = np.asarray(nearest[..., 1] - nearest[..., 0] < rng.uniform(0.01, 0.04), np.float32)
+        picture = blend(picture, random_colour(rng), border)
+    return vary(picture, rng)

@@ -134,3 +134,19 @@ def planet(size: int, rng: Generator) -> Picture:
         ring = (np.abs(across - 1.7) < rng.uniform(0.15, 0.4)) & ((distance > 1) | (y > 0))
         picture = blend(picture, colour * np.float32(0.8), ring.astype(np.float32))
     return picture
+
+
+def comet(size: int, rng: Generator) -> Picture:
+    """Draw a comet: a bright head at the centre or beside it, and a tail that runs out of the frame."""
+    picture = empty_sky(size, rng)
+    along, across = turned(size, rng.uniform(0, 2 * np.pi), *rng.uniform(-0.2, 0.2, 2))
+    head = 1 / (1 + (np.hypot(along, across) / np.float32(rng.uniform(0.02, 0.06))) ** 2)
+    for _ in range(rng.integers(1, 3)):
+        width = np.float32(rng.uniform(0.015, 0.05)) + along.clip(0) * np.float32(rng.uniform(0.1, 0.4))
+        bend = np.float32(rng.uniform(-0.5, 0.5)) * along**2
+        tail = np.exp(-0.5 * ((across - bend) / width) ** 2 - along / np.float32(rng.uniform(0.4, 1.5))) * (along > 0)
+        colour = (0.5 + random_colour(rng)) * np.float32(rng.uniform(0.3, 0.9))
+        picture = picture + tail[..., np.newaxis].astype(np.float32) * colour
+    picture = picture + (head[..., np.newaxis] * rng.uniform(0.6, 1.6)).astype(np.float32)
+    count = int(rng.integers(0, 10))
+    return picture + stars(size, rng.uniform(-0.5, 0.5, (count, 2)), rng.uniform(0.1, 0.9, count), rng)

@@ -22,17 +22,18 @@ Alter: TypeAlias = Callable[[NDArray[np.uint8], Generator], Picture]
 DRAWN: Final[tuple[Draw, ...]] = (
     *(noise.noise_white, noise.noise_pink, noise.noise_red, noise.gradient, noise.clouds, noise.flat_colour),
     *(drawings.text, drawings.letter, drawings.shapes, drawings.lines, drawings.checkerboard, drawings.stripes),
+    drawings.regions,
     *(plots.plot, plots.screenshot),
     *(scenes.landscape, scenes.buildings, scenes.face, scenes.things, scenes.texture),
     *(fields.bright_star, fields.crowded_field, fields.empty_field, fields.blank_sky, fields.nebula),
-    fields.planet,
+    *(fields.planet, fields.comet),
 )
 
 ALTERED: Final[tuple[Alter, ...]] = (
     *(defects.trail, defects.cosmic_rays, defects.hot_columns, defects.bad_pixels, defects.bleeding, defects.halo),
     *(defects.half_blank, defects.seam, defects.missing_band, defects.single_band, defects.saturated_band),
     *(altered.negative, altered.swapped_channels, altered.posterised, altered.solarised),
-    *(altered.extreme_contrast, altered.extreme_colour),
+    *(altered.extreme_contrast, altered.extreme_colour, altered.sketch),
     *(framing.off_centre, framing.zoomed_in, framing.zoomed_out, framing.tiled, framing.pair),
     *(degraded.heavily_blurred, degraded.jpeg_blocks, degraded.pixelated, degraded.warped, degraded.buried),
     *(degraded.shuffled, degraded.labelled),

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from galaxy_train.data.image_files import (
 from galaxy_train.data.splitting import hold_out
 
 #: How a user gives outliers, for messages.
-REMEDY = "--outliers names a folder of folders by kind, a folder of images, or an HDF5 file with images"
+REMEDY: Final = "--outliers names a folder of folders by kind, a folder of images, or an HDF5 file with images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +134,4 @@ def _in_hdf5(path: Path, size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     images, _ = read_hdf5(path)
     if images.shape[1] != size:
         raise DataError(f"{path}: has images of {images.shape[1]} px, the training set has {size} px; resize them")
-    yield path.name.split(".")[0], images
+    yield Path(path.name.removesuffix(".gz")).stem, images

@@ -57,7 +57,12 @@ def gradient(size: int, rng: Generator) -> Picture:
     if rng.random() < 0.3:
         steps = rng.integers(3, 9)
         share = np.floor(share * steps) / np.float32(steps)
-    picture = blend(flat(size, first), second, share)
+    if rng.random() < 0.2:  # through several colours, as in a rainbow
+        palette = np.stack([random_colour(rng) for _ in range(int(rng.integers(3, 7)))])
+        places = np.linspace(0, 1, len(palette))
+        picture = np.stack([np.interp(share, places, band) for band in palette.T], axis=2).astype(np.float32)
+    else:
+        picture = blend(flat(size, first), second, share)
     return picture + np.float32(rng.choice([0, 0.01, 0.04])) * rng.standard_normal(picture.shape, np.float32)
 
 

@@ -112,9 +112,9 @@ def texture(size: int, rng: Generator) -> Picture:
     if sort == 0:
         share = _brick_joints(along, across, rng)
     elif sort == 1:  # grass: noise drawn out in one direction
-        share = 0.5 + 0.4 * _grain(size, rng)[..., 0]
-        share = np.stack([np.roll(share, shift, int(rng.integers(2))) for shift in range(size // 10)]).mean(axis=0)
-        share = 0.5 + (share - share.mean()) / (share.std() or 1) * np.float32(0.3)
+        grain, axis = _grain(size, rng)[..., 0], int(rng.integers(2))
+        drawn_out = np.mean([np.roll(grain, shift, axis) for shift in range(max(2, size // 10))], axis=0)
+        share = np.asarray(0.5 + 0.3 * drawn_out / drawn_out.std(), np.float32)
     elif sort == 2:  # wood: bent rings
         rings = np.hypot(along * np.float32(rng.uniform(0.1, 0.5)), across - np.float32(rng.uniform(-1, 1))) + bent
         share = (rings * np.float32(rng.uniform(6, 25))) % 1

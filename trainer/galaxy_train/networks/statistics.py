@@ -1,0 +1,125 @@
+"""Statistics of feature maps and pixels from which a network judges how familiar an image is.
+
+All are invariant under the eight orientations, and cost little beside the convolutions. Sums over orientations, rings
+and pairs of cells are products with constant matrices: ONNX Runtime adds these in the same order for one image and for
+many.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from galaxy_train.networks.symmetric import ORIENTATIONS, orient, orientation_mean
+
+#: Added to a variance before its square root, whose slope at zero would magnify rounding errors.
+SMALLEST_VARIANCE: Final = 1e-4
+
+
+#: Outer radii of the rings in which pixels are compared, relative to half of the edge; the last ring has the corners.
+RADII: Final = (0.2, 0.37, 0.57, 0.77, 1.0, 1.5)
+
+
+@keras.saving.register_keras_serializable("galaxy_train")
+class FeatureStatistics(keras.layers.Layer):  # type: ignore[misc]
+    """Describe each feature by its mean, by its spread over orientations and by its size over positions.
+
+    All three are invariant: the mean over positions and orientations, the standard deviation of the means of the eight
+    orientations, and the root mean square over positions and orientations.
+
+    Notes
+    -----
+    Input (batch, height, width, 8 · features), output (batch, 3 · features), float32, in this order. Like
+    `OrientationMean`, sums over orientations are products with constant matrices.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the three statistics of each feature."""
+        channels = inputs.shape[-1]
+        mean = orientation_mean(channels)
+        deviation = np.eye(channels, dtype=np.float32) - mean @ mean.T * ORIENTATIONS
+        of_orientations = ops.mean(inputs, (1, 2))
+        spread = ops.square(ops.matmul(of_orientations, deviation))
+        size = ops.mean(ops.square(inputs), (1, 2))
+        return ops.concatenate(
+            [
+                ops.matmul(of_orientations, mean),
+                ops.sqrt(ops.matmul(spread, mean) + SMALLEST_VARIANCE),
+                ops.sqrt(ops.matmul(size, mean) + SMALLEST_VARIANCE),
+            ],
+            axis=-1,
+        )
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+        """Return the shape of the statistics."""
+        channels = input_shape[-1]
+        assert channels is not None  # noqa: S101 - for the type checker
+        return (input_shape[0], 3 * channels // ORIENTATIONS)
+
+
+@keras.saving.register_keras_serializable("galaxy_train")
+class PixelStatistics(keras.layers.Layer):  # type: ignore[misc]
+    """Describe the pixels of an image: brightness, contrast and colour by ring, fine structure, and asymmetry.
+
+    Convolutions that tell galaxies apart hardly look at colours and at the sky, which give away a missing band, a
+    negative, or a picture that is no galaxy at all.
+
+    Notes
+    -----
+    Input (batch, edge, edge, 3), float32 from 0 to 1, output (batch, 62), float32. Pixels are averaged in some twelve
+    by twelve cells first. Of the whole image: the mean of each band. In each of six rings around the centre: mean and
+    standard deviation of each band, relative to that, and the correlation of each pair of bands. Of the whole image
+    again: the standard deviation of each band within the cells, and the root mean square difference of the brightness
+    from the image turned by half a turn and by a quarter.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the statistics."""
+        edge = inputs.shape[1]
+        pool = 2 ** int(np.log2(edge / 11))
+        count = (edge // pool) ** 2
+        cells = ops.reshape(ops.average_pool(inputs, pool, pool), (-1, count, 3))
+        level = ops.mean(cells, 1, keepdims=True)
+        of_cells = ops.mean(cells * cells, 1)
+        cells = cells - level
+        squares = cells * cells
+        moments = ops.concatenate([cells, squares, cells * _next_band(cells)], axis=-1)
+        moments = ops.matmul(_rings(edge // pool), moments)
+        mean = moments[..., :3]
+        deviation = ops.sqrt(ops.relu(moments[..., 3:6] - mean * mean) + SMALLEST_VARIANCE)
+        correlation = (moments[..., 6:] - mean * _next_band(mean)) / (deviation * _next_band(deviation))
+        of_rings = ops.reshape(ops.concatenate([mean, deviation, correlation], axis=-1), (-1, 9 * len(RADII)))
+        within = ops.mean(inputs * inputs, (1, 2)) - of_cells
+        turned = ops.matmul(ops.mean(cells, -1), _turn_differences(edge // pool))
+        asymmetry = ops.matmul(turned * turned, np.repeat(np.eye(2, dtype=np.float32) / count, count, axis=0))
+        of_image = ops.sqrt(ops.relu(ops.concatenate([within, asymmetry], axis=-1)) + SMALLEST_VARIANCE)
+        return ops.concatenate([level[:, 0], of_rings, of_image], axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+        """Return the shape of the statistics."""
+        return (input_shape[0], 9 * len(RADII) + 8)
+
+
+def _next_band(values: Any) -> Any:
+    """Return values whose last axis has the bands in the order green, blue, red."""
+    return ops.concatenate([values[..., 1:], values[..., :1]], axis=-1)
+
+
+def _rings(edge: int) -> NDArray[np.float32]:
+    """Return a matrix, shape (rings, edge²), whose product with cells gives their mean in each ring."""
+    y, x = (np.mgrid[:edge, :edge] + 0.5) * 2 / edge - 1
+    ring = np.searchsorted(RADII, np.hypot(y, x).ravel())
+    members = np.arange(len(RADII))[:, np.newaxis] == ring
+    means: NDArray[np.float32] = (members / members.sum(axis=1, keepdims=True)).astype(np.float32)
+    return means
+
+
+def _turn_differences(edge: int) -> NDArray[np.float32]:
+    """Return a matrix, shape (edge², 2 edge²), that subtracts an image turned by half a turn, and by a quarter."""
+    positions = np.arange(edge**2).reshape(edge, edge)
+    same = np.eye(edge**2, dtype=np.float32)
+    return np.concatenate([same - same[:, orient(positions, turns).ravel()] for turns in (2, 1)], axis=1)
