@@ -709,6 +709,16 @@ def test_the_map_is_told_in_words(show: Callable[[Path], Page], mapped: Path, ru
     assert not show(run[0]).find("#map-panel").is_displayed()
 
 
+def test_a_map_of_a_sample_says_so(
+    show: Callable[[Path], Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map of some of the images is not taken for one of all."""
+    monkeypatch.setattr("galaxy_classify.report.report.CAP", 5)
+    rows = [round_row(f"{number}.png") for number in range(12)]
+    synthetic_report(tmp_path / "r.html", rows, embeddings=[(number, number % 3) for number in range(5)])
+    assert show(tmp_path / "r.html").find("#map-note").text.startswith("5 of 12 images, those that look alike")
+
+
 def test_hostile_names_are_texts_on_the_map(show: Callable[[Path], Page], tmp_path: Path) -> None:
     """As they are in the gallery; and on a phone nothing is wider than the screen."""
     rows = [round_row(name) for name in HOSTILE]
