@@ -78,3 +78,11 @@ def test_one_feature_is_a_line() -> None:
     found = map_of([np.array([value], np.float32) for value in (0, 1, 3)])
     assert found is not None
     assert [point[1] for point in found["points"]] == [0, 0, 0]
+
+
+def test_a_map_that_would_be_high_lies_on_its_side() -> None:
+    """A few images far away along the second component leave no empty page beside the others."""
+    vectors = [(1, 0), (-1, 0)] * 20 + [(0, 3), (0, -3)]
+    found = map_of([np.array(vector, np.float32) for vector in vectors])
+    assert found is not None
+    assert np.ptp(found["points"], axis=0) == pytest.approx([2, 2 / 3], abs=1e-3)
