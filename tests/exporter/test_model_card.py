@@ -12,7 +12,16 @@ from typer.testing import CliRunner
 from galaxy_classify.cli.main import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_export.model_card import model_card
-from galaxy_train.run_metrics import RunMetrics
+from galaxy_export.model_card.robustness import robustness_sections
+from galaxy_train.run_metrics import (
+    ClassificationMetrics,
+    EvaluationRecord,
+    OutOfClassMetrics,
+    RunMetrics,
+    SetRecord,
+    StatusMetrics,
+    StressMetrics,
+)
 
 PROOF = {
     "images": 200,
@@ -121,6 +130,63 @@ def test_a_card_of_a_fold(metrics: dict[str, Any]) -> None:
     card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing())
     assert "galaxy-train cross-validate --folds 5 --data DIR --recipe cnn --epochs 4 --seed 0 --out FOLDS\n" in card
     assert "galaxy-export convert FOLDS/fold2 -o mine.onnx" in card
+
+
+def evaluation(**found: Any) -> EvaluationRecord:
+    """Return the record of an evaluation, of which a card needs no more than the name of the file."""
+    figures = ClassificationMetrics(8, 1.0, 1.0, {}, {}, [], 0.0, 0.0, 0.0, {})
+    return EvaluationRecord(SetRecord("test.hdf5", "0" * 64, (8, 64, 64, 3), {}), figures, **found)
+
+
+def stress(accuracy: float, ok: float, unfamiliar: float | None, ok_accuracy: float | None) -> StressMetrics:
+    """Return the metrics of changed images."""
+    status = StatusMetrics(ok, 1 - ok - (unfamiliar or 0), unfamiliar, ok_accuracy)
+    return StressMetrics(accuracy, 0.8, 0.02, 0.85, status)
+
+
+def test_a_card_of_a_network_with_familiarity() -> None:
+    """It says what familiarity is, how the test set fares, and which kinds of images are told from it."""
+    kept = {"0.60": 0.5}
+    kinds = {
+        "text": OutOfClassMetrics(40, 0.25, kept, familiarity_auroc=0.98, unfamiliar=0.97, ok=0.02),
+        "warped": OutOfClassMetrics(40, 0.75, kept, familiarity_auroc=0.9, unfamiliar=0.375, ok=0.5),
+        "tiled": OutOfClassMetrics(40, 0.75, kept, familiarity_auroc=0.99, unfamiliar=0.9, ok=0.1),
+    }
+    status = StatusMetrics(ok=0.875, uncertain=0.1, unfamiliar=0.025, ok_accuracy=0.95)
+    familiar, out_of_class, generated = robustness_sections(
+        evaluation(status=status, out_of_class={"merger": kinds["warped"]}, generated=kinds)
+    )
+    assert familiar.startswith("## Familiarity\n\n")
+    assert (
+        "Of `test.hdf5`, 87.5% are ok, 10.0% uncertain and 2.5% unfamiliar; 95.0% of those that are ok have the right "
+        "class.\n"
+    ) in familiar
+    assert "| merger | 40 | 0.750 | 0.900 | 37.5% | 50.0% |\n" in out_of_class
+    assert "Of 3 kinds of images that the trainer generates, 40 each, 1 are recognised" in generated
+    assert "These are `text`.\n" in generated
+    assert generated.endswith(
+        "| warped | 40 | 0.750 | 0.900 | 37.5% | 50.0% |\n| tiled | 40 | 0.750 | 0.990 | 90.0% | 10.0% |\n"
+    )
+    (all_recognised,) = robustness_sections(evaluation(generated={"text": kinds["text"]}))
+    assert "|" not in all_recognised
+
+
+def test_a_card_of_changed_images() -> None:
+    """A row per family: what is harmless, what is worst, and where ok rows are not to be relied on."""
+    changed = {
+        "unchanged": stress(0.9, 0.9, 0.02, 0.93),
+        "zoom x0.5": stress(0.86, 0.8, 0.1, 0.84),
+        "zoom x1.25": stress(0.885, 0.85, 0.05, 0.9),
+        "zoom x4": stress(0.3, 0.05, 0.9, 0.5),
+        "blur 1": stress(0.6, 0.0, None, None),
+    }
+    (section,) = robustness_sections(evaluation(stress=changed))
+    assert section.startswith("## Changed images\n\nWith `test.hdf5` unchanged, the accuracy is 90.0%.")
+    assert "(1 of 5 cases)" in section
+    assert section.endswith(
+        "| zoom | x1.25 | x4 | 30.0% | 90.0% | 5.0% | 50.0% | x0.5 |\n| blur | - | 1 | 60.0% | - | 0.0% | - | - |\n"
+    )
+    assert list(robustness_sections(evaluation())) == []
 
 
 def test_every_embedded_model_has_a_card(repository: Path) -> None:

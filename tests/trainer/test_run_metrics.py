@@ -14,7 +14,14 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
 from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.run_metrics import EvaluationRecord, OutOfClassMetrics, RefitRecord, RunMetrics
+from galaxy_train.run_metrics import (
+    EvaluationRecord,
+    OutOfClassMetrics,
+    RefitRecord,
+    RunMetrics,
+    StatusMetrics,
+    StressMetrics,
+)
 from galaxy_train.training.parameters import FitParameters
 
 CLASSES = ("round", "spiral")
@@ -22,7 +29,17 @@ SCORES = classification_metrics(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4,
 TRAIN = GalaxyDataset(
     np.zeros((3, 16, 16, 3), np.uint8), np.array([0, 0, 1]), CLASSES, "train", "a" * 64, np.array([1, 1, 0.4])
 )
-EVALUATION = EvaluationRecord(TRAIN.record(), SCORES, {"merger": OutOfClassMetrics(3, 0.5, {"0.50": 1.0})})
+STATUS = StatusMetrics(ok=0.7, uncertain=0.2, unfamiliar=0.1, ok_accuracy=0.9)
+KIND = OutOfClassMetrics(3, 0.5, {"0.50": 1.0})
+FAMILIAR_KIND = OutOfClassMetrics(3, 0.5, {"0.50": 1.0}, familiarity_auroc=0.75, unfamiliar=0.0, ok=1.0)
+EVALUATION = EvaluationRecord(
+    TRAIN.record(),
+    SCORES,
+    out_of_class={"merger": FAMILIAR_KIND},
+    generated={"text": FAMILIAR_KIND},
+    status=STATUS,
+    stress={"unchanged": StressMetrics(0.9, 0.8, 0.02, 0.85, STATUS)},
+)
 
 
 @pytest.fixture
@@ -58,6 +75,27 @@ def test_what_is_written_is_read(metrics: RunMetrics, tmp_path: Path) -> None:
     assert found.evaluation == EVALUATION
     run.write_metrics(found)
     assert run.metrics.read_bytes() == before
+
+
+def test_evaluations_without_familiarity_are_those_of_earlier_versions() -> None:
+    """They are read, and a network without familiarity is still recorded with the keys that they had."""
+    record = EvaluationRecord(TRAIN.record(), SCORES, {"merger": KIND})
+    content = {
+        "data": TRAIN.record().to_json(),
+        "figures": SCORES.to_json(),
+        "out_of_class": {"merger": {"images": 3, "auroc": 0.5, "kept": {"0.50": 1.0}}},
+    }
+    assert record.to_json() == content
+    assert EvaluationRecord.from_json(json.loads(json.dumps(content))) == record
+
+
+@pytest.mark.parametrize(
+    ("ok", "ok_accuracy", "kept"),
+    [(0.9, 0.85, True), (0.9, 0.8499, False), (0.1, 0.2, True), (0.1001, 0.2, False), (0.0, None, True)],
+)
+def test_rows_that_are_ok_must_be_right_or_few(ok: float, ok_accuracy: float | None, kept: bool) -> None:
+    """At least 85 % of them are right, or at most 10 % of all rows are ok."""
+    assert StatusMetrics(ok, 1 - ok, None, ok_accuracy).keeps_rule is kept
 
 
 def test_runs_of_earlier_versions_are_read(metrics: RunMetrics, tmp_path: Path) -> None:
@@ -99,6 +137,7 @@ def test_recording_an_evaluation_leaves_everything_else(metrics: RunMetrics, tmp
     [
         ({"parameters": {"recipe": "cnn"}}, "has no epochs"),
         ({"data": None}, "is damaged: a part of it is no JSON object"),
+        ({"evaluation": EVALUATION.to_json() | {"stress": [1]}}, "is damaged: a part of it is no JSON object"),
         ({"mixup": 1}, "has parameters that this version does not know: mixup"),
     ],
 )

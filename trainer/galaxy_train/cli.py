@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -37,6 +37,7 @@ from galaxy_train.training.parameters import AUGMENTATIONS, FitParameters
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from galaxy_train.data.dataset import GalaxyDataset
     from galaxy_train.data.image_files import UnreadableFile
     from galaxy_train.data.load import TrainingData
 
@@ -355,10 +356,40 @@ def evaluate(
     whole: Annotated[
         bool, flag("--whole", help="Use all image files of a folder or CSV, not only the test set.")
     ] = False,
+    held_out: Annotated[
+        bool,
+        flag(
+            "--held-out",
+            help="Use the images that the training held out, not the test set. Choose between networks with this.",
+        ),
+    ] = False,
+    weights: Annotated[
+        Path | None,
+        option(metavar="CSV", help="For --held-out: the weights that the run was trained with."),
+    ] = None,
     out_of_class: Annotated[
         Path | None,
-        option(metavar="DIR", help="Folders of images that belong to no class: how confident is the network?"),
+        option(
+            metavar="DIR",
+            help="Folders of images that belong to no class: how confident is the network, and how familiar are they?",
+        ),
     ] = None,
+    generated: Annotated[
+        int | None,
+        option(
+            metavar="N",
+            parser=whole_number(1),
+            help="The same for N generated images of each kind: noise, text, plots, galaxies off centre and others.",
+        ),
+    ] = None,
+    stress: Annotated[
+        bool,
+        flag(
+            "--stress",
+            help="Measure it on changed images, too: JPEG quality, noise, blur, brightness, sky, gamma, colour, shift, "
+            "rotation, zoom. Draws stress.png in RUN.",
+        ),
+    ] = False,
     record: Annotated[
         bool, flag("--record", help="Record the metrics in the run's metrics.json, for its model card.")
     ] = False,
@@ -367,15 +398,61 @@ def evaluate(
 
     RUN: run folder.
     """
-    from galaxy_train.data.load import load_test
-
+    if held_out and whole:
+        raise UsageError("--held-out and --whole name different images; give one of them")
+    if weights is not None and not held_out:
+        raise UsageError("--weights is of use with --held-out only: they decide which images were held out")
     folder = RunFolder(run_path)
     folder.check_complete()
+    test = load_held_out(folder, data, weights) if held_out else load_evaluated(folder, data, whole=whole)
+    import_keras_quietly()
+    from galaxy_train.evaluation.evaluate import evaluate_model
+    from galaxy_train.evaluation.out_of_class import evaluate_out_of_class, generate_kinds, read_kinds
+    from galaxy_train.evaluation.plots import plot_stress
+    from galaxy_train.evaluation.statuses import status_metrics
+    from galaxy_train.evaluation.stress import measure_stress
+    from galaxy_train.networks.keras_model import load_model, predict_familiarity
+    from galaxy_train.printing import show_metrics, show_out_of_class, show_status, show_stress
+
+    kinds = read_kinds(out_of_class, test.images.shape[1]) if out_of_class is not None else None
+    model = load_model(folder.model)
+    measured, probabilities = evaluate_model(model, test)
+    familiarity = predict_familiarity(model, test.images)
+    show_metrics(measured, test.file)
+    confidence = probabilities.max(axis=1)
+    status = out_of_class_metrics = generated_metrics = stress_metrics = None
+    if familiarity is not None:
+        status = status_metrics(test.labels, probabilities, familiarity)
+        show_status(status)
+    if kinds is not None:
+        out_of_class_metrics = evaluate_out_of_class(model, kinds, confidence, familiarity)
+        show_out_of_class(out_of_class_metrics, str(out_of_class))
+    if generated is not None:
+        generated_metrics = evaluate_out_of_class(
+            model, generate_kinds(test.images, generated), confidence, familiarity
+        )
+        show_out_of_class(generated_metrics, "generated here")
+    if stress:
+        stress_metrics = measure_stress(model, test)
+        show_stress(stress_metrics, test.file)
+        plot_stress(stress_metrics, test.file, folder.stress_plot)
+        typer.echo(f"drawn in {folder.stress_plot}", err=True)
+    if record:
+        folder.record_evaluation(
+            EvaluationRecord(test.record(), measured, out_of_class_metrics, generated_metrics, status, stress_metrics)
+        )
+        typer.echo(f"recorded in {folder.metrics}", err=True)
+
+
+def load_evaluated(folder: RunFolder, source: Path | None, *, whole: bool) -> GalaxyDataset:
+    """Load the test set of a run, or other images for it."""
+    from galaxy_train.data.load import load_test
+
     metrics = folder.read_metrics()
     recorded = metrics.data
-    remembered = folder.data_source() if data is None else None
+    remembered = folder.data_source() if source is None else None
     test, unreadable = load_test(
-        remembered or data,
+        remembered or source,
         metrics.classes,
         recorded.test.shape[1],
         split_seed=recorded.split_seed,
@@ -384,22 +461,32 @@ def evaluate(
     show_unreadable(unreadable)
     if remembered is not None and not whole and test.record().sha256 != recorded.test.sha256:
         raise DataError(f"{remembered}: has changed since the run; name it with --data to evaluate on it as it is")
-    import_keras_quietly()
-    from galaxy_train.evaluation.evaluate import evaluate_model
-    from galaxy_train.evaluation.out_of_class import evaluate_out_of_class
-    from galaxy_train.networks.keras_model import load_model
-    from galaxy_train.printing import show_metrics, show_out_of_class
+    return test
 
-    model = load_model(folder.model)
-    measured, probabilities = evaluate_model(model, test)
-    show_metrics(measured, test.file)
-    kinds = None
-    if out_of_class is not None:
-        kinds = evaluate_out_of_class(model, out_of_class, probabilities.max(axis=1))
-        show_out_of_class(kinds, out_of_class)
-    if record:
-        folder.record_evaluation(EvaluationRecord(test.record(), measured, kinds))
-        typer.echo(f"recorded in {folder.metrics}", err=True)
+
+def load_held_out(folder: RunFolder, source: Path | None, weights: Path | None) -> GalaxyDataset:
+    """Load the images that a run held out of its training set."""
+    from galaxy_train.data.load import load_data, read_weights
+    from galaxy_train.training.splits import Fold, leave_out, split_training_set
+
+    metrics = folder.read_metrics()
+    parameters, recorded = metrics.parameters, metrics.data
+    if metrics.refit_of is not None:
+        raise DataError(f"{folder.path}: was trained on all images; --held-out takes the run that it repeats")
+    if metrics.validation is None:
+        raise DataError(f"{folder.path}: has held out no images; leave --held-out away to evaluate on the test set")
+    source = source or folder.data_source()
+    found = load_data(source, size=recorded.test.shape[1], split_seed=recorded.split_seed)
+    show_unreadable(found.unreadable)
+    train = (read_weights(weights, found) if weights is not None else found).train
+    if train.sha256 != recorded.train.sha256:
+        raise DataError(f"{train.file}: is not the training set of {folder.path}; --data names that")
+    if train.record().weights != recorded.train.weights:
+        raise DataError(f"{folder.path}: was trained with other weights; --weights names them")
+    split = split_training_set(train, RECIPES[metrics.recipe], parameters.validation_split)
+    if parameters.fold is not None:
+        split = leave_out(Fold.parse(parameters.fold), split, train)
+    return replace(train.subset(split.held_out), file=f"{train.file}, held-out part", weights=None)
 
 
 @subcommand

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
+from galaxy_classify.defaults import MIN_FAMILIARITY, THRESHOLD
 from galaxy_classify.text import printable
-from galaxy_train.run_metrics import ClassificationMetrics, CrossValidationMetrics, OutOfClassMetrics
+from galaxy_train.run_metrics import (
+    ClassificationMetrics,
+    CrossValidationMetrics,
+    OutOfClassMetrics,
+    StatusMetrics,
+    StressMetrics,
+)
+from galaxy_train.run_metrics.evaluations import FEW_OK, OK_ACCURACY
 
 
 def show_metrics(metrics: ClassificationMetrics, file: str) -> None:
@@ -37,19 +43,60 @@ def show_metrics(metrics: ClassificationMetrics, file: str) -> None:
         ("share of the images", [row.coverage for row in kept]),
         ("accuracy on those", [row.accuracy for row in kept]),
     ):
-        values = ("-" if share is None else f"{share:.1%}" for share in shares)
-        typer.echo(f"{what:<24}{''.join(f'{value:>8}' for value in values)}")
+        typer.echo(f"{what:<24}{''.join(f'{_percent(share):>8}' for share in shares)}")
 
 
-def show_out_of_class(kinds: dict[str, OutOfClassMetrics], folder: Path) -> None:
-    """Print how confident a network is of images that belong to none of its classes, kind by kind."""
+def show_status(status: StatusMetrics) -> None:
+    """Print which statuses the images of a labelled set get."""
+    typer.echo(f"\nstatus at a confidence of {THRESHOLD} and a familiarity of {MIN_FAMILIARITY}")
+    for name, share in (("ok", status.ok), ("uncertain", status.uncertain), ("unfamiliar", status.unfamiliar)):
+        typer.echo(f"{name:<24}{_percent(share):>8}")
+    typer.echo(f"{'accuracy of ok rows':<24}{_percent(status.ok_accuracy):>8}")
+
+
+def show_out_of_class(kinds: dict[str, OutOfClassMetrics], source: str) -> None:
+    """Print what a network makes of images that belong to none of its classes, kind by kind."""
+    first = next(iter(kinds.values()))
+    familiar = first.familiarity_auroc is not None
     width = max(4, *map(len, kinds))
-    thresholds = list(next(iter(kinds.values())).kept)
-    typer.echo(f"\n{folder}: images of no class; share that reaches a confidence of")
-    typer.echo(f"{'kind':<{width}}  images   AUROC{''.join(f'{threshold:>8}' for threshold in thresholds)}")
+    typer.echo(f"\n{printable(source)}: images of no class; share that reaches a confidence of")
+    head = f"{'kind':<{width}}  images   AUROC{''.join(f'{threshold:>8}' for threshold in first.kept)}"
+    typer.echo(head + ("  AUROC of familiarity  unfamiliar      ok" if familiar else ""))
     for kind, found in kinds.items():
-        shares = "".join(f"{share:>8.1%}" for share in found.kept.values())
-        typer.echo(f"{printable(kind):<{width}}  {found.images:>6,}  {found.auroc:.4f}{shares}")
+        row = f"{printable(kind):<{width}}  {found.images:>6,}  {found.auroc:.4f}"
+        row += "".join(f"{share:>8.1%}" for share in found.kept.values())
+        if found.familiarity_auroc is not None:
+            row += f"  {found.familiarity_auroc:>20.4f}  {_percent(found.unfamiliar):>10}  {_percent(found.ok):>6}"
+        typer.echo(row)
+
+
+def show_stress(stress: dict[str, StressMetrics], file: str) -> None:
+    """Print how good a network is on changed images, and where the rows that are ok cannot be relied on."""
+    width = max(map(len, stress))
+    familiar = next(iter(stress.values())).status.unfamiliar is not None
+    limits = f"a confidence of {THRESHOLD}" + f" and a familiarity of {MIN_FAMILIARITY}" * familiar
+    typer.echo(f"\n{file}, images changed; status at {limits}")
+    typer.echo(
+        f"{'change':<{width}}  accuracy  macro recall     ECE  confidence  uncertain  unfamiliar      ok"
+        "  accuracy of ok"
+    )
+    for name, found in stress.items():
+        status = found.status
+        ok_accuracy = "-" if status.ok_accuracy is None else f"{status.ok_accuracy:.4f}"
+        typer.echo(
+            f"{name:<{width}}  {found.accuracy:>8.4f}  {found.macro_recall:>12.4f}  {found.calibration_error:>6.4f}"
+            f"  {found.confidence:>10.4f}  {_percent(status.uncertain):>9}  {_percent(status.unfamiliar):>10}"
+            f"  {_percent(status.ok):>6}  {ok_accuracy:>14}{'' if status.keeps_rule else '  X'}"
+        )
+    broken = sum(not found.status.keeps_rule for found in stress.values())
+    typer.echo(
+        f"X in {broken} of {len(stress)} rows: less than {OK_ACCURACY:.0%} of the ok rows are right, and more than "
+        f"{FEW_OK:.0%} of all are ok"
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def show_cross_validation(metrics: CrossValidationMetrics) -> None:

@@ -50,6 +50,11 @@ class RunFolder:
         """Accuracy against confidence on the test set."""
         return self.path / "reliability.png"
 
+    @property
+    def stress_plot(self) -> Path:
+        """Accuracy and statuses of changed images, from ``galaxy-train evaluate --stress``."""
+        return self.path / "stress.png"
+
     def create(self, *, force: bool) -> None:
         """Create an empty folder; with `force`, delete the run that is there.
 
@@ -59,7 +64,7 @@ class RunFolder:
             If the folder holds a run and `force` is not given, or holds files that no run has.
         """
         _refuse_file(self.path)
-        plots = {self.accuracy_plot, self.confusion_plot, self.reliability_plot}
+        plots = {self.accuracy_plot, self.confusion_plot, self.reliability_plot, self.stress_plot}
         ours = {self.model, self.history, self.metrics} | plots
         present = set(self.path.iterdir()) if self.path.exists() else set()
         if present and not force:

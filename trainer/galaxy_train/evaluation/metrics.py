@@ -124,20 +124,20 @@ def brier_score(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floa
 
 
 def auroc(inside: NDArray[np.floating[Any]], outside: NDArray[np.floating[Any]]) -> float:
-    """Return the area under the ROC curve of confidence as a detector of images that belong to no class.
+    """Return the area under the ROC curve of confidence, or of familiarity, as a detector of images of no class.
 
-    It is the chance that an image of the classes has a higher confidence than one that belongs to none; ties count half
+    It is the chance that an image of the classes has a higher value than one that belongs to none; ties count half
     (Hanley & McNeil 1982).
 
     Parameters
     ----------
     inside, outside : ndarray of float
-        Confidences of images that belong to a class, and of images that belong to none.
+        Confidence or familiarity of images that belong to a class, and of images that belong to none.
 
     Returns
     -------
     float
-        1 if all confidences differ, 0.5 if confidence tells nothing.
+        1 if each image of the classes has a higher value than all others, 0.5 if the values tell nothing.
 
     Examples
     --------

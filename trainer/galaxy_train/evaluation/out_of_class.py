@@ -1,36 +1,29 @@
-"""Measure a network's confidence on images that belong to none of its classes."""
+"""Measure what a network makes of images that belong to none of its classes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
+from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
 from galaxy_train.data.image_files import class_names, list_class_folders, read_files
+from galaxy_train.data.outliers.generate import generate_outliers
 from galaxy_train.evaluation.metrics import THRESHOLDS, auroc
-from galaxy_train.networks.keras_model import predict
+from galaxy_train.evaluation.statuses import is_ok, is_unfamiliar
+from galaxy_train.networks.keras_model import predict_outputs
 from galaxy_train.run_metrics import OutOfClassMetrics
 
+#: Seed of generated images; a training's --seed is lower.
+OTHER_SEED: Final = 2**32
 
-def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[Any]]) -> dict[str, OutOfClassMetrics]:
-    """Compare a network's confidence on images of its classes with its confidence on images of none.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Takes uint8 pixels, gives probabilities.
-    folder : pathlib.Path
-        One folder of image files for each kind of image that belongs to no class.
-    inside : ndarray of float, shape (N,)
-        Confidence on the test images.
-
-    Returns
-    -------
-    dict
-        Metrics by kind, which is the name of its folder.
+def read_kinds(folder: Path, size: int) -> dict[str, NDArray[np.uint8]]:
+    """Read images of no class by kind: one folder of image files for each, which it is named after.
 
     Raises
     ------
@@ -41,15 +34,56 @@ def evaluate_out_of_class(model: Any, folder: Path, inside: NDArray[np.floating[
     if not files:
         raise DataError(f"{folder}: has no folders of images, one for each kind that belongs to no class")
     kinds = class_names(files)
-    dataset, _ = read_files(files, kinds, model.input_shape[1], folder.name)
-    confidence = predict(model, dataset.images).max(axis=1)
+    dataset, _ = read_files(files, kinds, size, folder.name)
+    found = {kind: dataset.images[dataset.labels == index] for index, kind in enumerate(kinds)}
+    return {kind: images for kind, images in found.items() if len(images)}
+
+
+def generate_kinds(galaxies: NDArray[np.uint8], per_kind: int) -> dict[str, NDArray[np.uint8]]:
+    """Generate images of no class, some from galaxies, which are none that a training has generated."""
+    return generate_outliers(galaxies, per_kind, OTHER_SEED)
+
+
+def evaluate_out_of_class(
+    model: Any,
+    kinds: Mapping[str, NDArray[np.uint8]],
+    confidence: NDArray[np.floating[Any]],
+    familiarity: NDArray[np.floating[Any]] | None,
+) -> dict[str, OutOfClassMetrics]:
+    """Compare what a network makes of images of its classes with what it makes of images of none.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes uint8 pixels, gives probabilities and possibly familiarity.
+    kinds : mapping
+        Images by kind, shape (N, size, size, 3).
+    confidence : ndarray of float, shape (M,)
+        Confidence on the test images.
+    familiarity : ndarray of float, shape (M,), or None
+        Familiarity of the test images; None for a network without it.
+
+    Returns
+    -------
+    dict
+        Metrics by kind.
+    """
     result = {}
-    for index, kind in enumerate(kinds):
-        outside = confidence[dataset.labels == index]
-        if len(outside):
-            result[kind] = OutOfClassMetrics(
-                images=len(outside),
-                auroc=auroc(inside, outside),
-                kept={f"{threshold:.2f}": float((outside >= threshold).mean()) for threshold in THRESHOLDS},
-            )
+    for kind, images in kinds.items():
+        outputs = predict_outputs(model, images)
+        outside = outputs[OUTPUT_NAME].max(axis=1)
+        unlike: dict[str, float] = {}
+        if familiarity is not None:
+            strange = outputs[FAMILIARITY_NAME]
+            unlike = {
+                "familiarity_auroc": auroc(familiarity, strange),
+                "unfamiliar": float(np.mean(is_unfamiliar(strange))),
+                "ok": float(is_ok(outside, strange).mean()),
+            }
+        result[kind] = OutOfClassMetrics(
+            images=len(images),
+            auroc=auroc(confidence, outside),
+            kept={f"{threshold:.2f}": float((outside >= threshold).mean()) for threshold in THRESHOLDS},
+            **unlike,
+        )
     return result

@@ -1,8 +1,9 @@
-"""Draw PNG plots: accuracy per epoch, confusion matrix, reliability diagram, contact sheet."""
+"""Draw PNG plots: accuracy per epoch, confusion matrix, reliability diagram, stress, contact sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +13,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from galaxy_train.evaluation.metrics import BINS, expected_calibration_error, reliability
+from galaxy_train.run_metrics import StressMetrics
+from galaxy_train.run_metrics.evaluations import OK_ACCURACY, UNCHANGED
 
 #: Images per row of a contact sheet.
 COLUMNS: Final = 8
+
+
+#: Families of changes per row of the picture of stress.
+FAMILIES_PER_ROW: Final = 5
 
 
 def plot_accuracy(history: Sequence[dict[str, float]], path: Path) -> None:
@@ -108,6 +115,51 @@ def plot_reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np
     lower.bar((np.arange(BINS) + 0.5) / BINS, counts, width=0.9 / BINS)
     lower.set(xlabel="confidence", ylabel="images", xlim=(0, 1))
     lower.grid(alpha=0.3, axis="y")
+    figure.savefig(path)
+
+
+def plot_stress(stress: Mapping[str, StressMetrics], file: str, path: Path) -> None:
+    """Draw accuracy and statuses against the level of each family of changes.
+
+    Parameters
+    ----------
+    stress : mapping
+        Metrics by the name of a change, ``family level``, and those of the images as they are.
+    file : str
+        Name of the set, for the title.
+    path : pathlib.Path
+        PNG file.
+    """
+    as_it_is = stress[UNCHANGED]
+    changed = [name.split() for name in stress if name != UNCHANGED]
+    families = {family: [level for _, level in names] for family, names in groupby(changed, lambda name: name[0])}
+    rows = -(-len(families) // FAMILIES_PER_ROW)
+    figure = Figure(figsize=(3.6 * FAMILIES_PER_ROW, 3.7 * rows + 0.9), dpi=100, layout="constrained")
+    figure.suptitle(f"{file}, images changed (dotted: as they are; shaded: where the accuracy of ok rows should be)")
+    panels = figure.subplots(rows, FAMILIES_PER_ROW, sharey=True, squeeze=False).ravel()
+    for axes in panels[len(families) :]:
+        axes.axis("off")
+    for axes, (family, levels) in zip(panels, families.items(), strict=False):
+        found = [stress[f"{family} {level}"] for level in levels]
+        ordered = family != "colour"  # a line between two ways to change colours would say nothing
+        axes.axhspan(OK_ACCURACY, 1, color="0.93", zorder=0)
+        for label, style, usual, values in (
+            ("accuracy", "C0o-", as_it_is.accuracy, [row.accuracy for row in found]),
+            ("accuracy of ok rows", "C2s-", as_it_is.status.ok_accuracy, [row.status.ok_accuracy for row in found]),
+            ("share ok", "C1^--", as_it_is.status.ok, [row.status.ok for row in found]),
+            ("share unfamiliar", "C3v--", as_it_is.status.unfamiliar, [row.status.unfamiliar for row in found]),
+        ):
+            if usual is not None:
+                axes.axhline(usual, color=style[:2], linestyle=":", linewidth=1)
+                heights = [np.nan if value is None else value for value in values]
+                axes.plot(levels, heights, style, markersize=5, linewidth=1.3 * ordered, label=label)
+        broken = [level for level, row in zip(levels, found, strict=True) if not row.status.keeps_rule]
+        accuracies = [stress[f"{family} {level}"].status.ok_accuracy or 0.0 for level in broken]
+        axes.plot(broken, accuracies, "kx", markersize=11, markeredgewidth=2, label="ok rows not reliable")
+        axes.set(title=family, ylim=(-0.03, 1.03))
+        axes.tick_params(axis="x", labelrotation=60 if len(levels) > 5 else 0)
+        axes.grid(alpha=0.3)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     figure.savefig(path)
 
 

@@ -6,11 +6,13 @@ After Mitchell et al. 2019, "Model Cards for Model Reporting", FAT*.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from galaxy_classify.defaults import THRESHOLD
 from galaxy_classify.inference.contract import Preprocessing
+from galaxy_export.model_card.markdown import percent, table
+from galaxy_export.model_card.robustness import robustness_sections
 from galaxy_train.run_metrics import ClassificationMetrics, RunMetrics
 from galaxy_train.training.parameters import FitParameters
 
@@ -60,7 +62,7 @@ def model_card(
         _training(metrics),
         _test(metrics.test),
         _calibration(metrics),
-        _out_of_class(metrics),
+        *robustness_sections(metrics.evaluation),
         _export(proof),
         _reproduction(name, metrics, proof),
     ]
@@ -69,11 +71,14 @@ def model_card(
 
 def _use(metrics: RunMetrics, preprocessing: Preprocessing) -> str:
     size = metrics.data.test.shape[1]
+    hint = "only a low confidence hints at that"
+    if metrics.evaluation is not None and metrics.evaluation.status is not None:
+        hint = "a low familiarity or a low confidence hints at that"
     return (
         f"Classifies galaxy images as one of: {', '.join(f'`{name}`' for name in metrics.classes)}.\n\n"
         f"Images must be framed as in its training: it takes the central square of a cutout, and of that the central "
         f"{preprocessing.crop_fraction:.0%}, resized to {size} px ({preprocessing.resample}). Every image gets one of "
-        "these classes, even if it shows something else; only a low confidence hints at that. It was not tested on "
+        f"these classes, even if it shows something else; {hint}. It was not tested on "
         "cutouts of another framing, survey or stretch than those below: label some of your own and run "
         "`galaxy-train evaluate` on them before you trust it there.\n"
     )
@@ -85,7 +90,7 @@ def _data(metrics: RunMetrics) -> str:
         [part, f"`{found.file}`", *found.images_per_class.values(), f"`{found.sha256[:12]}`"]
         for part, found in (("train", data.train), ("test", data.test))
     ]
-    lines = ["## Data\n", *_table(["set", "file", *metrics.classes, "SHA-256"], rows)]
+    lines = ["## Data\n", *table(["set", "file", *metrics.classes, "SHA-256"], rows)]
     lines.append(f"\nTrain and test set: {data.split}.")
     if data.train.weights is not None:
         weights = ", ".join(f"{count:,} of weight {weight}" for weight, count in data.train.weights.items())
@@ -131,7 +136,7 @@ def _parameter(value: Any) -> str:
 def _test(test: ClassificationMetrics) -> str:
     classes = list(test.recall)
     rows = [
-        [name, _share(test.recall[name]), _share(test.precision[name]), *counts]
+        [name, percent(test.recall[name]), percent(test.precision[name]), *counts]
         for name, counts in zip(classes, test.confusion_matrix, strict=True)
     ]
     symmetry = []
@@ -146,7 +151,7 @@ def _test(test: ClassificationMetrics) -> str:
             f"Accuracy {test.accuracy:.4f}, macro recall {test.macro_recall:.4f}.",
             *symmetry,
             "",
-            *_table(["true class", "recall", "precision", *(f"as {name}" for name in classes)], rows),
+            *table(["true class", "recall", "precision", *(f"as {name}" for name in classes)], rows),
             "",
         ]
     )
@@ -158,34 +163,15 @@ def _calibration(metrics: RunMetrics) -> str:
     for name, part in (("held-out training images", metrics.held_out), ("test set", test)):
         if part is not None:
             kept = part.kept.values()
-            rows.append([f"{name}: kept", *(_share(row.coverage) for row in kept)])
-            rows.append([f"{name}: accuracy of those", *(_share(row.accuracy) for row in kept)])
+            rows.append([f"{name}: kept", *(percent(row.coverage) for row in kept)])
+            rows.append([f"{name}: accuracy of those", *(percent(row.accuracy) for row in kept)])
     return "\n".join(
         [
             "## Calibration\n",
             f"Expected calibration error (15 bins) {test.calibration_error:.4f}, negative log-likelihood",
             f"{test.negative_log_likelihood:.4f}, Brier score {test.brier_score:.4f}. What a threshold on the",
             f"confidence keeps (the default is {THRESHOLD}):\n",
-            *_table(["threshold", *test.kept], rows),
-            "",
-        ]
-    )
-
-
-def _out_of_class(metrics: RunMetrics) -> str:
-    kinds = metrics.evaluation.out_of_class if metrics.evaluation is not None else None
-    if not kinds:
-        return ""
-    thresholds = next(iter(kinds.values())).kept
-    rows = [
-        [kind, found.images, f"{found.auroc:.3f}", *map(_share, found.kept.values())] for kind, found in kinds.items()
-    ]
-    return "\n".join(
-        [
-            "## Images of none of the classes\n",
-            "How well confidence tells them from the test set (AUROC: 1 is perfectly, 0.5 not at all), and the share",
-            "that reaches a threshold nevertheless:\n",
-            *_table(["kind", "images", "AUROC", *(f"at {threshold}" for threshold in thresholds)], rows),
+            *table(["threshold", *test.kept], rows),
             "",
         ]
     )
@@ -246,18 +232,3 @@ def _reproduction(name: str, metrics: RunMetrics, proof: dict[str, Any]) -> str:
 
 def _teacher_options(teachers: Sequence[str], name: str) -> list[str]:
     return [word for number, _ in enumerate(teachers, start=1) for word in ("--teacher", f"{name}_{number}")]
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
-def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return a Markdown table, its first column to the left, the others to the right."""
-    align = ["---", *["---:"] * (len(head) - 1)]
-    return ["| " + " | ".join(map(_cell, row)) + " |" for row in (head, align, *rows)]
-
-
-def _cell(value: object) -> str:
-    text = f"{value:,}" if isinstance(value, int) else str(value)
-    return text.replace("|", "\\|")
