@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -30,6 +30,10 @@ Decode = Callable[[], ModelInput]
 
 #: Takes an input and the pixels that the model sees of it: uint8, shape (height, width, 3).
 Seen = Callable[[Source, NDArray[np.uint8]], None]
+
+
+#: Takes an input that could be classified and its embedding: float32, shape (features,); None if that is not finite.
+Embedded = Callable[[Source, NDArray[np.float32] | None], None]
 
 
 #: Encoded images with more bytes than this are decoded at once instead of waiting for a worker: many of them waiting
@@ -71,11 +75,16 @@ class Limits:
 
 
 def classify_batch(
-    model: OnnxModel, batch: list[tuple[Source, Decode]], limits: Limits, seen: Seen | None
+    model: OnnxModel,
+    batch: list[tuple[Source, Decode]],
+    limits: Limits,
+    seen: Seen | None,
+    embedded: Embedded | None = None,
 ) -> list[tuple[Source, Prediction]]:
     """Decode and classify inputs, and return each with its prediction, in order.
 
-    `seen` is called with each input that can be decoded and the model's input that it gave.
+    `seen` is called with each input that can be decoded and the model's input that it gave, `embedded` with each that
+    can be classified.
 
     Raises
     ------
@@ -97,8 +106,9 @@ def classify_batch(
     predictions: dict[int, Prediction] = {}
     if decoded:
         pixels = np.stack([found.pixels for _, found in decoded])
-        outputs = model.run(pixels)
-        faults = value_faults(outputs)
+        outputs = model.run(pixels, embedding=embedded is not None)
+        # An embedding that is not finite changes no row: rows are the same whether somebody asks for it or not.
+        faults = value_faults(replace(outputs, embedding=None))
         doubtful = doubts(pixels, model.description.preprocessing.margin)
         for row, (number, found) in enumerate(decoded):
             if row in faults:
@@ -106,24 +116,29 @@ def classify_batch(
             else:
                 path, doubt = batch[number][0].path, doubtful[row] or found.doubt
                 predictions[number] = _prediction(model, path, outputs, row, limits, found.note, doubt)
+                if embedded is not None and outputs.embedding is not None:
+                    vector = outputs.embedding[row]
+                    embedded(batch[number][0], vector if np.isfinite(vector).all() else None)
     return [
         (source, _failure(model, source.path, found) if isinstance(found, str) else predictions[number])
         for number, ((source, _), found) in enumerate(zip(batch, inputs, strict=True))
     ]
 
 
-def probabilities_of(decoder: Decoder, model: OnnxModel, numbered: list[tuple[int, ImageLike]]) -> NDArray[np.float32]:
-    """Return the probabilities of numbered images; raise `ImageError` with the number of the first that has none."""
+def outputs_of(
+    decoder: Decoder, model: OnnxModel, numbered: list[tuple[int, ImageLike]], *, embedding: bool = False
+) -> ModelOutputs:
+    """Return the model's outputs for numbered images; raise `ImageError` with the number of the first that has none."""
     pixels = []
     for number, image in numbered:
         try:
             pixels.append(decoder.decode(image).pixels)
         except ImageError as error:
             raise ImageError(f"image {number}: {error}") from None
-    outputs = model.run(np.stack(pixels))
+    outputs = model.run(np.stack(pixels), embedding=embedding)
     for row, reason in sorted(value_faults(outputs).items()):
         raise ImageError(f"image {numbered[row][0]}: {reason}")
-    return outputs.probabilities
+    return outputs
 
 
 def _prediction(

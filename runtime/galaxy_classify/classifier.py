@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_classify.batch import Limits, Seen, classify_batch, decoding, probabilities_of
+from galaxy_classify.batch import Embedded, Limits, Seen, classify_batch, decoding, outputs_of
 from galaxy_classify.defaults import AUTO, BATCH_SIZE, MAX_PIXELS, MIN_FAMILIARITY, THRESHOLD
 from galaxy_classify.errors import UsageError
 from galaxy_classify.images.crop import Picture
@@ -21,9 +21,10 @@ from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
 from galaxy_classify.images.pixels import pixels_of
 from galaxy_classify.images.resize import Resizer
-from galaxy_classify.inference.contract import Preprocessing
+from galaxy_classify.inference.contract import EMBEDDING_NAME, Preprocessing
 from galaxy_classify.inference.embedded import ModelSource, find_model
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.inference.outputs import ModelOutputs
 from galaxy_classify.inputs.arguments import (
     ImageLike,
     NamedImage,
@@ -251,10 +252,8 @@ class GalaxyClassifier:
         ImageError
             If an image cannot be classified; the message says which (counted from 0) and why.
         """
-        batches = batched(enumerate(as_images(images)), BATCH_SIZE)
-        model = self.model
-        results = list(ordered_map(lambda batch: probabilities_of(self._decoder, model, batch), batches, self.threads))
-        return np.concatenate(results) if results else np.empty((0, len(self.classes_)), np.float32)
+        found = [outputs.probabilities for outputs in self._outputs(images)]
+        return np.concatenate(found) if found else np.empty((0, len(self.classes_)), np.float32)
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.str_]:
         """Return the most probable class of each image.
@@ -276,6 +275,52 @@ class GalaxyClassifier:
         """
         labels: NDArray[np.str_] = self.classes_[self.predict_proba(images).argmax(axis=1)]
         return labels
+
+    def embed(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
+        """Return the embedding of each image: the features that the model compares galaxies by.
+
+        Parameters
+        ----------
+        images : PIL image, ndarray of uint8, bytes, or a sequence of them
+            As in `predict_proba`.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, features)
+            Images that look alike to the model have vectors with a small Euclidean distance. Vectors of different
+            models cannot be compared.
+
+        Raises
+        ------
+        UsageError
+            If the model gives no embedding.
+        ImageError
+            If an image cannot be classified; the message says which (counted from 0) and why.
+        """
+        features = self.check_embedding()
+        found = [
+            outputs.embedding for outputs in self._outputs(images, embedding=True) if outputs.embedding is not None
+        ]
+        return np.concatenate(found) if found else np.empty((0, features), np.float32)
+
+    def check_embedding(self) -> int:
+        """Return the number of features of the model's embedding; raise `UsageError` if it gives none."""
+        model = self.model
+        if model.embedding_size is None:
+            raise UsageError(
+                f"the model {model.identity} gives no embedding; choose a model whose file has the output "
+                f"{EMBEDDING_NAME!r} beside the probabilities"
+            )
+        return model.embedding_size
+
+    def _outputs(self, images: ImageLike | Sequence[ImageLike], *, embedding: bool = False) -> Iterator[ModelOutputs]:
+        """Yield the model's outputs for batches of images in memory, in order."""
+        model = self.model
+        return ordered_map(
+            lambda batch: outputs_of(self._decoder, model, batch, embedding=embedding),
+            batched(enumerate(as_images(images)), BATCH_SIZE),
+            self.threads,
+        )
 
     def classify(
         self,
@@ -313,14 +358,46 @@ class GalaxyClassifier:
         ModelError
             While iterating, if the model cannot run on this machine, or does not return one row for each image.
         """
-        given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-        if not isinstance(given, Iterable) or isinstance(given, Image.Image | bytes | bytearray | memoryview):
-            raise UsageError(
-                f"{type(given).__name__} is no path and no iterable of inputs; an image in memory goes "
-                "with a name: [(name, image)]"
-            )
-        classified = self.classify_sources(map(as_source, given), threshold=threshold, batch_size=batch_size)
+        classified = self.classify_sources(_sources(inputs), threshold=threshold, batch_size=batch_size)
         return (prediction for _, prediction in classified)
+
+    def classify_and_embed(
+        self,
+        inputs: PathLike | Iterable[PathLike | NamedImage],
+        *,
+        threshold: float = THRESHOLD,
+        batch_size: int = BATCH_SIZE,
+    ) -> Iterator[tuple[Prediction, NDArray[np.float32] | None]]:
+        """Classify images as `classify` does, and yield each prediction together with the image's embedding.
+
+        Parameters
+        ----------
+        inputs, threshold, batch_size
+            As in `classify`.
+
+        Returns
+        -------
+        iterator of (Prediction, ndarray of float32, shape (features,))
+            In the order of the inputs, a few batches ahead. The vector is None for an input that cannot be classified,
+            and for one whose features are not finite numbers.
+
+        Raises
+        ------
+        UsageError
+            If the model gives no embedding, and as in `classify`.
+        ModelError
+            As in `classify`.
+        """
+        self.check_embedding()
+        vectors: dict[int, NDArray[np.float32] | None] = {}
+        classified = self.classify_sources(
+            _sources(inputs),
+            threshold=threshold,
+            batch_size=batch_size,
+            # An input is in use, and its id its own, until it is yielded.
+            embedded=lambda source, vector: vectors.__setitem__(id(source), vector),
+        )
+        return ((prediction, vectors.pop(id(source), None)) for source, prediction in classified)
 
     def classify_sources(
         self,
@@ -329,10 +406,12 @@ class GalaxyClassifier:
         threshold: float = THRESHOLD,
         batch_size: int = BATCH_SIZE,
         seen: Seen | None = None,
+        embedded: Embedded | None = None,
     ) -> Iterator[tuple[Source, Prediction]]:
         """Classify inputs as `classify` does, and yield each together with its prediction.
 
-        `seen` is called in a worker thread with each input that can be decoded and the model's input that it gave.
+        `seen` is called in a worker thread with each input that can be decoded and the model's input that it gave,
+        `embedded` with each that can be classified and its embedding.
         """
         check_number("threshold", threshold)
         check_whole("batch size", batch_size)
@@ -343,7 +422,7 @@ class GalaxyClassifier:
         model = self.model
         limits = Limits(threshold, self.min_familiarity)
         batches = batched(((source, decoding(self._decoder, source)) for source in sources), batch_size)
-        results = ordered_map(lambda batch: classify_batch(model, batch, limits, seen), batches, self.threads)
+        results = ordered_map(lambda batch: classify_batch(model, batch, limits, seen, embedded), batches, self.threads)
         return (classified for batch in results for classified in batch)
 
     def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
@@ -405,6 +484,17 @@ class GalaxyClassifier:
         if content is None:
             return self._decoder.read_picture(source.path)
         return self._decoder.decode_picture(content())
+
+
+def _sources(inputs: PathLike | Iterable[PathLike | NamedImage]) -> Iterator[Source]:
+    """Return the inputs of `GalaxyClassifier.classify`, lazily."""
+    given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+    if not isinstance(given, Iterable) or isinstance(given, Image.Image | bytes | bytearray | memoryview):
+        raise UsageError(
+            f"{type(given).__name__} is no path and no iterable of inputs; an image in memory goes "
+            "with a name: [(name, image)]"
+        )
+    return map(as_source, given)
 
 
 def _min_familiarity(model: OnnxModel, given: float | None) -> float | None:

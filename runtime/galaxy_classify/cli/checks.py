@@ -11,7 +11,8 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote
 from galaxy_classify.results.file_names import check_files
-from galaxy_classify.results.formats import SUFFIXES, OutputFormat, choose_format
+from galaxy_classify.results.formats import SUFFIXES, OutputFormat, choose_format, require_format
+from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.runs.shards import is_shard_folder, parse_shards
 
 
@@ -54,6 +55,8 @@ def check_options(options: Options) -> None:
                 raise UsageError(f"{written}: lies in {folder}, whose images {purpose}; choose another")
     if options.report is not None:
         _check_report(options.report, replace=options.resume or options.force)
+    if options.embeddings is not None:
+        _check_embeddings(options, options.embeddings)
     _check_files(options)
     if options.shard is not None:
         _check_shard(options)
@@ -89,7 +92,8 @@ def _check_files(options: Options) -> None:
     if output is not None and (is_folder or output.endswith(os.sep)):
         output = None
     named = (options.from_file, options.catalog, options.labels, options.model)
-    check_files(output, options.report, [name for name in (*named, *options.inputs) if name is not None])
+    inputs = [name for name in (*named, *options.inputs) if name is not None]
+    check_files(output, options.report, inputs, embeddings=options.embeddings)
 
 
 def _check_image_column(options: Options) -> None:
@@ -115,6 +119,8 @@ def _check_watch(options: Options) -> None:
     for name, given in (("shard", options.shard), ("limit", options.limit), ("fail-if-empty", options.fail_if_empty)):
         if given:
             raise UsageError(f"--watch does not go with --{name}: it classifies all files as they come")
+    if options.embeddings is not None:
+        raise UsageError("--watch does not go with --embeddings: their file is complete at the end of a run only")
     if options.fits_pattern is not None:
         raise UsageError(
             "--watch does not go with --fits-pattern: it cannot wait until the files of all bands are there"
@@ -136,6 +142,22 @@ def _check_report(page: str, *, replace: bool) -> None:
         raise UsageError(f"{page}: exists already; --force replaces it, or choose another --report")
 
 
+def _check_embeddings(options: Options, path: str) -> None:
+    """Check that the file can be written, and is not taken for a part of the result."""
+    from galaxy_classify.runs.embeddings.recorder import refuse_to_overwrite
+
+    if not is_parquet_name(path):
+        raise UsageError(f"{path}: --embeddings writes Parquet: name a file FILE.parquet")
+    if OutputFile(path).is_special and not os.path.isdir(path):
+        raise UsageError(f"{path}: is no regular file, which --embeddings needs")
+    output = options.output
+    if output is not None and os.path.isdir(output) and _is_below(path, output):
+        raise UsageError(f"{path}: lies in {output}, whose Parquet files are read as one table; choose another folder")
+    if not options.resume and not options.force:
+        refuse_to_overwrite(path)
+    require_format(OutputFormat.PARQUET)
+
+
 def _is_below(path: str, folder: str) -> bool:
     path, folder = os.path.realpath(path), os.path.realpath(folder)
     return os.path.commonpath([path, folder]) == folder
@@ -146,7 +168,7 @@ def _check_dask(options: Options) -> None:
     suffix = os.path.splitext(options.output or "")[1].lower()
     if options.output is None or options.format not in formats or SUFFIXES.get(suffix) not in formats:
         raise UsageError("--dask writes a folder of Parquet files: name it with --output")
-    for name in ("watch", "report", "sort_into", "save_seen", "shard", "image_column"):
+    for name in ("watch", "report", "sort_into", "save_seen", "embeddings", "shard", "image_column"):
         if getattr(options, name):
             raise UsageError(f"--{name.replace('_', '-')} does not go with --dask")
     if options.threads is not None and options.dask != LOCAL:

@@ -14,7 +14,7 @@ import typer
 
 from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.cli.checks import check_options
-from galaxy_classify.cli.destination import choose_destination
+from galaxy_classify.cli.destination import choose_destination, existing
 from galaxy_classify.cli.inputs import Inputs
 from galaxy_classify.cli.options import Options
 from galaxy_classify.cli.progress import progress
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from galaxy_classify.report.report import Report
+    from galaxy_classify.runs.embeddings.recorder import EmbeddingRecorder
     from galaxy_classify.runs.labels import Evaluation
     from galaxy_classify.runs.seen import SeenPictures
     from galaxy_classify.runs.sorting import Sorter
@@ -74,7 +75,9 @@ class Command:
             return 0
         if self.options.fail_if_empty and not self.job.counts.total:
             raise UsageError("no images found, which --fail-if-empty takes for a mistake")
-        failed = self.job.counts.failed or any(part.failed for part in (self.sorter, self.seen) if part)
+        failed = self.job.counts.failed or any(
+            part.failed for part in (self.sorter, self.seen, self.embeddings) if part
+        )
         return EXIT_FAILURES if failed else 0
 
     def _build(self) -> None:
@@ -90,9 +93,11 @@ class Command:
         self.evaluation = self._evaluation(classes)
         self.sorter = self._sorter(classifier)
         self.seen = self._seen(classifier)
+        self.embeddings = self._embeddings(classifier)
         self.report = report = self._report(classifier)
         self.shown = SampledImages(CAP)
-        observers: list[Observer] = [part.see for part in (self.evaluation, self.sorter, self.seen) if part is not None]
+        parts = (self.evaluation, self.sorter, self.seen, self.embeddings)
+        observers: list[Observer] = [part.see for part in parts if part is not None]
         if report is not None:
             observers += [lambda source, prediction: report.add(prediction), self.shown.see]
         self.job = Job(
@@ -106,6 +111,7 @@ class Command:
             provenance_in_rows=self._provenance_in_rows(),
             evaluate=lambda: None if self.evaluation is None else self.evaluation.metrics(),
             seen=None if self.seen is None else self.seen.save,
+            embedded=None if self.embeddings is None else self.embeddings.take,
         )
 
     def _classifier(self) -> GalaxyClassifier:
@@ -154,6 +160,15 @@ class Command:
 
         return SeenPictures(self.options.save_seen, classifier.seen)
 
+    def _embeddings(self, classifier: GalaxyClassifier) -> EmbeddingRecorder | None:
+        path, output = self.options.embeddings, self.options.output
+        if path is None:
+            return None
+        from galaxy_classify.runs.embeddings.recorder import EmbeddingRecorder
+
+        resumable = output is not None and not OutputFile(output).is_special
+        return EmbeddingRecorder(path, existing(self.options), classifier, resumable=resumable)
+
     def _report(self, classifier: GalaxyClassifier) -> Report | None:
         if self.options.report is None:
             return None
@@ -167,20 +182,27 @@ class Command:
         enabled = self._shows_progress and not (options.watch or rows_on_terminal)
         with progress(enabled=enabled, total=self.inputs.total) as advance:
             self.job.observers = [*self.job.observers, lambda source, prediction: advance()]
-            self.destination.classify(self.job, self.inputs)
+            if self.embeddings is None:
+                self.destination.classify(self.job, self.inputs)
+                return
+            with self.embeddings.recording(self.job.provenance):
+                self.destination.classify(self.job, self.embeddings.numbered(self.inputs))
 
     @property
     def _shows_progress(self) -> bool:
         return not (self.options.quiet or self.options.no_progress)
 
     def _write_report(self, report: Report) -> None:
+        classifier = self.job.classifier
+        has_map = classifier.model.embedding_size is not None
         with progress(enabled=self._shows_progress) as advance:
             report.write(
                 str(self.options.report),
                 provenance=self.job.provenance,
                 picture=self._picture,
-                seen=self.job.classifier.resized,
-                threads=self.job.classifier.threads,
+                seen=classifier.resized,
+                embed=(lambda seen: classifier.embed(seen)[0]) if has_map else None,
+                threads=classifier.threads,
                 evaluation=self.job.evaluate(),
                 advance=advance,
             )
@@ -199,6 +221,8 @@ class Command:
             lines.append(self.sorter.summary())
         if self.seen is not None:
             lines.append(self.seen.summary())
+        if self.embeddings is not None:
+            lines.append(self.embeddings.summary())
         if self.evaluation is not None:
             lines += [self.evaluation.summary(), *self.evaluation.table(), *self.evaluation.notes()]
         for line in lines:

@@ -34,7 +34,7 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
     if options.watch:
         require_extra("watch", ("watchfiles",))
     if shards is not None and options.output is not None and is_shard_folder(options.output, shards):
-        return ShardFolder(options.output, shards, _existing(options))
+        return ShardFolder(options.output, shards, existing(options))
     output_format = choose_format(options.format, options.output, terminal=sys.stdout.isatty())
     output = None if options.output is None else OutputFile(options.output)
     if output is not None and output.is_special and (output_format.is_typed or options.watch):
@@ -47,13 +47,14 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
         watched = WatchedFolders(options.inputs, options.recursive, lambda: _announce_watch(options), own)
         if output is None:
             return WatchedStandardOutput(watched, output_format)
-        return WatchedFile(watched, output, output_format, _existing(options))
+        return WatchedFile(watched, output, output_format, existing(options))
     if output is None:
         return StandardOutput(output_format)
-    return ResultFile(output, output_format, _existing(options))
+    return ResultFile(output, output_format, existing(options))
 
 
-def _existing(options: Options) -> Existing:
+def existing(options: Options) -> Existing:
+    """Return what becomes of a result that is there already."""
     if options.resume:
         return Existing.RESUME
     return Existing.REPLACE if options.force else Existing.REFUSE
@@ -65,7 +66,7 @@ def _dask_folder(options: Options, address: str) -> Destination:
     from galaxy_classify.dask.run import DaskFolder
 
     folder = PartFolder(str(options.output))
-    return DaskFolder(folder, _existing(options), address, options.threads, options.partition_size)
+    return DaskFolder(folder, existing(options), address, options.threads, options.partition_size)
 
 
 def _announce_watch(options: Options) -> None:

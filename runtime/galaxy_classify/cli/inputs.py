@@ -115,7 +115,7 @@ class Inputs:
             None if options.fits_pattern is None else BandPattern(options.fits_pattern),
             containers=True,
             image_column=options.image_column,
-            own=real_paths(options.output, options.report),
+            own=real_paths(options.output, options.report, options.embeddings),
         )
 
     def _listing(self) -> Iterator[Source]:

@@ -21,6 +21,7 @@ SELDOM_GROUPS: Final = (FITS, CLUSTER)
 SELDOM: Final = (
     "image_column",
     "min_familiarity",
+    "embeddings",
     "fail_if_empty",
     "json",
     "no_progress",

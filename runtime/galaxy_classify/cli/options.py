@@ -161,6 +161,10 @@ class Options:
     save_seen: Annotated[
         str | None, option(panel=OUTPUT, metavar="DIR", help="Save the pictures that the model saw, as PNG.")
     ] = None
+    embeddings: Annotated[
+        str | None,
+        option(panel=OUTPUT, metavar="PARQUET", help="Write features, to find similar images by."),
+    ] = None
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     no_progress: Annotated[bool, flag("--no-progress", panel=OUTPUT, help="No progress bar.")] = False
     model: Annotated[

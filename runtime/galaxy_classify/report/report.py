@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.report.map import map_of
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
 from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
@@ -72,6 +75,7 @@ class Report:
         picture: Callable[[str], Image.Image],
         threads: int,
         seen: Callable[[Image.Image], Image.Image] | None = None,
+        embed: Callable[[Image.Image], NDArray[np.float32]] | None = None,
         evaluation: dict[str, Any] | None = None,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
@@ -90,6 +94,8 @@ class Report:
             Number of these threads.
         seen : callable, optional
             Makes of such a picture what the model saw, in its input size.
+        embed : callable, optional
+            Returns the embedding of what the model saw, or raises `ImageError`; the page then has a map.
         evaluation : dict, optional
             Metrics against known labels: ``labels_file``, ``images``, ``accuracy``, ``macro_recall``, ``recall`` (class
             to number), ``classes``, ``confusion_matrix`` (rows are labels, columns predicted classes), ``failed``,
@@ -107,14 +113,16 @@ class Report:
         before, after = page_around_data(self._texts(provenance))
         facts = json_in_page(self._facts() | {"provenance": provenance, "evaluation": evaluation})
         shown = self._shown.items()
-        thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads, seen)
+        thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads, seen, embed)
+        embeddings: list[NDArray[np.float32] | None] = []
         with _whole_file(path) as file:
             # The thumbnails of all images would not fit in memory: leave the JSON object open, and append row by row.
             file.write(f'{before}{facts.removesuffix("}")},"rows":[')
             for number, (row, thumbnail) in enumerate(zip(shown, thumbnails, strict=True)):
                 file.write(("," if number else "") + "\n" + json_in_page(self._card(row, thumbnail)))
+                embeddings.append(thumbnail.embedding)
                 advance()
-            file.write(f"]}}{after}")
+            file.write(f'],"map":{json_in_page(map_of(embeddings))}}}{after}')
 
     def _texts(self, provenance: dict[str, Any]) -> dict[str, str]:
         """Return the texts of the page that are shown without JavaScript too."""

@@ -6,9 +6,11 @@ import base64
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_classify.errors import ImageError
@@ -28,11 +30,13 @@ class Thumbnail:
     """Thumbnail as WebP in Base64 (``webp``), or the reason why there is none (``missing``); the other is empty.
 
     ``seen`` is what the model saw, in its input size, as WebP in Base64; empty if the page does not show it.
+    ``embedding`` are the features that the model compares it by, None if the page has no map.
     """
 
     webp: str = ""
     missing: str = ""
     seen: str = ""
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 def edge_for(pictures: int) -> int:
@@ -67,10 +71,12 @@ def make_thumbnails(
     edge: int,
     threads: int,
     seen: Callable[[Image.Image], Image.Image] | None = None,
+    embed: Callable[[Image.Image], NDArray[np.float32]] | None = None,
 ) -> Iterator[Thumbnail]:
     """Make thumbnails of many images in worker threads, in the order of ``paths``.
 
-    ``picture`` reads a path as an RGB image, and ``seen`` makes of it what the model saw; both may raise `ImageError`.
+    ``picture`` reads a path as an RGB image, ``seen`` makes of it what the model saw, and ``embed`` the embedding of
+    that; all may raise `ImageError`.
     """
 
     def shrink(path: str) -> Thumbnail:
@@ -81,7 +87,10 @@ def make_thumbnails(
         thumbnail = make_thumbnail(image, edge)
         if seen is not None:
             with suppress(ImageError):  # the file has changed since it was classified
-                thumbnail = replace(thumbnail, seen=_webp(seen(image)))
+                small = seen(image)
+                thumbnail = replace(thumbnail, seen=_webp(small))
+                if embed is not None:
+                    thumbnail = replace(thumbnail, embedding=embed(small))
         return thumbnail
 
     return ordered_map(shrink, paths, threads)

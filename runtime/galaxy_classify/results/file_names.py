@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import combinations, product
 from typing import Final
 
 from galaxy_classify.errors import UsageError
@@ -21,7 +22,7 @@ MOST_HEADER: Final = 1 << 20
 HTML: Final = b"<!doctype html>"
 
 
-def check_files(output: str | None, report: str | None, inputs: Iterable[str]) -> None:
+def check_files(output: str | None, report: str | None, inputs: Iterable[str], embeddings: str | None = None) -> None:
     """Check that the files of a run can be written, and that they are different files, and none that it reads.
 
     Parameters
@@ -32,6 +33,8 @@ def check_files(output: str | None, report: str | None, inputs: Iterable[str]) -
         The page of ``--report``.
     inputs : iterable of str
         Paths that the run reads; those that are no files are passed over.
+    embeddings : str or None
+        The file of ``--embeddings``.
 
     Raises
     ------
@@ -43,22 +46,24 @@ def check_files(output: str | None, report: str | None, inputs: Iterable[str]) -
         None if path is None or (OutputFile(path).is_special and not os.path.isdir(path)) else path
         for path in (output, report)
     )
-    results = {} if output is None else dict.fromkeys(files_of_result(output), "--output")
-    pages = {} if report is None else dict.fromkeys((report, report + PARTIAL_SUFFIX), "--report")
-    for path in (output, report):
+    files = {} if report is None else {"--report": [report, report + PARTIAL_SUFFIX]}
+    files |= {} if embeddings is None else {"--embeddings": list(files_of_result(embeddings))}
+    files |= {} if output is None else {"--output": list(files_of_result(output))}
+    for path in (output, report, embeddings):
         if path is not None:
             check_place(path)
-    for page in pages:
-        for result in results:
-            if _is_same(page, result):
+    for (option, names), (other, others) in combinations(files.items(), 2):
+        for name, result in product(names, others):
+            if _is_same(name, result):
                 raise UsageError(
-                    f"{page}: would be written by --report and, as {result}, by --output; choose another name"
+                    f"{name}: would be written by {option} and, as {result}, by {other}; choose another name"
                 )
-    written = {identity: path for path in (*results, *pages) if (identity := _identity(path)) is not None}
+    options = {name: option for option, names in reversed(files.items()) for name in names}
+    written = {identity: path for path in options if (identity := _identity(path)) is not None}
     for path in inputs if written else ():
         found = written.get(_identity(path) or (0, 0))
         if found is not None:
-            option = (results | pages)[found]
+            option = options[found]
             raise UsageError(f"{found}: is read by this run, as {path}, and would be written for {option}")
     for path in (output, report):
         if path is not None and _is_image(path):

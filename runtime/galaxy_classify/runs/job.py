@@ -13,7 +13,7 @@ from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import COUNTS, EVALUATION, provenance
 
 if TYPE_CHECKING:
-    from galaxy_classify.batch import Seen
+    from galaxy_classify.batch import Embedded, Seen
     from galaxy_classify.classifier import GalaxyClassifier
     from galaxy_classify.results.formats import Writer
 
@@ -48,6 +48,8 @@ class Job:
         Numbers of rows so far.
     seen : callable, optional
         Called in worker threads with each input that can be decoded and the pixels that the model sees of it.
+    embedded : callable, optional
+        Called in worker threads with each input that can be classified and its embedding.
     """
 
     classifier: GalaxyClassifier
@@ -61,6 +63,7 @@ class Job:
     evaluate: Callable[[], dict[str, Any] | None] = lambda: None
     counts: RunCounts = field(default_factory=RunCounts)
     seen: Seen | None = None
+    embedded: Embedded | None = None
 
     def __post_init__(self) -> None:
         self.counts.familiarity = self.layout.familiarity
@@ -79,7 +82,7 @@ class Job:
     def predictions(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Prediction]]:
         """Classify inputs lazily, and yield each with its prediction, in order."""
         return self.classifier.classify_sources(
-            sources, threshold=self.threshold, batch_size=self.batch_size, seen=self.seen
+            sources, threshold=self.threshold, batch_size=self.batch_size, seen=self.seen, embedded=self.embedded
         )
 
     def count(self, source: Source, prediction: Prediction) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from PIL import Image
 from selenium import webdriver
@@ -199,14 +200,24 @@ def synthetic_report(
     rows: list[Prediction],
     evaluation: dict[str, Any] | None = None,
     min_familiarity: float | None = None,
+    embeddings: Sequence[Sequence[float]] = (),
 ) -> None:
-    """Write a report of rows that no classifier has made."""
+    """Write a report of rows that no classifier has made, in order; with a map if they have embeddings."""
     report = Report(CLASSES, 0.6, min_familiarity)
+    vectors = iter(embeddings)
     for row in rows:
         report.add(row)
     image = paint("unbarred_spiral", seed=1, size=64)
     made_with = {"package": "galaxy-classify", "package_version": "0", "model": {"name": "tiny", "sha256": "0" * 64}}
-    report.write(str(path), provenance=made_with, picture=lambda _: image, threads=1, evaluation=evaluation)
+    report.write(
+        str(path),
+        provenance=made_with,
+        picture=lambda _: image,
+        threads=1,
+        seen=lambda picture: picture,
+        embed=(lambda _: np.array(next(vectors), np.float32)) if embeddings else None,
+        evaluation=evaluation,
+    )
 
 
 def round_row(path: str, confidence: float = 0.9) -> Prediction:
@@ -591,3 +602,133 @@ def test_without_javascript_the_totals_are_there(browser: webdriver.Chrome, run:
     assert "22 images" in text
     assert "22 images: 20 classified (" in text
     assert "Filter and sort" not in text
+
+
+@pytest.fixture
+def mapped(tmp_path: Path) -> Path:
+    """Report of four images with a map: one on the right, one on the left, one at the top, one at the bottom."""
+    rows = [
+        Prediction("right.png", "ok", "tiny@0", "round", 0.9, {"round": 0.9, "spiral": 0.1}, "", 0.9),
+        Prediction("left.png", "ok", "tiny@0", "spiral", 0.8, {"round": 0.2, "spiral": 0.8}, "", 0.9),
+        Prediction("top.png", "uncertain", "tiny@0", "round", 0.55, {"round": 0.55, "spiral": 0.45}, "", 0.9),
+        Prediction("bottom.png", "unfamiliar", "tiny@0", "round", 0.99, {"round": 0.99, "spiral": 0.01}, "", 0.1),
+    ]
+    synthetic_report(tmp_path / "mapped.html", rows, None, 0.5, [(4, 0), (-4, 0), (0, 1), (0, -1)])
+    return tmp_path / "mapped.html"
+
+
+def pointed_at(page: Page) -> list[str]:
+    """Return what the page says of the point that is pointed at."""
+    return page.texts("#map-point p")
+
+
+def move_to(page: Page, row: int, aside: int = 0) -> webdriver.ActionChains:
+    """Move the pointer to an image's point on the map, or beside it."""
+    canvas = page.find("#map")
+    x, y = page.run("return onScreen(report.rows[arguments[0]])", row)
+    chain = webdriver.ActionChains(page.browser)
+    middle = page.run("const it = document.getElementById('map'); return [it.offsetWidth / 2, it.offsetHeight / 2]")
+    chain.move_to_element_with_offset(canvas, round(x - middle[0]) + aside, round(y - middle[1])).perform()
+    return chain
+
+
+def test_the_map_names_what_one_points_at(show: Callable[[Path], Page], mapped: Path) -> None:
+    """The pointer finds a point, with its picture, class and status; a click opens it, and Escape leads back."""
+    page = show(mapped)
+    page.run("document.getElementById('map').scrollIntoView({block: 'center'})")
+    assert page.find("#map-point").text.startswith("Point at an image")
+    places = page.run("return report.rows.map(onScreen)")
+    assert places[0][0] - places[1][0] > 300
+    assert places[3][1] - places[2][1] == pytest.approx((places[0][0] - places[1][0]) / 4)
+    move_to(page, 1)
+    assert pointed_at(page) == ["spiral", "left.png", "confidence 0.800"]
+    assert len(page.find_all("#map-point img")) == 1
+    move_to(page, 2)
+    assert pointed_at(page) == ["round", "top.png", "confidence 0.550, uncertain"]
+    move_to(page, 3, aside=60)
+    assert pointed_at(page)[1] == "top.png"
+    move_to(page, 3).click().perform()
+    assert page.find("#detail-facts code").text == "bottom.png"
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: page.focused() == "map")
+    assert pointed_at(page) == ["round", "bottom.png", "confidence 0.990, unfamiliar"]
+
+
+def test_the_map_works_by_keyboard(show: Callable[[Path], Page], mapped: Path) -> None:
+    """Arrow keys go to the nearest image in their direction, Enter opens it; what is open then stays chosen."""
+    page = show(mapped)
+    page.choose("sort", "input")
+    page.find("#grouped").click()
+    page.run("document.getElementById('map').focus()")
+    page.press(Keys.ARROW_DOWN)  # chooses the one nearest to the middle
+    seen = [pointed_at(page)[1]]
+    for key in (Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT, Keys.ARROW_UP):
+        page.press(key)
+        seen.append(pointed_at(page)[1])
+    assert seen == ["top.png", "bottom.png", "right.png", "right.png", "top.png", "top.png"]
+    page.press(Keys.ENTER)
+    assert page.find("#detail-facts code").text == "top.png"
+    page.press(Keys.ARROW_LEFT)
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: page.focused() == "map")
+    assert pointed_at(page)[1] == "left.png"
+
+
+def test_the_map_shows_what_the_gallery_shows(show: Callable[[Path], Page], mapped: Path) -> None:
+    """What the filter leaves out is dimmed, and cannot be pointed at."""
+    page = show(mapped)
+    page.run("pointAt(report.rows[0])")
+    page.find_all(".chip")[1].click()
+    assert page.find("#map-point").text.startswith("Point at an image")
+    opacity = page.run(
+        "const image = points.getContext('2d').getImageData(0, 0, points.width, points.height);"
+        "const ratio = points.width / document.getElementById('map').clientWidth;"
+        "return report.rows.slice(0, 2).map(row => { const [x, y] = onScreen(row).map(at => Math.round(at * ratio));"
+        "return image.data[4 * (y * points.width + x) + 3] })"
+    )
+    assert opacity[0] < 60 < 180 < opacity[1]
+    page.run("document.getElementById('map').scrollIntoView({block: 'center'})")
+    move_to(page, 0)
+    assert page.find("#map-point").text.startswith("Point at an image")
+    move_to(page, 1)
+    assert pointed_at(page)[1] == "left.png"
+
+
+def test_the_map_is_told_in_words(show: Callable[[Path], Page], mapped: Path, run: Shown) -> None:
+    """Whoever does not see it learns where the classes are; a page without embeddings has none."""
+    page = show(mapped)
+    assert page.texts("#map-key li") == ["round2", "spiral1", "unfamiliar1", "uncertain"]
+    assert page.find("#map-note").text.startswith("4 images, those that look alike to the model close together: ")
+    assert "of its 2 features, which have 100 % of their variance." in page.find("#map-note").text
+    assert page.texts("#map-text") == [
+        "round: 2 images around 0.50 across and 0.13 up; spiral: 1 image around -1.00 across and 0.00 up; "
+        "unfamiliar: 1 image around 0.00 across and -0.25 up. The middle is 0, the farthest image is at 1."
+    ]
+    described = str(page.find("#map").get_attribute("aria-describedby"))
+    assert all(page.texts(f"#{name}") for name in described.split())
+    assert not show(run[0]).find("#map-panel").is_displayed()
+
+
+def test_a_map_of_a_sample_says_so(
+    show: Callable[[Path], Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map of some of the images is not taken for one of all."""
+    monkeypatch.setattr("galaxy_classify.report.report.CAP", 5)
+    rows = [round_row(f"{number}.png") for number in range(12)]
+    synthetic_report(tmp_path / "r.html", rows, embeddings=[(number, number % 3) for number in range(5)])
+    assert show(tmp_path / "r.html").find("#map-note").text.startswith("5 of 12 images, those that look alike")
+
+
+def test_hostile_names_are_texts_on_the_map(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """As they are in the gallery; and on a phone nothing is wider than the screen."""
+    rows = [round_row(name) for name in HOSTILE]
+    synthetic_report(tmp_path / "r.html", rows, embeddings=[(number, number % 3) for number in range(len(rows))])
+    page = show(tmp_path / "r.html")
+    as_phone(page)
+    page.browser.refresh()
+    for number in range(len(rows)):
+        page.run("pointAt(report.rows[arguments[0]])", number)
+        assert page.run("return [innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+    page.run("pointAt(report.rows[0])")
+    assert pointed_at(page)[1] == HOSTILE[0]
+    assert page.run("return [typeof window.hacked, document.querySelectorAll('script').length]") == ["undefined", 2]

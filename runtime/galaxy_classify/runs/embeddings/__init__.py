@@ -1,0 +1,1 @@
+"""Write the embeddings of a run's images: ``--embeddings``."""
