@@ -48,6 +48,7 @@ GROUPS = {
         "tests/trainer/training/test_fit.py",
     ),
     "tiny": (
+        "tests/trainer/evaluation/test_evaluate.py",
         "tests/trainer/training/test_cross_validation.py",
         "tests/trainer/training/test_distillation.py",
         "tests/trainer/training/test_refit.py",
