@@ -49,6 +49,7 @@ GROUPS = {
     ),
     "tiny": (
         "tests/parity/test_familiarity_parity.py",
+        "tests/trainer/evaluation/test_evaluate.py",
         "tests/trainer/training/test_cross_validation.py",
         "tests/trainer/training/test_distillation.py",
         "tests/trainer/training/test_refit.py",

@@ -18,6 +18,7 @@ def test_a_run_is_not_overwritten_without_force(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="exists already; choose another --out, or overwrite it with --force"):
         run.create(force=False)
     assert run.history.exists()
+    run.stress_plot.touch()  # an evaluation has drawn it since
     run.create(force=True)
     assert list(run.path.iterdir()) == []
 

@@ -37,6 +37,9 @@ from galaxy_train.training.parameters import AUGMENTATIONS, FitParameters
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from galaxy_train.data.dataset import GalaxyDataset
     from galaxy_train.data.image_files import UnreadableFile
     from galaxy_train.data.load import TrainingData
@@ -370,8 +373,9 @@ def evaluate(
     out_of_class: Annotated[
         Path | None,
         option(
-            metavar="DIR",
-            help="Folders of images that belong to no class: how confident is the network, and how familiar are they?",
+            metavar="DIR_OR_HDF5",
+            help="Images that belong to no class, in folders by kind: how confident is the network, and how familiar "
+            "are they? Of those that it was trained with, only what was held out.",
         ),
     ] = None,
     generated: Annotated[
@@ -405,16 +409,16 @@ def evaluate(
     folder = RunFolder(run_path)
     folder.check_complete()
     test = load_held_out(folder, data, weights) if held_out else load_evaluated(folder, data, whole=whole)
+    kinds = load_kinds(folder, out_of_class) if out_of_class is not None else None
     import_keras_quietly()
     from galaxy_train.evaluation.evaluate import evaluate_model
-    from galaxy_train.evaluation.out_of_class import evaluate_out_of_class, generate_kinds, read_kinds
+    from galaxy_train.evaluation.out_of_class import evaluate_out_of_class, generate_kinds
     from galaxy_train.evaluation.plots import plot_stress
     from galaxy_train.evaluation.statuses import status_metrics
     from galaxy_train.evaluation.stress import measure_stress
     from galaxy_train.networks.keras_model import load_model, predict_familiarity
     from galaxy_train.printing import show_metrics, show_out_of_class, show_status, show_stress
 
-    kinds = read_kinds(out_of_class, test.images.shape[1]) if out_of_class is not None else None
     model = load_model(folder.model)
     measured, probabilities = evaluate_model(model, test)
     familiarity = predict_familiarity(model, test.images)
@@ -462,6 +466,24 @@ def load_evaluated(folder: RunFolder, source: Path | None, *, whole: bool) -> Ga
     if remembered is not None and not whole and test.record().sha256 != recorded.test.sha256:
         raise DataError(f"{remembered}: has changed since the run; name it with --data to evaluate on it as it is")
     return test
+
+
+def load_kinds(folder: RunFolder, source: Path) -> dict[str, NDArray[np.uint8]]:
+    """Load images that belong to no class of a run; of those that it was trained with, what it held out."""
+    from galaxy_train.data.outliers.load import load_outliers, split_outliers
+    from galaxy_train.training.splits import VALIDATION_SEED
+
+    metrics = folder.read_metrics()
+    found = load_outliers([source], metrics.data.test.shape[1])
+    show_unreadable(found.unreadable)
+    if found.sha256() != metrics.parameters.outliers:
+        return found.kinds
+    if metrics.validation is None:
+        raise DataError(f"{folder.path}: was trained with all images of {source}; evaluate a run that held some out")
+    kept = split_outliers(found.kinds, metrics.parameters.validation_split, VALIDATION_SEED)[1]
+    count = sum(map(len, kept.values()))
+    typer.echo(f"the run was trained with images of {source}: only the {count:,} that it held out are used", err=True)
+    return kept
 
 
 def load_held_out(folder: RunFolder, source: Path | None, weights: Path | None) -> GalaxyDataset:

@@ -72,7 +72,7 @@ def model_card(
 def _use(metrics: RunMetrics, preprocessing: Preprocessing) -> str:
     size = metrics.data.test.shape[1]
     hint = "only a low confidence hints at that"
-    if metrics.evaluation is not None and metrics.evaluation.status is not None:
+    if metrics.familiarity_shift is not None:
         hint = "a low familiarity or a low confidence hints at that"
     return (
         f"Classifies galaxy images as one of: {', '.join(f'`{name}`' for name in metrics.classes)}.\n\n"

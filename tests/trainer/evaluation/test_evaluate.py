@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from galaxy_classify.errors import DataError
-from galaxy_train.cli import load_held_out
+from galaxy_train.cli import load_held_out, load_kinds
 from galaxy_train.data.load import load_data
+from galaxy_train.data.outliers.load import load_outliers
 from galaxy_train.evaluation.perturbations import PERTURBATIONS
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.training.splits import Fold, has_full_weight, leave_out, split_training_set
@@ -161,6 +162,21 @@ def test_weights_decide_what_was_held_out(trained_tiny: Path, small_dataset: Pat
     held_out = load_held_out(run, None, table)
     assert {image.tobytes() for image in held_out.images} <= {image.tobytes() for image in full}
     assert has_full_weight(held_out).all()
+
+
+def test_images_that_a_run_was_trained_with(trained_tiny: Path, kinds: Path, tmp_path: Path) -> None:
+    """Of the outliers of its training, only those count that it held out; a repetition on all images has none."""
+    assert {kind: len(images) for kind, images in load_kinds(RunFolder(trained_tiny), kinds).items()} == {
+        "bright": 2,
+        "dark": 3,
+    }
+    run, content = RunFolder(tmp_path), json.loads((trained_tiny / "metrics.json").read_text())
+    content["parameters"]["outliers"] = load_outliers([kinds], 64).sha256()
+    run.metrics.write_text(json.dumps(content))
+    assert {kind: len(images) for kind, images in load_kinds(run, kinds).items()} == {"bright": 1, "dark": 1}
+    run.metrics.write_text(json.dumps(content | {"validation": None}))
+    with pytest.raises(DataError, match="was trained with all images of"):
+        load_kinds(run, kinds)
 
 
 def test_runs_without_a_held_out_part_are_refused(trained_tiny: Path, minute_dataset: Path, tmp_path: Path) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_classify.errors import DataError
 from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
-from galaxy_train.data.image_files import class_names, list_class_folders, read_files
 from galaxy_train.data.outliers.generate import generate_outliers
 from galaxy_train.evaluation.metrics import THRESHOLDS, auroc
 from galaxy_train.evaluation.statuses import is_ok, is_unfamiliar
@@ -20,23 +17,6 @@ from galaxy_train.run_metrics import OutOfClassMetrics
 
 #: Seed of generated images; a training's --seed is lower.
 OTHER_SEED: Final = 2**32
-
-
-def read_kinds(folder: Path, size: int) -> dict[str, NDArray[np.uint8]]:
-    """Read images of no class by kind: one folder of image files for each, which it is named after.
-
-    Raises
-    ------
-    DataError
-        If there are no such folders.
-    """
-    files = list_class_folders(folder) if folder.is_dir() else []
-    if not files:
-        raise DataError(f"{folder}: has no folders of images, one for each kind that belongs to no class")
-    kinds = class_names(files)
-    dataset, _ = read_files(files, kinds, size, folder.name)
-    found = {kind: dataset.images[dataset.labels == index] for index, kind in enumerate(kinds)}
-    return {kind: images for kind, images in found.items() if len(images)}
 
 
 def generate_kinds(galaxies: NDArray[np.uint8], per_kind: int) -> dict[str, NDArray[np.uint8]]:

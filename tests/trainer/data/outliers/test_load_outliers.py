@@ -71,8 +71,8 @@ def test_paths_that_will_not_do(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "other.hdf5", "w") as file:
         file["pictures"] = np.zeros(3)
     cases = {
-        "none": r"none: no such file or folder; --outliers names a folder of folders by kind",
-        "hollow": r"hollow: holds no images; --outliers names",
+        "none": r"none: no such file or folder; outliers are a folder of folders by kind",
+        "hollow": r"hollow: holds no images; outliers are",
         "broken": r"broken: none of its 1 images can be read, the first: empty file",
         "half": r"half: no image of void can be read, the first: .*b\.png: empty file",
         "text.hdf5": r"text\.hdf5: cannot be read as HDF5",

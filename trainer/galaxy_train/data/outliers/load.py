@@ -26,7 +26,7 @@ from galaxy_train.data.image_files import (
 from galaxy_train.data.splitting import hold_out
 
 #: How a user gives outliers, for messages.
-REMEDY: Final = "--outliers names a folder of folders by kind, a folder of images, or an HDF5 file with images"
+REMEDY: Final = "outliers are a folder of folders by kind, a folder of images, or an HDF5 file with images"
 
 
 @dataclass(frozen=True, slots=True)
