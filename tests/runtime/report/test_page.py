@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -421,6 +422,8 @@ def test_unfamiliar_images_are_a_group_of_their_own(show: Callable[[Path], Page]
     assert " ".join(page.find("#detail-verdict").text.split()) == verdict
     page.press(Keys.ARROW_LEFT)
     assert "confidence 0.5500, familiarity 0.5000" in page.find("#detail-verdict").text
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: page.focused() == "e.png")
 
 
 def test_unfamiliar_images_are_found_by_filter_and_order(show: Callable[[Path], Page], tmp_path: Path) -> None:
@@ -465,6 +468,8 @@ def test_hostile_names_are_texts(show: Callable[[Path], Page], tmp_path: Path) -
         card.click()
         assert page.texts("#detail-facts code") == [shown[place]]
         page.press(Keys.ESCAPE)
+        # The focus goes back to the card when the dialog has closed: it would take the keys of the next step.
+        page.wait(partial(lambda name: page.focused() == name, card.get_attribute("title")))
     page.enter("search", "<IMG")
     assert page.names() == [HOSTILE[0]]
     assert page.find("#evaluation-note").text == "8 images with a label in <b>labels</b>.csv"
