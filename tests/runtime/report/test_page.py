@@ -464,14 +464,16 @@ def test_hostile_names_are_texts(show: Callable[[Path], Page], tmp_path: Path) -
         r"line\nbreak.png", r"\u202egnp.exe", r"caf\udce9.png", HOSTILE[10],
     ]  # fmt: skip
     assert page.texts("#failed-files td:first-child") == shown
+    # Before the dialogs: Chromium now and then loses keys that are typed soon after one has closed.
+    page.enter("search", "<IMG")
+    assert page.names() == [HOSTILE[0]]
+    page.find("#reset").click()
     for place, card in enumerate(page.find_all(".card")):
         card.click()
         assert page.texts("#detail-facts code") == [shown[place]]
         page.press(Keys.ESCAPE)
-        # The focus goes back to the card when the dialog has closed: it would take the keys of the next step.
+        # The focus goes back to the card when the dialog has closed: it would take the next step's keys.
         page.wait(partial(lambda name: page.focused() == name, card.get_attribute("title")))
-    page.enter("search", "<IMG")
-    assert page.names() == [HOSTILE[0]]
     assert page.find("#evaluation-note").text == "8 images with a label in <b>labels</b>.csv"
     assert page.run("return [typeof window.hacked, document.querySelectorAll('script').length]") == ["undefined", 2]
 
