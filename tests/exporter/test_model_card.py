@@ -230,7 +230,7 @@ def test_a_card_leads_to_the_changed_images() -> None:
     use = card.partition("## Data")[0]
     assert "section *Changed images*" in use
     assert "of other surveys than those below it was not tested" in use
-    assert "another framing" not in use
+    assert "cutouts of another framing" not in use
     assert "## Changed images\n" in card
 
 
