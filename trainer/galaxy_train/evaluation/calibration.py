@@ -1,4 +1,4 @@
-"""Calibrate a network: make its confidence match its accuracy, and put the limit of the familiar at 0.5."""
+"""Calibrate a network: make its confidence match its accuracy, and shift its familiarity so that the limit is 0.5."""
 
 from __future__ import annotations
 
