@@ -35,7 +35,7 @@ GENERATED_PER_KIND: Final = 100
 LARGEST_KIND: Final = 2000
 
 
-#: The same weights while the head alone is trained.
+#: The same when the head alone is trained.
 HEAD_GENERATED_SHARE: Final = 2.0
 
 
@@ -59,11 +59,11 @@ HEAD_RATE: Final = 0.003
 HEAD_DECAY: Final = 0.001
 
 
-#: Largest shift of galaxies, as a fraction of the edge: up to about a sixth, classes are as good as in the centre.
+#: Largest shift of galaxies, as a fraction of the edge: classes are as good as elsewhere up to about a sixth.
 HEAD_SHIFT: Final = 0.14
 
 
-#: Distance between the seeds of outliers, so that each pass draws others, and others than the training before.
+#: Distance between the seeds of outliers, so that those of a pass are none of the training's.
 FRESH: Final = 1_000_003
 
 
