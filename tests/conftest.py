@@ -40,6 +40,7 @@ GROUPS = {
         "tests/trainer/networks/test_symmetric.py",
         "tests/trainer/evaluation/test_calibration.py",
         "tests/trainer/training/test_own_data.py",
+        "tests/trainer/training/test_augment.py",
     ),
     "mlp": (
         "tests/parity/test_parity.py",
