@@ -11,17 +11,12 @@ from typer.testing import CliRunner
 
 from galaxy_classify.cli.main import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
-from galaxy_export.model_card import model_card
+from galaxy_export.model_card.card import model_card
 from galaxy_export.model_card.robustness import robustness_sections
-from galaxy_train.run_metrics import (
-    ClassificationMetrics,
-    EvaluationRecord,
-    OutOfClassMetrics,
-    RunMetrics,
-    SetRecord,
-    StatusMetrics,
-    StressMetrics,
-)
+from galaxy_train.run_metrics.data_sets import SetRecord
+from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMetrics, StatusMetrics, StressMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics
+from galaxy_train.run_metrics.runs import RunMetrics
 
 PROOF = {
     "images": 200,

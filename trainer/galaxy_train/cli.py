@@ -31,7 +31,7 @@ from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.quiet_tensorflow import import_keras_quietly, keras_backend
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
-from galaxy_train.run_metrics import EvaluationRecord
+from galaxy_train.run_metrics.evaluations import EvaluationRecord
 from galaxy_train.training.parameters import AUGMENTATIONS, FitParameters
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from galaxy_classify.defaults import THRESHOLD
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_export.model_card.markdown import percent, table
 from galaxy_export.model_card.robustness import robustness_sections
-from galaxy_train.run_metrics import ClassificationMetrics, RunMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics
+from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.parameters import FitParameters
 
 #: Options of ``galaxy-train fit`` by the parameter that they set.

@@ -17,7 +17,7 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import load_data
 from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.run_metrics import RefitRecord
+from galaxy_train.run_metrics.runs import RefitRecord
 from galaxy_train.training.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, check_teachers, distil
 from galaxy_train.training.targets import TrainingExamples
 from trainings import run_train
