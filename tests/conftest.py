@@ -41,6 +41,8 @@ GROUPS = {
         "tests/trainer/evaluation/test_calibration.py",
         "tests/trainer/training/test_own_data.py",
         "tests/trainer/training/test_augment.py",
+        "tests/trainer/networks/test_statistics.py",
+        "tests/trainer/networks/test_compact.py",
     ),
     "mlp": (
         "tests/parity/test_parity.py",

@@ -44,24 +44,6 @@ def spot_shifts(images: np.ndarray) -> np.ndarray:
     return shifts
 
 
-def spot_areas(images: np.ndarray) -> np.ndarray:
-    """Return the number of pixels of each image that are brighter than half way from the sky to its brightest."""
-    light = images.astype(np.float64).mean(axis=3)
-    sky = np.median(light, axis=(1, 2), keepdims=True)
-    areas: np.ndarray = (light - sky > (light.max(axis=(1, 2), keepdims=True) - sky) / 2).sum(axis=(1, 2))
-    return areas
-
-
-def spot_shifts(images: np.ndarray) -> np.ndarray:
-    """Return how far the spot of each image is from the middle, in pixels of the image before it was enlarged."""
-    light = images.astype(np.float64).mean(axis=3)
-    light -= np.median(light, axis=(1, 2), keepdims=True)
-    light = np.where(light > light.max(axis=(1, 2), keepdims=True) / 2, light, 0)
-    y, x = (np.average(np.broadcast_to(axis, light.shape), axis=(1, 2), weights=light) for axis in np.mgrid[:64, :64])
-    shifts: np.ndarray = np.hypot(y - 31.5, x - 31.5) / (spot_areas(images) / 128) ** 0.5
-    return shifts
-
-
 def test_augmentation_keeps_a_galaxy_what_it_is(spots: np.ndarray) -> None:
     """A bright spot in the middle stays there, a twentieth aside, and about as large; each image has its own."""
     changed = augmented(spots)
