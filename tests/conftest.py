@@ -57,6 +57,7 @@ GROUPS = {
         "tests/trainer/training/test_cross_validation.py",
         "tests/trainer/training/test_distillation.py",
         "tests/trainer/training/test_refit.py",
+        "tests/trainer/training/test_fit_familiarity.py",
     ),
 }
 
