@@ -125,7 +125,7 @@ class TrainingOptions:
         bool, flag("--strict", panel=DATA, help="Refuse data with unreadable images instead of leaving them out.")
     ] = False
     recipe: Annotated[str, option(panel=TRAINING, metavar="NAME", help=f"Network to train: {', '.join(RECIPES)}.")] = (
-        "cnn"
+        "compact"
     )
     epochs: Annotated[
         int | None,

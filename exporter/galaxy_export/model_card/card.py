@@ -24,6 +24,7 @@ OPTIONS = {
     "learning_rate": "--learning-rate",
     "validation_split": "--validation-split",
     "balance": "--balance",
+    "augment": "--augment",
 }
 
 
@@ -212,6 +213,8 @@ def _reproduction(name: str, metrics: RunMetrics, proof: dict[str, Any]) -> str:
     teachers = parameters.teachers
     if parameters.unlabelled is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]
+    if parameters.outliers is not None:
+        fit += ["--outliers", "OUTLIERS"]
     fit += ["--seed", str(parameters.seed)]
     taught = [*fit, *_teacher_options(teachers, "TEACHER")]
     run, fits = "RUN", [[*taught, "--out", "RUN"]]

@@ -24,6 +24,15 @@ def network() -> Any:
     return compact(64, 4)
 
 
+def test_it_is_the_default() -> None:
+    """Of both commands that train: whoever names no recipe gets the one that knows what it does not know."""
+    from galaxy_train.cli import CrossValidationOptions, FitOptions
+    from galaxy_train.training.parameters import FitParameters
+
+    assert FitOptions().recipe == CrossValidationOptions().recipe == "compact"
+    assert FitParameters.of_recipe("compact").augment == "wide"
+
+
 def random_images(size: int, count: int = 3) -> np.ndarray:
     """Return images without any symmetry of their own."""
     return np.random.default_rng(size).integers(0, 255, (count, size, size, 3), dtype=np.uint8)

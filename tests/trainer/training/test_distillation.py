@@ -108,7 +108,7 @@ def test_mistakes_are_one_line_each(
         (["--recipe", "mlp", "--teacher", trained_tiny], 2, "learns from labels only"),
     ]
     for options, code, message in cases:
-        result = run_train("fit", "--data", small_dataset, "--out", tmp_path / "run", *options)
+        result = run_train("fit", "--data", small_dataset, "--recipe", "cnn", "--out", tmp_path / "run", *options)
         assert (result.returncode, result.stderr.count("error: ")) == (code, 1), result.stderr
         assert message in result.stderr
         assert "Traceback" not in result.stderr
