@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -432,6 +433,8 @@ def test_unfamiliar_images_are_a_group_of_their_own(show: Callable[[Path], Page]
     assert " ".join(page.find("#detail-verdict").text.split()) == verdict
     page.press(Keys.ARROW_LEFT)
     assert "confidence 0.5500, familiarity 0.5000" in page.find("#detail-verdict").text
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: page.focused() == "e.png")
 
 
 def test_unfamiliar_images_are_found_by_filter_and_order(show: Callable[[Path], Page], tmp_path: Path) -> None:
@@ -472,12 +475,16 @@ def test_hostile_names_are_texts(show: Callable[[Path], Page], tmp_path: Path) -
         r"line\nbreak.png", r"\u202egnp.exe", r"caf\udce9.png", HOSTILE[10],
     ]  # fmt: skip
     assert page.texts("#failed-files td:first-child") == shown
+    # Before the dialogs: Chromium now and then loses keys that are typed soon after one has closed.
+    page.enter("search", "<IMG")
+    assert page.names() == [HOSTILE[0]]
+    page.find("#reset").click()
     for place, card in enumerate(page.find_all(".card")):
         card.click()
         assert page.texts("#detail-facts code") == [shown[place]]
         page.press(Keys.ESCAPE)
-    page.enter("search", "<IMG")
-    assert page.names() == [HOSTILE[0]]
+        # The focus goes back to the card when the dialog has closed: it would take the next step's keys.
+        page.wait(partial(lambda name: page.focused() == name, card.get_attribute("title")))
     assert page.find("#evaluation-note").text == "8 images with a label in <b>labels</b>.csv"
     assert page.run("return [typeof window.hacked, document.querySelectorAll('script').length]") == ["undefined", 2]
 

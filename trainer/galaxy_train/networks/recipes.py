@@ -19,6 +19,10 @@ LOGITS: Final = "logits"
 TEMPERATURE: Final = "temperature"
 
 
+#: First layer of the familiarity head. Its input are statistics of maps and pixels.
+FAMILIARITY_HIDDEN: Final = "familiarity_hidden"
+
+
 #: Output of the familiarity head before shift and sigmoid.
 FAMILIARITY_LOGIT: Final = "familiarity_logit"
 
@@ -147,7 +151,8 @@ def compact(size: int, classes: int) -> Any:
     embedding = layers.BatchNormalization(momentum=0.9, name=EMBEDDING_NAME)(FeatureStatistics()(x))
     others = layers.Concatenate()([PixelStatistics()(pixels), FeatureStatistics()(early)])
     statistics = layers.Concatenate()([layers.BatchNormalization(momentum=0.9)(others), embedding])
-    familiarity = layers.Dense(1, name=FAMILIARITY_LOGIT)(layers.Dense(32, activation="relu")(statistics))
+    hidden = layers.Dense(64, activation="relu", name=FAMILIARITY_HIDDEN)(statistics)
+    familiarity = layers.Dense(1, name=FAMILIARITY_LOGIT)(hidden)
     familiarity = layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(familiarity)
     features = layers.Dropout(0.3)(OrientationMean()(x))
     return _with_head("compact", images, features, classes, familiarity)

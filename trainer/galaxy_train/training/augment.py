@@ -80,6 +80,8 @@ class Augmentation(keras.layers.Layer):  # type: ignore[misc]
         Determines all changes.
     wide_share : float, optional
         Share of the images that are changed as widely as images of different surveys differ.
+    wide : Ranges, optional
+        How widely that is.
 
     Notes
     -----
@@ -89,8 +91,9 @@ class Augmentation(keras.layers.Layer):  # type: ignore[misc]
     invariant already. Stretches stay small, because the axis ratio tells the classes apart.
     """
 
-    def __init__(self, seed: int, wide_share: float = 0.0) -> None:
+    def __init__(self, seed: int, wide_share: float = 0.0, wide: Ranges = WIDE) -> None:
         super().__init__()
+        self._wide = wide
         self._seed = keras.random.SeedGenerator(seed)
         self._wide_share = wide_share
         self.built = True
@@ -106,10 +109,10 @@ class Augmentation(keras.layers.Layer):  # type: ignore[misc]
         if self._wide_share:
             pixels = self._survey_changes(pixels, count, each)
         gain = ops.exp(
-            self._uniform((count, 1, 1, 1), -1, 1) * _mix(PLAIN.brightness, WIDE.brightness, each)
-            + self._uniform((count, 1, 1, 3), -1, 1) * _mix(PLAIN.colour, WIDE.colour, each)
+            self._uniform((count, 1, 1, 1), -1, 1) * _mix(PLAIN.brightness, self._wide.brightness, each)
+            + self._uniform((count, 1, 1, 3), -1, 1) * _mix(PLAIN.colour, self._wide.colour, each)
         )
-        low, high = (_mix(PLAIN.sky[end], WIDE.sky[end], each) for end in (0, 1))
+        low, high = (_mix(PLAIN.sky[end], self._wide.sky[end], each) for end in (0, 1))
         # A survey's sky level is much the same in all bands.
         sky = _mix(self._uniform((count, 1, 1, 3), 0, 1), self._uniform((count, 1, 1, 1), 0, 1), each)
         pixels = pixels * gain + low + (high - low) * sky
@@ -122,26 +125,26 @@ class Augmentation(keras.layers.Layer):  # type: ignore[misc]
     def _survey_changes(self, pixels: Any, count: Any, wide: Any) -> Any:
         """Blur images, take their colour, change their stretch and add noise, where `wide` is 1."""
         one = (count, 1, 1, 1)
-        blurred = _mix(pixels, _blur(pixels), self._uniform(one, 0, WIDE.blur) * wide)
+        blurred = _mix(pixels, _blur(pixels), self._uniform(one, 0, self._wide.blur) * wide)
         grey = ops.sum(blurred * np.array(LUMA, np.float32), axis=-1, keepdims=True)
         is_grey = ops.cast(self._uniform(one, 0, 1) < GREY_SHARE, "float32") * wide
         toned = _mix(blurred, grey, is_grey)
-        exponent = ops.exp(self._uniform(one, -WIDE.gamma, WIDE.gamma) * wide)
+        exponent = ops.exp(self._uniform(one, -self._wide.gamma, self._wide.gamma) * wide)
         stretched = 255 * ops.power(ops.clip(toned, 1e-3, 255) / 255, exponent)
         noise = keras.random.normal((count, *pixels.shape[1:]), seed=self._seed)
-        return stretched + noise * self._uniform(one, 0, WIDE.noise) * wide
+        return stretched + noise * self._uniform(one, 0, self._wide.noise) * wide
 
     def _transforms(self, count: Any, size: int, wide: Any) -> Any:
         """Return random affine maps from output to input pixels, in the form that `affine_transform` takes."""
         angle = self._uniform((count,), -math.pi, math.pi)
-        smallest, largest = (_mix(math.log(PLAIN.zoom[end]), math.log(WIDE.zoom[end]), wide) for end in (0, 1))
+        smallest, largest = (_mix(math.log(PLAIN.zoom[end]), math.log(self._wide.zoom[end]), wide) for end in (0, 1))
         zoom_y = ops.exp(smallest + (largest - smallest) * self._uniform((count,), 0, 1))
         zoom_x = zoom_y * ops.exp(self._uniform((count,), -0.025, 0.025))
         mirror = ops.sign(self._uniform((count,), -1, 1))
         cosine, sine = ops.cos(angle), ops.sin(angle)
         x_from_x, x_from_y = mirror * cosine / zoom_x, -sine / zoom_y
         y_from_x, y_from_y = mirror * sine / zoom_x, cosine / zoom_y
-        centre, shift = (size - 1) / 2, size * _mix(PLAIN.shift, WIDE.shift, wide)
+        centre, shift = (size - 1) / 2, size * _mix(PLAIN.shift, self._wide.shift, wide)
         x_offset = centre * (1 - x_from_x - x_from_y) + shift * self._uniform((count,), -1, 1)
         y_offset = centre * (1 - y_from_x - y_from_y) + shift * self._uniform((count,), -1, 1)
         zero = ops.zeros_like(angle)

@@ -32,7 +32,7 @@ from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
 from galaxy_train.training.batches import TrainingBatches
 from galaxy_train.training.distillation import check_teachers, distil
-from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, GENERATED_PER_KIND, add_outliers
+from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, GENERATED_PER_KIND, add_outliers, train_head
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.progress import EpochReporter, HistoryWriter
 from galaxy_train.training.refit import check_refit
@@ -113,13 +113,16 @@ def fit(
     if init is not None:
         check_warm_start(init, data.train, recipe, fraction)
         start_from(model, init, train.classes)
-    examples = TrainingExamples(train.images, label_targets(train, recipe), sample_weights(train, parameters.balance))
+    labelled = TrainingExamples(train.images, label_targets(train, recipe), sample_weights(train, parameters.balance))
+    examples = labelled
+    taught: Mapping[str, NDArray[np.uint8]] = {}
+    kept: Mapping[str, NDArray[np.uint8]] = {}
     if teachers:
         if not recipe.label_smoothing:
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
         # The fraction of the original run: a refit takes the teachers that suited that.
         check_teachers(teachers, data, parameters.recipe, parameters.validation_split, refit=refit_of is not None)
-        examples = distil(examples, split.training, teachers, data.train, unlabelled)
+        examples = distil(labelled, split.training, teachers, data.train, unlabelled)
     held_out = None if validation is None else TrainingExamples(validation.images, label_targets(validation, recipe))
     if has_familiarity(model):
         given = outliers or {}
@@ -140,6 +143,8 @@ def fit(
         raise GalaxyClassifyError(
             f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate"
         )
+    if has_familiarity(model):
+        train_head(model, labelled, taught, parameters.seed, _wide_share(parameters))
     calibration = earlier if earlier is not None else calibrate(model, validation)
     calibration.apply(model)
     # Save a copy without the optimizer, whose moments would triple the size of the file.
@@ -185,7 +190,7 @@ def _train(
     """Train epoch by epoch, and return whether the training was interrupted."""
     model, augmentation = network, None
     if recipe.augment:
-        augmentation = Augmentation(parameters.seed, WIDE_SHARE if parameters.augment == "wide" else 0.0)
+        augmentation = Augmentation(parameters.seed, _wide_share(parameters))
         model = AugmentedNetwork(network, augmentation)
     batches = TrainingBatches(examples, parameters.batch_size, parameters.seed)
     _compile(model, recipe, parameters, len(batches), with_familiarity=examples.familiar is not None)
@@ -253,6 +258,10 @@ def _compile(model: Any, recipe: Recipe, parameters: FitParameters, steps: int, 
         model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
     # Variables that only come into being in the first step make TensorFlow trace that step twice, which takes seconds.
     optimizer.build(model.trainable_variables)
+
+
+def _wide_share(parameters: FitParameters) -> float:
+    return WIDE_SHARE if parameters.augment == "wide" else 0.0
 
 
 def _validation_metrics(model: Any, validation: GalaxyDataset | None) -> ClassificationMetrics | None:

@@ -25,7 +25,7 @@ def heavily_blurred(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     """Blur a galaxy until it has no shape, or smear it across the frame, or show it several times."""
     galaxy = pick(galaxies, rng)
     if rng.random() < 0.5:
-        spread = blurred(galaxy, rng.uniform(0.14, 0.3))
+        spread = blurred(galaxy, 0.034 * 10 ** rng.uniform(0, 0.95))
         sky = spread.min(axis=(0, 1))
         gain = rng.uniform(0.1, 0.7) / max(float((spread - sky).max()), 0.02)
         noise = 10 ** rng.uniform(-2.5, -1.3) * rng.standard_normal(spread.shape)

@@ -80,11 +80,11 @@ def half_light_radius(galaxy: Picture) -> float:
 
 
 def off_centre(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
-    """Move a galaxy by 17 to 50 % of the edge, in any direction."""
+    """Move a galaxy by 22 to 50 % of the edge, in any direction; less does not keep a network from judging it."""
     galaxy = pick(galaxies, rng)
     size, angle = len(galaxy), rng.uniform(0, 2 * np.pi)
     reach = max(abs(np.cos(angle)), abs(np.sin(angle)))  # the larger of both offsets shall be in that range
-    distance = rng.uniform(0.17, 0.5) * size / reach
+    distance = rng.uniform(0.22, 0.5) * size / reach
     return moved(galaxy, round(distance * np.cos(angle)), round(distance * np.sin(angle)), rng)
 
 
@@ -99,9 +99,9 @@ def zoomed_in(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
 
 
 def zoomed_out(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
-    """Show a galaxy as a speck: zoomed by 0.4 or less, and so that half of its light lies within a pixel or two."""
+    """Show a galaxy as a speck: zoomed by 0.5 or less, and so that half of its light lies within a few pixels."""
     galaxy = pick(galaxies, rng)
-    most = min(0.4, 0.032 / max(half_light_radius(galaxy), 0.01))
+    most = min(0.5, 0.045 / max(half_light_radius(galaxy), 0.01))
     picture = shrunk(galaxy, most * rng.uniform(0.5, 1), rng)
     count = int(rng.integers(0, 8))
     return picture + stars(len(picture), rng.uniform(-0.5, 0.5, (count, 2)), rng.uniform(0.02, 0.4, count), rng)
