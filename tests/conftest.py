@@ -42,6 +42,7 @@ GROUPS = {
         "tests/trainer/training/test_own_data.py",
         "tests/trainer/training/test_augment.py",
         "tests/trainer/training/test_batches.py",
+        "tests/trainer/training/test_outliers.py",
         "tests/trainer/networks/test_statistics.py",
         "tests/trainer/networks/test_compact.py",
     ),

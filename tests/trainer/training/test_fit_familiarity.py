@@ -16,7 +16,7 @@ from PIL import Image
 from galaxy_painter import KINDS, paint_set
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import load_data
-from galaxy_train.networks.recipes import FAMILIARITY_SHIFT, RECIPES
+from galaxy_train.networks.recipes import FAMILIARITY_HIDDEN, FAMILIARITY_LOGIT, FAMILIARITY_SHIFT, RECIPES
 from trainings import run_train
 
 pytestmark = pytest.mark.slow
@@ -24,10 +24,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", autouse=True)
 def few_generated_outliers() -> Iterator[None]:
-    """Draw one outlier of each kind instead of a hundred, which would take longer than the training."""
-    from galaxy_train.training import fit
+    """Draw one outlier of each kind, once, instead of hundreds, which would take longer than the training."""
+    from galaxy_train.training import fit, outliers
 
-    with mock.patch.object(fit, "GENERATED_PER_KIND", 1):
+    with (
+        mock.patch.object(fit, "GENERATED_PER_KIND", 1),
+        mock.patch.multiple(outliers, GENERATED_PER_KIND=1, HEAD_PASSES=1),
+    ):
         yield
 
 
@@ -147,6 +150,29 @@ def test_a_repetition_takes_the_shift(run: Path, options: list[str | Path], tmp_
     assert shift == before["familiarity_shift"]
 
 
+def test_the_head_is_trained_on_its_own() -> None:
+    """It learns from outliers what galaxies are, and no class changes by a digit: nothing else is trained with it."""
+    import keras
+
+    from galaxy_train.networks.keras_model import predict_familiarity
+    from galaxy_train.training.outliers import train_head
+    from galaxy_train.training.targets import TrainingExamples
+
+    images, labels = paint_set(per_class=12, seed=43, size=16)
+    keras.utils.set_random_seed(0)
+    model = RECIPES["compact"].build(16, 4)
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    train_head(model, TrainingExamples(images[:40], np.eye(4)[labels[:40]]), {"negative": 255 - images[:40]}, 0, 0.0)
+    changed = {
+        layer.name for layer in model.layers if not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
+    }
+    assert changed == {FAMILIARITY_HIDDEN, FAMILIARITY_LOGIT}
+    galaxies, negatives = (predict_familiarity(model, pixels) for pixels in (images[40:], 255 - images[40:]))
+    assert galaxies is not None
+    assert negatives is not None
+    assert galaxies.min() > negatives.max()
+
+
 def test_other_outliers_are_another_training(run: Path, options: list[str | Path], tmp_path: Path) -> None:
     """A repetition without them would not be one."""
     result = run_train(*options[:-2], "--refit", run, "--out", tmp_path / "run")
@@ -156,17 +182,21 @@ def test_other_outliers_are_another_training(run: Path, options: list[str | Path
 def test_it_works_without_outliers_and_with_wide_augmentation(
     minute_dataset: Path, tiny_recipe: str, tmp_path: Path
 ) -> None:
-    """Most people have none: the generated ones do."""
-    folder = tmp_path / "run"
-    result = run_train(
-        "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--augment", "wide", "--epochs", "1",
-        "--out", folder,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    metrics = metrics_of(folder)
+    """Most people have none: the generated ones do. The same command gives the same network."""
+    found = []
+    for name in ("run", "again"):
+        result = run_train(
+            "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--augment", "wide",
+            "--epochs", "1", "--out", tmp_path / name,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        found.append(metrics_of(tmp_path / name))
+    metrics = found[0]
     assert metrics["parameters"]["outliers"] is None
     assert metrics["parameters"]["augment"] == "wide"
     assert np.isfinite(metrics["familiarity_shift"])
+    for name in ("familiarity_shift", "temperature", "last_epoch", "test"):
+        assert found[1][name] == metrics[name]
 
 
 def test_an_interrupted_training_is_calibrated(minute_dataset: Path, tiny_recipe: str, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from galaxy_train.training.outliers import GENERATED_SHARE, GIVEN_SHARE, LARGEST_KIND, add_outliers
 from galaxy_train.training.targets import TrainingExamples
 
+pytestmark = pytest.mark.slow
+
 TARGETS = np.array([[0.9, 0.1], [0.2, 0.8], [1.0, 0.0], [0.5, 0.5]], np.float32)
 
 
