@@ -117,7 +117,7 @@ def test_settled_statistics_are_those_of_all_images() -> None:
         single(images.astype(np.float32) / 255, training=True)
         return np.asarray(single.mean)
 
-    settle_statistics(model, [(images, None) for images in batches])
+    settle_statistics(model, batches)
     assert np.asarray(layer.mean) == pytest.approx(np.mean([mean_of(images) for images in batches], axis=0), abs=1e-5)
     assert layer.momentum == MOMENTUM
     for before, after in zip(weights, model.trainable_weights, strict=True):
