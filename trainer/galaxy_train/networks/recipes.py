@@ -19,8 +19,12 @@ LOGITS: Final = "logits"
 TEMPERATURE: Final = "temperature"
 
 
-#: First layer of the familiarity head. Its input are statistics of maps and pixels.
-FAMILIARITY_HIDDEN: Final = "familiarity_hidden"
+#: Second head of the familiarity, whose logit is added to the first one's. It stays at zero while the network is
+#: trained, and is trained afterwards, alone, on the statistics that are the input of both.
+LATE_HIDDEN: Final = "familiarity_late_hidden"
+
+
+LATE_LOGIT: Final = "familiarity_late"
 
 
 #: Output of the familiarity head before shift and sigmoid.
@@ -151,8 +155,10 @@ def compact(size: int, classes: int) -> Any:
     embedding = layers.BatchNormalization(momentum=0.9, name=EMBEDDING_NAME)(FeatureStatistics()(x))
     others = layers.Concatenate()([PixelStatistics()(pixels), FeatureStatistics()(early)])
     statistics = layers.Concatenate()([layers.BatchNormalization(momentum=0.9)(others), embedding])
-    hidden = layers.Dense(64, activation="relu", name=FAMILIARITY_HIDDEN)(statistics)
-    familiarity = layers.Dense(1, name=FAMILIARITY_LOGIT)(hidden)
+    first = layers.Dense(1)(layers.Dense(32, activation="relu")(statistics))
+    late = layers.Dense(64, activation="relu", trainable=False, name=LATE_HIDDEN)(statistics)
+    second = layers.Dense(1, kernel_initializer="zeros", trainable=False, name=LATE_LOGIT)(late)
+    familiarity = layers.Add(name=FAMILIARITY_LOGIT)([first, second])
     familiarity = layers.Rescaling(1.0, name=FAMILIARITY_SHIFT)(familiarity)
     features = layers.Dropout(0.3)(OrientationMean()(x))
     return _with_head("compact", images, features, classes, familiarity)

@@ -32,7 +32,7 @@ from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
 from galaxy_train.training.batches import TrainingBatches
 from galaxy_train.training.distillation import check_teachers, distil
-from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, GENERATED_PER_KIND, add_outliers, train_head
+from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, GENERATED_PER_KIND, add_outliers, train_late_head
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.progress import EpochReporter, HistoryWriter
 from galaxy_train.training.refit import check_refit
@@ -144,7 +144,7 @@ def fit(
             f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate"
         )
     if has_familiarity(model):
-        train_head(model, labelled, taught, parameters.seed, _wide_share(parameters))
+        train_late_head(model, labelled, taught, parameters.seed, _wide_share(parameters))
     calibration = earlier if earlier is not None else calibrate(model, validation)
     calibration.apply(model)
     # Save a copy without the optimizer, whose moments would triple the size of the file.

@@ -1,7 +1,7 @@
 """Teach a network what does not belong to its classes.
 
 Outliers are mixed into the training images, so that the network learns features that tell them from galaxies of the
-classes. After that, the familiarity head alone is trained further, which changes no class: on fresh outliers, with more
+classes. After that, a second familiarity head is trained alone, which changes no class: on fresh outliers, with more
 weight on the given ones, and with galaxies that are further off centre than classes are learnt from.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_train.data.outliers.generate import generate_outliers
-from galaxy_train.networks.recipes import FAMILIARITY_HIDDEN, FAMILIARITY_LOGIT
+from galaxy_train.networks.recipes import FAMILIARITY_LOGIT, LATE_HIDDEN, LATE_LOGIT
 from galaxy_train.training.augment import WIDE, Augmentation
 from galaxy_train.training.targets import TrainingExamples
 
@@ -35,32 +35,32 @@ GENERATED_PER_KIND: Final = 100
 LARGEST_KIND: Final = 2000
 
 
-#: The same when the head alone is trained.
-HEAD_GENERATED_SHARE: Final = 2.0
+#: The same for the second head, which is trained alone.
+LATE_GENERATED_SHARE: Final = 2.0
 
 
-HEAD_GIVEN_SHARE: Final = 1.5
+LATE_GIVEN_SHARE: Final = 1.5
 
 
 #: Passes over the images, each with other outliers and another augmentation, and epochs over all that they give.
-HEAD_PASSES: Final = 4
+LATE_PASSES: Final = 4
 
 
-HEAD_EPOCHS: Final = 30
+LATE_EPOCHS: Final = 30
 
 
-HEAD_BATCH: Final = 512
+LATE_BATCH: Final = 512
 
 
 #: Learning rate at the start, and weight decay.
-HEAD_RATE: Final = 0.003
+LATE_RATE: Final = 0.003
 
 
-HEAD_DECAY: Final = 0.001
+LATE_DECAY: Final = 0.001
 
 
 #: Largest shift of galaxies, as a fraction of the edge: classes are as good as elsewhere up to about a sixth.
-HEAD_SHIFT: Final = 0.14
+LATE_SHIFT: Final = 0.14
 
 
 #: Distance between the seeds of outliers, so that those of a pass are none of the training's.
@@ -128,19 +128,21 @@ def _sample(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return images[np.random.default_rng(0).permutation(len(images))[:LARGEST_KIND]]
 
 
-def train_head(
+def train_late_head(
     network: Any,
     galaxies: TrainingExamples,
     given: Mapping[str, NDArray[np.uint8]],
     seed: int,
     wide_share: float,
 ) -> None:
-    """Train the familiarity head of a trained network further, and nothing else of it.
+    """Train the second familiarity head of a trained network, and nothing else of it.
+
+    Its logit is scaled to spread over galaxies as much as the first head's: both have the same say.
 
     Parameters
     ----------
     network : keras.Model
-        Network with familiarity.
+        Network with familiarity; one without a second head is left as it is.
     galaxies : TrainingExamples
         The labelled ones.
     given : mapping of str to ndarray of uint8, shape (N, size, size, 3)
@@ -150,33 +152,40 @@ def train_head(
     wide_share : float
         Share of the images that are changed as widely as images of different surveys differ.
     """
-    layers = [layer.name for layer in network.layers]
-    first = network.get_layer(FAMILIARITY_HIDDEN if FAMILIARITY_HIDDEN in layers else FAMILIARITY_LOGIT)
-    augmentation = Augmentation(seed, wide_share, replace(WIDE, shift=HEAD_SHIFT))
+    if LATE_HIDDEN not in [layer.name for layer in network.layers]:
+        return
+    hidden, last = network.get_layer(LATE_HIDDEN), network.get_layer(LATE_LOGIT)
+    augmentation = Augmentation(seed, wide_share, replace(WIDE, shift=LATE_SHIFT))
     images = keras.Input(network.input_shape[1:], dtype="uint8")
-    describe = keras.Model(images, keras.Model(network.input, first.input)(augmentation(images)))
-    statistics, familiar, weights = [], [], []
-    for each in range(HEAD_PASSES):
+    part = keras.Model(network.input, [hidden.input, network.get_layer(FAMILIARITY_LOGIT).output])
+    describe = keras.Model(images, part(augmentation(images)))
+    statistics, first_logits, familiar, weights = [], [], [], []
+    for each in range(LATE_PASSES):
         drawn = generate_outliers(galaxies.images, GENERATED_PER_KIND, seed + FRESH * (1 + each))
-        examples = add_outliers(galaxies, len(galaxies.images), drawn, given, HEAD_GENERATED_SHARE, HEAD_GIVEN_SHARE)
-        statistics.append(describe.predict(examples.images, batch_size=HEAD_BATCH, verbose=0))
+        examples = add_outliers(galaxies, len(galaxies.images), drawn, given, LATE_GENERATED_SHARE, LATE_GIVEN_SHARE)
+        described, logits = describe.predict(examples.images, batch_size=LATE_BATCH, verbose=0)
+        statistics.append(described)
+        first_logits.append(logits[:, 0])
         familiar.append(np.asarray(examples.familiar))
         weights.append(np.asarray(examples.familiar_weights))
-    inputs = keras.Input(first.input.shape[1:])
-    x = first(inputs)
-    logit = x if first.name == FAMILIARITY_LOGIT else network.get_layer(FAMILIARITY_LOGIT)(x)
-    head = keras.Model(inputs, logit)
-    described = np.concatenate(statistics)
-    steps = HEAD_EPOCHS * -(-len(described) // HEAD_BATCH)
+    described, is_familiar = np.concatenate(statistics), np.concatenate(familiar)
+    layers = [keras.layers.Dense(hidden.units, activation="relu"), keras.layers.Dense(1)]
+    head = keras.Sequential([keras.Input(described.shape[1:]), *layers])
+    steps = LATE_EPOCHS * -(-len(described) // LATE_BATCH)
     head.compile(
-        keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(HEAD_RATE, steps), weight_decay=HEAD_DECAY),
+        keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(LATE_RATE, steps), weight_decay=LATE_DECAY),
         keras.losses.BinaryCrossentropy(from_logits=True),
     )
     head.fit(
         described,
-        np.concatenate(familiar)[:, np.newaxis],
+        is_familiar[:, np.newaxis],
         sample_weight=np.concatenate(weights),
-        batch_size=HEAD_BATCH,
-        epochs=HEAD_EPOCHS,
+        batch_size=LATE_BATCH,
+        epochs=LATE_EPOCHS,
         verbose=0,
     )
+    late_logits = head.predict(described, batch_size=LATE_BATCH, verbose=0)[:, 0]
+    galaxy = is_familiar == 1
+    scale = np.concatenate(first_logits)[galaxy].std() / late_logits[galaxy].std()
+    hidden.set_weights(layers[0].get_weights())
+    last.set_weights([weight * scale for weight in layers[1].get_weights()])
