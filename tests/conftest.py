@@ -40,6 +40,11 @@ GROUPS = {
         "tests/trainer/networks/test_symmetric.py",
         "tests/trainer/evaluation/test_calibration.py",
         "tests/trainer/training/test_own_data.py",
+        "tests/trainer/training/test_augment.py",
+        "tests/trainer/training/test_batches.py",
+        "tests/trainer/training/test_outliers.py",
+        "tests/trainer/networks/test_statistics.py",
+        "tests/trainer/networks/test_compact.py",
     ),
     "mlp": (
         "tests/parity/test_parity.py",
@@ -53,6 +58,7 @@ GROUPS = {
         "tests/trainer/training/test_cross_validation.py",
         "tests/trainer/training/test_distillation.py",
         "tests/trainer/training/test_refit.py",
+        "tests/trainer/training/test_fit_familiarity.py",
     ),
 }
 

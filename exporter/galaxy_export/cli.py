@@ -14,7 +14,7 @@ from galaxy_classify.cli.runner import run
 from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.text import did_you_mean
-from galaxy_train.quiet_tensorflow import import_tensorflow_quietly
+from galaxy_train.quiet_tensorflow import import_tensorflow_quietly, keras_backend
 from galaxy_train.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def convert(
     images = images or folder.data_source()
     if images is None:
         raise UsageError(f"{run_path}: does not say where its data are; name images with --images")
-    import_tensorflow_quietly()
+    import_tensorflow()
     from galaxy_export.export import export_run
 
     with reported(output, report or []) as findings:
@@ -135,7 +135,7 @@ def verify(
 
     MODEL.onnx: file to verify.
     """
-    import_tensorflow_quietly()
+    import_tensorflow()
     from galaxy_export.verify import load_trained, verify_model
 
     with reported(model, report or []) as findings:
@@ -159,6 +159,13 @@ def embed(
 
     embedded = embed_model(model, into, default=default)
     typer.echo(f"{into}: {embedded.identity}")
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow, with which Keras must compute: tf2onnx converts nothing else."""
+    if (backend := keras_backend()) != "tensorflow":
+        raise UsageError(f"exporting needs TensorFlow, but KERAS_BACKEND is {backend!r}; unset it")
+    import_tensorflow_quietly()
 
 
 def check_suffix(output: Path) -> None:

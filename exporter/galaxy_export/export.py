@@ -18,7 +18,7 @@ from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.graph.predictions import keras_predictions, onnx_runner
 from galaxy_export.int8.choose import quantize
 from galaxy_export.int8.guard import check_quantization
-from galaxy_export.model_card import model_card
+from galaxy_export.model_card.card import model_card
 from galaxy_export.model_file import set_metadata, tool_versions, training_summary, write_model
 from galaxy_export.parity import BATCH_SIZES, check_graph, check_outputs, measure_parity
 from galaxy_export.report import GateReport

@@ -20,7 +20,7 @@ from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.graph.comparison import compare
 from galaxy_export.graph.predictions import Predictions
 from galaxy_export.parity import Parity
-from galaxy_train.run_metrics import RunMetrics
+from galaxy_train.run_metrics.runs import RunMetrics
 
 
 def training_summary(metrics: RunMetrics) -> dict[str, Any]:

@@ -11,18 +11,12 @@ from typer.testing import CliRunner
 
 from galaxy_classify.cli.main import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
-from galaxy_export.model_card import model_card
+from galaxy_export.model_card.card import model_card
 from galaxy_export.model_card.robustness import robustness_sections
-from galaxy_train.run_metrics import (
-    ClassificationMetrics,
-    DataRecord,
-    EvaluationRecord,
-    OutOfClassMetrics,
-    RunMetrics,
-    SetRecord,
-    StatusMetrics,
-    StressMetrics,
-)
+from galaxy_train.run_metrics.data_sets import DataRecord, SetRecord
+from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMetrics, StatusMetrics, StressMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics
+from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.parameters import FitParameters
 
 PROOF = {
@@ -71,7 +65,7 @@ def test_a_card_tells_of_everything_that_was_special(metrics: dict[str, Any]) ->
     """Weights, fine-tuning, unreadable images, other classes, int8 and images of no class."""
     metrics["data"]["train"]["weights"] = {"0.5": 100, "1.0": 700}
     metrics["data"]["unreadable"] = [{"file": "a.jpg", "reason": "empty file"}]
-    metrics["parameters"] |= {"init": "0" * 64, "balance": 0.5}
+    metrics["parameters"] |= {"init": "0" * 64, "balance": 0.5, "augment": "wide", "outliers": "1" * 64}
     metrics["temperature"] = metrics["validation"] = None
     kept = {"0.50": 0.75, "0.90": 0.25}
     metrics["evaluation"] = {
@@ -87,7 +81,7 @@ def test_a_card_tells_of_everything_that_was_special(metrics: dict[str, Any]) ->
     for text in (
         "Training images: 100 of weight 0.5, 700 of weight 1.0.",
         "1 images could not be read and were left out.",
-        "--balance 0.5 --weights WEIGHTS.csv --init EARLIER_RUN --seed 0",
+        "--balance 0.5 --augment wide --weights WEIGHTS.csv --init EARLIER_RUN --outliers OUTLIERS --seed 0",
         "--int8",
         "int8 against float32: 99.50% of the classes agree, accuracy 0.9800 (float32 0.9850)",
         "| merger\\|s | 55 | 0.765 | 75.0% | 25.0% |",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from galaxy_train.printing import show_out_of_class, show_status, show_stress
-from galaxy_train.run_metrics import OutOfClassMetrics, StatusMetrics, StressMetrics
+from galaxy_train.run_metrics.evaluations import OutOfClassMetrics, StatusMetrics, StressMetrics
 
 KEPT = {"0.50": 0.75, "0.95": 0.25}
 STATUS = StatusMetrics(ok=0.875, uncertain=0.1, unfamiliar=0.025, ok_accuracy=0.95)

@@ -14,14 +14,8 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
 from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.run_metrics import (
-    EvaluationRecord,
-    OutOfClassMetrics,
-    RefitRecord,
-    RunMetrics,
-    StatusMetrics,
-    StressMetrics,
-)
+from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMetrics, StatusMetrics, StressMetrics
+from galaxy_train.run_metrics.runs import RefitRecord, RunMetrics
 from galaxy_train.training.parameters import FitParameters
 
 CLASSES = ("round", "spiral")

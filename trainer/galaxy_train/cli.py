@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -23,7 +24,7 @@ from galaxy_classify.cli.declare import (
     with_options,
 )
 from galaxy_classify.cli.runner import run
-from galaxy_classify.errors import EXIT_INTERRUPTED, DataError, UsageError
+from galaxy_classify.errors import EXIT_INTERRUPTED, DataError, MissingExtraError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.text import printable
 from galaxy_train.checksum import file_sha256
@@ -31,7 +32,7 @@ from galaxy_train.data.galaxy_mnist import FOLDERS, cache_folder
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.quiet_tensorflow import import_keras_quietly, keras_backend
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
-from galaxy_train.run_metrics import EvaluationRecord
+from galaxy_train.run_metrics.evaluations import EvaluationRecord
 from galaxy_train.training.parameters import AUGMENTATIONS, FitParameters
 
 if TYPE_CHECKING:
@@ -62,8 +63,12 @@ class TrainCommand(PlainCommand):
     """A subcommand. It needs the extra once it runs, but not for ``--help`` or a wrong option."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it if TensorFlow and the others are installed."""
-        require_extra("train", (keras_backend(), "h5py", "matplotlib", "platformdirs"))
+        """Run it if TensorFlow, or another backend of Keras, and the others are installed."""
+        backend = keras_backend()
+        of_backend = ("tensorflow",) if backend == "tensorflow" else ("keras",)
+        require_extra("train", (*of_backend, "h5py", "matplotlib", "platformdirs"))
+        if find_spec(backend) is None:  # another one, which the extra does not install
+            raise MissingExtraError(f"{backend}, which KERAS_BACKEND names, not installed: install it, or unset that")
         return super().invoke(ctx)
 
 
@@ -120,7 +125,7 @@ class TrainingOptions:
         bool, flag("--strict", panel=DATA, help="Refuse data with unreadable images instead of leaving them out.")
     ] = False
     recipe: Annotated[str, option(panel=TRAINING, metavar="NAME", help=f"Network to train: {', '.join(RECIPES)}.")] = (
-        "cnn"
+        "compact"
     )
     epochs: Annotated[
         int | None,

@@ -6,14 +6,9 @@ import typer
 
 from galaxy_classify.defaults import MIN_FAMILIARITY, THRESHOLD
 from galaxy_classify.text import printable
-from galaxy_train.run_metrics import (
-    ClassificationMetrics,
-    CrossValidationMetrics,
-    OutOfClassMetrics,
-    StatusMetrics,
-    StressMetrics,
-)
-from galaxy_train.run_metrics.evaluations import FEW_OK, OK_ACCURACY
+from galaxy_train.run_metrics.cross_validation import CrossValidationMetrics
+from galaxy_train.run_metrics.evaluations import FEW_OK, OK_ACCURACY, OutOfClassMetrics, StatusMetrics, StressMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics
 
 
 def show_metrics(metrics: ClassificationMetrics, file: str) -> None:

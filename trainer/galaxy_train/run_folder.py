@@ -11,7 +11,9 @@ from typing import Any
 
 from galaxy_classify.errors import DataError
 from galaxy_train.checksum import file_sha256
-from galaxy_train.run_metrics import CrossValidationMetrics, EvaluationRecord, RunMetrics
+from galaxy_train.run_metrics.cross_validation import CrossValidationMetrics
+from galaxy_train.run_metrics.evaluations import EvaluationRecord
+from galaxy_train.run_metrics.runs import RunMetrics
 
 
 @dataclass(frozen=True, slots=True)

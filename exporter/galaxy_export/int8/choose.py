@@ -21,7 +21,7 @@ from galaxy_export.int8.convolutions import (
 )
 from galaxy_export.int8.dense import quantize_dense
 from galaxy_train.data.load import load_data
-from galaxy_train.run_metrics import DataRecord
+from galaxy_train.run_metrics.data_sets import DataRecord
 
 
 def quantize(proto: onnx.ModelProto, data: DataRecord, training_data: Path) -> tuple[onnx.ModelProto, dict[str, Any]]:

@@ -13,7 +13,8 @@ from galaxy_classify.defaults import THRESHOLD
 from galaxy_classify.inference.contract import Preprocessing
 from galaxy_export.model_card.markdown import percent, table
 from galaxy_export.model_card.robustness import robustness_sections
-from galaxy_train.run_metrics import ClassificationMetrics, RunMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics
+from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.parameters import FitParameters
 
 #: Options of ``galaxy-train fit`` by the parameter that they set.
@@ -219,6 +220,8 @@ def _reproduction(name: str, metrics: RunMetrics, proof: dict[str, Any]) -> str:
     teachers = parameters.teachers
     if parameters.unlabelled is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]
+    if parameters.outliers is not None:
+        fit += ["--outliers", "OUTLIERS"]
     fit += ["--seed", str(parameters.seed)]
     taught = [*fit, *_teacher_options(teachers, "TEACHER")]
     run, fits = "RUN", [[*taught, "--out", "RUN"]]

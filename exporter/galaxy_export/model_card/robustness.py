@@ -8,8 +8,15 @@ from typing import Final
 
 from galaxy_classify.defaults import MIN_FAMILIARITY, THRESHOLD
 from galaxy_export.model_card.markdown import percent, table
-from galaxy_train.run_metrics import EvaluationRecord, OutOfClassMetrics, StatusMetrics, StressMetrics
-from galaxy_train.run_metrics.evaluations import FEW_OK, OK_ACCURACY, UNCHANGED
+from galaxy_train.run_metrics.evaluations import (
+    FEW_OK,
+    OK_ACCURACY,
+    UNCHANGED,
+    EvaluationRecord,
+    OutOfClassMetrics,
+    StatusMetrics,
+    StressMetrics,
+)
 
 #: A change to the images is harmless if it costs no more accuracy than this.
 HARMLESS: Final = 0.02

@@ -1,4 +1,4 @@
-"""The temperature: found, put into the network, and harmless to classes."""
+"""Temperature and familiarity shift: found, put into the network, and harmless to classes and order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galaxy_train.evaluation.calibration import fit_temperature, softmax
+from galaxy_painter import KINDS, paint_set
+from galaxy_train.data.dataset import GalaxyDataset
+from galaxy_train.evaluation.calibration import (
+    UNFAMILIAR_SHARE,
+    Calibration,
+    calibrate,
+    fit_familiarity_shift,
+    fit_temperature,
+    softmax,
+)
 from galaxy_train.evaluation.metrics import expected_calibration_error
 
 
@@ -49,3 +58,45 @@ def test_the_temperature_is_inside_the_network(trained_cnn: Path) -> None:
     assert metrics["temperature"] != pytest.approx(1)
     expected = softmax(predict_logits(model, images) / metrics["temperature"])
     assert predict(model, images) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("level", [-7.0, 0.0, 4.0])
+def test_the_shift_leaves_two_in_a_hundred_below_zero(level: float) -> None:
+    """Wherever the network has put its galaxies; of other galaxies it is hardly more."""
+    rng = np.random.default_rng(0)
+    logits, others = rng.normal(level, 3, (2, 40_000)).astype(np.float32)
+    shift = fit_familiarity_shift(logits)
+    assert (logits + shift < 0).mean() == pytest.approx(UNFAMILIAR_SHARE, abs=2 / 40_000)
+    assert (others + shift < 0).mean() < 0.025
+
+
+def test_nothing_is_fitted_without_held_out_images() -> None:
+    """Neither number then changes the network."""
+    assert calibrate(None, None) == Calibration(temperature=None, familiarity_shift=None)
+    Calibration().apply(None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["tiny", "tiny-familiar"])
+def test_what_is_fitted_is_put_into_the_network(tiny_recipe: str, recipe: str) -> None:
+    """A network without a familiarity gets a temperature only; one with it, both, and neither changes the other."""
+    from galaxy_train.networks.keras_model import predict, predict_familiarity, predict_layer
+    from galaxy_train.networks.recipes import FAMILIARITY_LOGIT, LOGITS, RECIPES
+
+    images, labels = paint_set(per_class=10, seed=1)
+    model = RECIPES[recipe].build(64, 4)
+    logits = predict_layer(model, LOGITS, images)
+    calibration = calibrate(model, GalaxyDataset(images, labels, KINDS, "drawn", "0" * 64))
+    assert calibration.temperature is not None
+    assert calibration.temperature == pytest.approx(fit_temperature(logits, labels), rel=1e-4)
+    calibration.apply(model)
+    assert predict(model, images) == pytest.approx(softmax(logits / calibration.temperature), abs=1e-5)
+    familiarity = predict_familiarity(model, images)
+    if recipe == tiny_recipe:
+        assert calibration.familiarity_shift is None
+        assert familiarity is None
+    else:
+        assert calibration.familiarity_shift is not None
+        shifted = predict_layer(model, FAMILIARITY_LOGIT, images)[:, 0] + calibration.familiarity_shift
+        assert familiarity == pytest.approx(1 / (1 + np.exp(-shifted)), abs=1e-5)
+        assert (shifted < 0).sum() == 1

@@ -12,7 +12,7 @@ from galaxy_train.evaluation.metrics import (
     expected_calibration_error,
     negative_log_likelihood,
 )
-from galaxy_train.run_metrics import ThresholdMetrics
+from galaxy_train.run_metrics.metrics import ThresholdMetrics
 
 CLASSES = ("a", "b", "c")
 

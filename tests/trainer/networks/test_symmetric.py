@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -118,7 +117,7 @@ def test_settled_statistics_are_those_of_all_images() -> None:
         single(images.astype(np.float32) / 255, training=True)
         return np.asarray(single.mean)
 
-    settle_statistics(model, [(images, None) for images in batches])
+    settle_statistics(model, batches)
     assert np.asarray(layer.mean) == pytest.approx(np.mean([mean_of(images) for images in batches], axis=0), abs=1e-5)
     assert layer.momentum == MOMENTUM
     for before, after in zip(weights, model.trainable_weights, strict=True):
@@ -141,33 +140,3 @@ def test_at_inference_a_layer_is_one_ordinary_convolution(cnn_graph: Callable[[]
         operators[node.op_type] = operators.get(node.op_type, 0) + 1
     assert operators["Conv"] == 10
     assert not {"Gather", "BatchNormalization", "Einsum", "Tile", "ReduceMean"} & set(operators)
-
-
-def augmented(images: np.ndarray, seed: int = 0) -> Any:
-    """Augment with a seed."""
-    import keras
-
-    from galaxy_train.training.augment import augment
-
-    keras.utils.set_random_seed(seed)
-    return augment(images).numpy()
-
-
-def test_augmentation_keeps_a_galaxy_what_it_is() -> None:
-    """A bright spot in the middle stays about there and about as large; values stay pixels; each image has its own."""
-    image = np.zeros((64, 64, 3), np.uint8)
-    image[28:36, 24:40] = 200
-    batch = augmented(np.stack([image] * 64))
-    assert batch.shape == (64, 64, 64, 3)
-    assert batch.min() >= 0
-    assert batch.max() <= 255
-    light = batch.mean(axis=3)
-    light = np.where(light > 60, light, 0)
-    y, x = (np.average(np.broadcast_to(axis, light.shape), axis=(1, 2), weights=light) for axis in np.mgrid[:64, :64])
-    assert np.abs(y - 31.5).max() < 5
-    assert np.abs(x - 31.5).max() < 5
-    area = (light > 0).sum(axis=(1, 2))
-    assert area.min() > 0.6 * 128
-    assert area.max() < 1.6 * 128
-    assert len({frame.tobytes() for frame in batch}) == 64
-    assert np.array_equal(batch, augmented(np.stack([image] * 64)))

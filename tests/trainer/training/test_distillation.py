@@ -17,7 +17,7 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import load_data
 from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.run_metrics import RefitRecord
+from galaxy_train.run_metrics.runs import RefitRecord
 from galaxy_train.training.distillation import TEACHERS_SHARE, UNLABELLED_WEIGHT, check_teachers, distil
 from galaxy_train.training.targets import TrainingExamples
 from trainings import run_train
@@ -108,7 +108,7 @@ def test_mistakes_are_one_line_each(
         (["--recipe", "mlp", "--teacher", trained_tiny], 2, "learns from labels only"),
     ]
     for options, code, message in cases:
-        result = run_train("fit", "--data", small_dataset, "--out", tmp_path / "run", *options)
+        result = run_train("fit", "--data", small_dataset, "--recipe", "cnn", "--out", tmp_path / "run", *options)
         assert (result.returncode, result.stderr.count("error: ")) == (code, 1), result.stderr
         assert message in result.stderr
         assert "Traceback" not in result.stderr

@@ -59,7 +59,8 @@ def test_a_run_folder_is_complete(trained_run: Path) -> None:
     assert metrics["parameter_count"] == 6_819_332
     assert metrics["parameters"] == {
         "recipe": "mlp", "epochs": 8, "batch_size": 50, "learning_rate": 0.0015, "validation_split": 0.2,
-        "balance": 0.0, "seed": 0, "init": None, "teachers": [], "unlabelled": None, "fold": None,
+        "balance": 0.0, "seed": 0, "init": None, "teachers": [], "unlabelled": None, "fold": None, "augment": "plain",
+        "outliers": None,
     }  # fmt: skip
     assert metrics["interrupted"] is False
     assert metrics["epochs_completed"] == 8
@@ -172,7 +173,7 @@ def test_mistakes_are_one_line_each(drawn_dataset: Path, trained_run: Path, tmp_
     cases = {
         ("fit", "--data", tmp_path / "none"): "no such file or folder",
         ("fit", "--data", drawn_dataset, "--recipe", "magic"): "no recipe is called 'magic'; there are: mlp",
-        ("fit", "--data", drawn_dataset, "--out", trained_run): "exists already",
+        ("fit", "--data", drawn_dataset, "--recipe", "mlp", "--out", trained_run): "exists already",
         ("evaluate", tmp_path / "none", "--data", drawn_dataset): "no such run folder",
         ("evaluate", trained_run, "--data", tmp_path): "holds no test_dataset.hdf5",
     }

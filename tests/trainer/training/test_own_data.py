@@ -38,8 +38,8 @@ def fine_tuned(folders: Path, trained_cnn: Path, tmp_path_factory: pytest.TempPa
     """Run that began with the network of other classes."""
     out = tmp_path_factory.mktemp("tuned") / "run"
     result = run_train(
-        "fit", "--data", folders, "--init", trained_cnn, "--out", out, "--epochs", "8", "--balance", "0.5",
-        "--batch-size", "8",
+        "fit", "--data", folders, "--recipe", "cnn", "--init", trained_cnn, "--out", out, "--epochs", "8",
+        "--balance", "0.5", "--batch-size", "8",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert f"left out: {folders / 'blob' / 'broken.png'}: not an image" in result.stderr
@@ -122,7 +122,9 @@ def test_a_run_that_does_not_fit_is_refused(
         start_from(cnn(64, 4), RunFolder(run), classes)
     with pytest.raises(DataError, match="its weights do not fit images of 32 px, they were trained on 64 px"):
         start_from(tiny(32, 4), RunFolder(run), classes)
-    result = run_train("fit", "--data", minute_dataset, "--init", run, "--out", trained_cnn, "--force")
+    result = run_train(
+        "fit", "--data", minute_dataset, "--recipe", "cnn", "--init", run, "--out", trained_cnn, "--force"
+    )
     assert result.returncode == 2
     assert (trained_cnn / "model.keras").exists()  # a refusal costs nothing that was there
 
@@ -168,7 +170,7 @@ def test_strict_data_and_wrong_sizes(folders: Path, drawn_dataset: Path, tmp_pat
         ("--data", drawn_dataset, "--init", tmp_path / "none"): "no such run folder",
     }
     for arguments, message in cases.items():
-        result = run_train("fit", "--out", tmp_path / "run", *arguments)
+        result = run_train("fit", "--recipe", "cnn", "--out", tmp_path / "run", *arguments)
         assert result.returncode == 2
         assert re.search(message, result.stderr), result.stderr
         assert result.stderr.splitlines()[-1].startswith("error: ")

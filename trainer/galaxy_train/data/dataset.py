@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_train.run_metrics import SetRecord
+from galaxy_train.run_metrics.data_sets import SetRecord
 
 
 @dataclass(frozen=True, slots=True)

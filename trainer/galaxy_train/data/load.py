@@ -27,7 +27,7 @@ from galaxy_train.data.image_files import (
     read_files,
 )
 from galaxy_train.data.splitting import hold_out
-from galaxy_train.run_metrics import DataRecord
+from galaxy_train.run_metrics.data_sets import DataRecord
 
 #: Default image size in pixels, and test fraction of images without a split; both are GalaxyMNIST's.
 SIZE: Final = 64

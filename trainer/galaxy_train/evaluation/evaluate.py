@@ -12,7 +12,7 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.networks.keras_model import predict
 from galaxy_train.networks.symmetric import ORIENTATIONS, orient
-from galaxy_train.run_metrics import ClassificationMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics
 
 
 def evaluate_model(model: Any, dataset: GalaxyDataset) -> tuple[ClassificationMetrics, NDArray[np.float32]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_train.run_metrics import EnsembleMetrics
+from galaxy_train.run_metrics.cross_validation import EnsembleMetrics
 
 
 def suspects(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

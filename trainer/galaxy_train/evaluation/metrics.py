@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_train.run_metrics import ClassificationMetrics, ThresholdMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics, ThresholdMetrics
 
 #: Bins of confidence for the calibration error, as in Guo et al. 2017.
 BINS: Final = 15

@@ -13,7 +13,7 @@ from galaxy_train.data.outliers.generate import generate_outliers
 from galaxy_train.evaluation.metrics import THRESHOLDS, auroc
 from galaxy_train.evaluation.statuses import is_ok, is_unfamiliar
 from galaxy_train.networks.keras_model import predict_outputs
-from galaxy_train.run_metrics import OutOfClassMetrics
+from galaxy_train.run_metrics.evaluations import OutOfClassMetrics
 
 #: Seed of generated images; a training's --seed is lower.
 OTHER_SEED: Final = 2**32

@@ -13,8 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from galaxy_train.evaluation.metrics import BINS, expected_calibration_error, reliability
-from galaxy_train.run_metrics import StressMetrics
-from galaxy_train.run_metrics.evaluations import OK_ACCURACY, UNCHANGED
+from galaxy_train.run_metrics.evaluations import OK_ACCURACY, UNCHANGED, StressMetrics
 
 #: Images per row of a contact sheet.
 COLUMNS: Final = 8

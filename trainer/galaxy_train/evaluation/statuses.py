@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.defaults import MIN_FAMILIARITY, THRESHOLD
-from galaxy_train.run_metrics import StatusMetrics
+from galaxy_train.run_metrics.evaluations import StatusMetrics
 
 
 def is_unfamiliar(familiarity: NDArray[np.floating[Any]] | None) -> NDArray[np.bool_] | np.bool_:

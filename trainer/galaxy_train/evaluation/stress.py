@@ -13,8 +13,7 @@ from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.evaluation.perturbations import PERTURBATIONS, Change
 from galaxy_train.evaluation.statuses import status_metrics
 from galaxy_train.networks.keras_model import predict_outputs
-from galaxy_train.run_metrics import StressMetrics
-from galaxy_train.run_metrics.evaluations import UNCHANGED
+from galaxy_train.run_metrics.evaluations import UNCHANGED, StressMetrics
 
 #: Images that are changed at a time, so that memory does not limit the size of the set.
 CHUNK: Final = 2048

@@ -25,7 +25,7 @@ from galaxy_train.evaluation.plots import plot_confusion_matrix, plot_contact_sh
 from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
-from galaxy_train.run_metrics import CrossValidationMetrics
+from galaxy_train.run_metrics.cross_validation import CrossValidationMetrics
 from galaxy_train.training.fit import fit
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.splits import Fold, TrainingSplit, assign_folds, has_full_weight, split_training_set

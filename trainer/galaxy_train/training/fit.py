@@ -27,7 +27,8 @@ from galaxy_train.networks.recipes import RECIPES, Recipe
 from galaxy_train.networks.symmetric import settle_statistics
 from galaxy_train.quiet_tensorflow import make_deterministic
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.run_metrics import ClassificationMetrics, RunMetrics
+from galaxy_train.run_metrics.metrics import ClassificationMetrics
+from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
 from galaxy_train.training.batches import TrainingBatches
 from galaxy_train.training.distillation import check_teachers, distil

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from galaxy_classify.results.provenance import differences
 from galaxy_train.networks.recipes import RECIPES
-from galaxy_train.run_metrics import TrainingParameters
+from galaxy_train.run_metrics.parameters import TrainingParameters
 
 if TYPE_CHECKING:
     from galaxy_train.data.dataset import GalaxyDataset
-    from galaxy_train.run_metrics import RunMetrics
+    from galaxy_train.run_metrics.runs import RunMetrics
 
 
 AUGMENTATIONS: Final = ("plain", "wide")

@@ -9,7 +9,7 @@ from galaxy_classify.errors import DataError
 from galaxy_train.data.load import TrainingData
 from galaxy_train.evaluation.calibration import Calibration
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.run_metrics import RefitRecord
+from galaxy_train.run_metrics.runs import RefitRecord
 from galaxy_train.training.parameters import FitParameters
 
 

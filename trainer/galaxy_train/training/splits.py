@@ -12,7 +12,7 @@ from galaxy_classify.errors import DataError
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.splitting import fold_numbers, hold_out
 from galaxy_train.networks.recipes import RECIPES, Recipe
-from galaxy_train.run_metrics import RunMetrics
+from galaxy_train.run_metrics.runs import RunMetrics
 
 #: The same for all trainings, whatever their --seed: metrics on held-out images can only be compared if these agree.
 VALIDATION_SEED: Final = 0

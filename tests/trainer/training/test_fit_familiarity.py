@@ -1,0 +1,250 @@
+"""A training with a familiarity: what it is taught, how its limit is set, and what is written down about it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from galaxy_painter import KINDS, paint_set
+from galaxy_train.data.dataset import GalaxyDataset
+from galaxy_train.data.load import load_data
+from galaxy_train.networks.recipes import FAMILIARITY_HIDDEN, FAMILIARITY_LOGIT, FAMILIARITY_SHIFT, RECIPES
+from trainings import run_train
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_generated_outliers() -> Iterator[None]:
+    """Draw one outlier of each kind, once, instead of hundreds, which would take longer than the training."""
+    from galaxy_train.training import fit, outliers
+
+    with (
+        mock.patch.object(fit, "GENERATED_PER_KIND", 1),
+        mock.patch.multiple(outliers, GENERATED_PER_KIND=1, HEAD_PASSES=1),
+    ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def outliers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of galaxies in negative colours, of two kinds, with a file that is no image."""
+    folder = tmp_path_factory.mktemp("outliers")
+    images, labels = paint_set(per_class=10, seed=41)
+    for kind in (0, 1):
+        (folder / KINDS[kind]).mkdir()
+        for number, image in enumerate(images[labels == kind]):
+            Image.fromarray(255 - image).save(folder / KINDS[kind] / f"{number}.png")
+    (folder / KINDS[0] / "empty.jpg").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(small_dataset: Path, tiny_recipe: str, outliers: Path) -> list[str | Path]:
+    """Options of the training of `run`."""
+    return ["fit", "--data", small_dataset, "--recipe", f"{tiny_recipe}-familiar", "--outliers", outliers]
+
+
+@pytest.fixture(scope="module")
+def output(options: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Run folder of a training with outliers, and what it said on stderr."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    result = run_train(*options, "--out", folder)
+    assert result.returncode == 0, result.stderr
+    return folder, result.stderr
+
+
+@pytest.fixture(scope="module")
+def run(output: tuple[Path, str]) -> Path:
+    """Run folder of a training with outliers."""
+    return output[0]
+
+
+def metrics_of(folder: Path) -> dict[str, Any]:
+    """Read the metrics of a run."""
+    content: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return content
+
+
+def held_out(data: Path, recipe: str) -> GalaxyDataset:
+    """Return the images that a training with this recipe holds out."""
+    from galaxy_train.training.splits import split_training_set
+
+    train = load_data(data).train
+    return train.subset(split_training_set(train, RECIPES[recipe], 0.2).held_out)
+
+
+def test_two_in_a_hundred_held_out_galaxies_are_unfamiliar(run: Path, small_dataset: Path) -> None:
+    """The default threshold is 0.5 for every model, so the network in the file must have been shifted to it."""
+    from galaxy_train.networks.keras_model import load_model, predict_familiarity
+
+    model = load_model(run / "model.keras")
+    familiarity = predict_familiarity(model, held_out(small_dataset, "tiny-familiar").images)
+    assert familiarity is not None
+    assert familiarity.shape == (120,)
+    assert 0.01 < (familiarity < 0.5).mean() <= 0.025
+    assert float(model.get_layer(FAMILIARITY_SHIFT).offset) == metrics_of(run)["familiarity_shift"]
+
+
+def test_outliers_become_less_familiar_than_galaxies(run: Path, small_dataset: Path) -> None:
+    """Negatives of other galaxies than it was taught with; a training that ignored them would pass every other test."""
+    from galaxy_train.networks.keras_model import load_model, predict_familiarity
+
+    model = load_model(run / "model.keras")
+    galaxies = load_data(small_dataset).test.images
+    familiar, negative = (predict_familiarity(model, images) for images in (galaxies, 255 - galaxies))
+    assert familiar is not None
+    assert negative is not None
+    assert (familiar >= 0.5).mean() > 0.9
+    assert (negative >= 0.5).mean() < 0.1
+    assert metrics_of(run)["test"]["accuracy"] > 0.8
+
+
+def test_the_run_says_with_which_outliers(run: Path, outliers: Path) -> None:
+    """The parameters are what a repetition needs: how images were changed, and a checksum of the outliers."""
+    from galaxy_train.data.outliers.load import load_outliers
+
+    parameters = metrics_of(run)["parameters"]
+    assert parameters["augment"] == "plain"
+    assert parameters["outliers"] == load_outliers([outliers], 64).sha256()
+
+
+def test_the_history_has_the_accuracy_of_the_classes_first(run: Path) -> None:
+    """With two outputs, too, its columns are what they have always been, and the losses of both outputs follow."""
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    assert list(rows[0])[:3] == ["epoch", "accuracy", "loss"]
+    assert {"val_accuracy", "val_loss", "familiarity_loss", "val_familiarity_loss"} <= set(rows[0])
+    assert float(rows[-1]["accuracy"]) > 0.5
+    assert float(rows[-1]["val_accuracy"]) > 0.5
+    assert float(rows[-1]["familiarity_loss"]) < float(rows[0]["familiarity_loss"])
+
+
+def test_unreadable_outliers_are_listed(output: tuple[Path, str], outliers: Path) -> None:
+    """One file that is no image costs no training, and does not go unseen."""
+    assert f"left out: {outliers / KINDS[0] / 'empty.jpg'}: empty file\n" in output[1]
+    assert "1 images cannot be read and are left out\n" in output[1]
+
+
+def test_a_repetition_takes_the_shift(run: Path, options: list[str | Path], tmp_path: Path) -> None:
+    """Nothing is left to fit it on: it is that of the run, in the network as in the metrics."""
+    from galaxy_train.networks.keras_model import load_model
+
+    again = tmp_path / "again"
+    result = run_train(*options, "--refit", run, "--out", again)
+    assert result.returncode == 0, result.stderr
+    before, after = metrics_of(run), metrics_of(again)
+    assert after["validation"] is None
+    assert after["familiarity_shift"] == before["familiarity_shift"]
+    assert after["temperature"] == before["temperature"]
+    shift = float(load_model(again / "model.keras").get_layer(FAMILIARITY_SHIFT).offset)
+    assert shift == before["familiarity_shift"]
+
+
+def test_the_head_is_trained_on_its_own() -> None:
+    """It learns from outliers what galaxies are, and no class changes by a digit: nothing else is trained with it."""
+    import keras
+
+    from galaxy_train.networks.keras_model import predict_familiarity
+    from galaxy_train.training.outliers import train_head
+    from galaxy_train.training.targets import TrainingExamples
+
+    images, labels = paint_set(per_class=12, seed=43, size=16)
+    keras.utils.set_random_seed(0)
+    model = RECIPES["compact"].build(16, 4)
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    train_head(model, TrainingExamples(images[:40], np.eye(4)[labels[:40]]), {"negative": 255 - images[:40]}, 0, 0.0)
+    changed = {
+        layer.name for layer in model.layers if not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
+    }
+    assert changed == {FAMILIARITY_HIDDEN, FAMILIARITY_LOGIT}
+    galaxies, negatives = (predict_familiarity(model, pixels) for pixels in (images[40:], 255 - images[40:]))
+    assert galaxies is not None
+    assert negatives is not None
+    assert galaxies.min() > negatives.max()
+
+
+def test_other_outliers_are_another_training(run: Path, options: list[str | Path], tmp_path: Path) -> None:
+    """A repetition without them would not be one."""
+    result = run_train(*options[:-2], "--refit", run, "--out", tmp_path / "run")
+    assert (result.returncode, "is another training: outliers was" in result.stderr) == (2, True), result.stderr
+
+
+def test_it_works_without_outliers_and_with_wide_augmentation(
+    minute_dataset: Path, tiny_recipe: str, tmp_path: Path
+) -> None:
+    """Most people have none: the generated ones do. The same command gives the same network."""
+    found = []
+    for name in ("run", "again"):
+        result = run_train(
+            "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--augment", "wide",
+            "--epochs", "1", "--out", tmp_path / name,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        found.append(metrics_of(tmp_path / name))
+    metrics = found[0]
+    assert metrics["parameters"]["outliers"] is None
+    assert metrics["parameters"]["augment"] == "wide"
+    assert np.isfinite(metrics["familiarity_shift"])
+    for name in ("familiarity_shift", "temperature", "last_epoch", "test"):
+        assert found[1][name] == metrics[name]
+
+
+def test_an_interrupted_training_is_calibrated(minute_dataset: Path, tiny_recipe: str, tmp_path: Path) -> None:
+    """Its network can be exported as any other: temperature and shift are fitted to the weights that it has got."""
+    from galaxy_train.networks.keras_model import load_model, predict_familiarity
+    from galaxy_train.training.progress import EpochReporter
+
+    folder = tmp_path / "run"
+    finished = EpochReporter.on_epoch_end
+
+    def stop(self: EpochReporter, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        finished(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with mock.patch.object(EpochReporter, "on_epoch_end", stop):
+        result = run_train(
+            "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--out", folder
+        )  # fmt: skip
+    assert result.returncode == 130, result.stderr
+    assert "interrupted: the run folder holds the network after 2 of 4 epochs" in result.stderr
+    metrics = metrics_of(folder)
+    assert (metrics["interrupted"], metrics["epochs_completed"]) == (True, 2)
+    familiarity = predict_familiarity(
+        load_model(folder / "model.keras"), held_out(minute_dataset, "tiny-familiar").images
+    )
+    assert familiarity is not None
+    assert (familiarity < 0.5).sum() == 1
+
+
+def test_a_network_without_a_familiarity_has_no_shift(trained_tiny: Path) -> None:
+    """As all networks of earlier versions: the run says so, and no outlier is drawn for it."""
+    metrics = metrics_of(trained_tiny)
+    assert metrics.get("familiarity_shift") is None
+    assert metrics["parameters"]["outliers"] is None
+
+
+def test_mistakes_are_one_line_each(minute_dataset: Path, tiny_recipe: str, outliers: Path, tmp_path: Path) -> None:
+    """Each names what is wrong, before anything is trained."""
+    cases: list[tuple[list[str | Path], str]] = [
+        (["--recipe", tiny_recipe, "--outliers", outliers], f"the recipe {tiny_recipe} has no familiarity"),
+        (["--recipe", "tiny-familiar", "--outliers", tmp_path / "none"], "no such file or folder; outliers are"),
+        (["--recipe", "tiny-familiar", "--augment", "wild"], "--augment is 'wild'; there are: plain, wide"),
+    ]
+    for options, message in cases:
+        result = run_train("fit", "--data", minute_dataset, "--out", tmp_path / "run", *options)
+        assert result.returncode == 2, result.stderr
+        assert message in result.stderr
+        assert result.stderr.count("error: ") == 1
+        assert "Traceback" not in result.stderr
+        assert not (tmp_path / "run").exists()
