@@ -16,7 +16,7 @@ from PIL import Image
 from galaxy_painter import KINDS, paint_set
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import load_data
-from galaxy_train.networks.recipes import FAMILIARITY_HIDDEN, FAMILIARITY_LOGIT, FAMILIARITY_SHIFT, RECIPES
+from galaxy_train.networks.recipes import FAMILIARITY_SHIFT, LATE_HIDDEN, LATE_LOGIT, RECIPES
 from trainings import run_train
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def few_generated_outliers() -> Iterator[None]:
 
     with (
         mock.patch.object(fit, "GENERATED_PER_KIND", 1),
-        mock.patch.multiple(outliers, GENERATED_PER_KIND=1, HEAD_PASSES=1),
+        mock.patch.multiple(outliers, GENERATED_PER_KIND=1, LATE_PASSES=1),
     ):
         yield
 
@@ -150,27 +150,29 @@ def test_a_repetition_takes_the_shift(run: Path, options: list[str | Path], tmp_
     assert shift == before["familiarity_shift"]
 
 
-def test_the_head_is_trained_on_its_own() -> None:
+def test_the_second_head_is_trained_on_its_own() -> None:
     """It learns from outliers what galaxies are, and no class changes by a digit: nothing else is trained with it."""
     import keras
 
     from galaxy_train.networks.keras_model import predict_familiarity
-    from galaxy_train.training.outliers import train_head
+    from galaxy_train.training.outliers import train_late_head
     from galaxy_train.training.targets import TrainingExamples
 
     images, labels = paint_set(per_class=12, seed=43, size=16)
     keras.utils.set_random_seed(0)
     model = RECIPES["compact"].build(16, 4)
     before = {layer.name: layer.get_weights() for layer in model.layers}
-    train_head(model, TrainingExamples(images[:40], np.eye(4)[labels[:40]]), {"negative": 255 - images[:40]}, 0, 0.0)
+    assert not model.get_layer(LATE_LOGIT).get_weights()[0].any()  # it says nothing while the network is trained
+    galaxies = TrainingExamples(images[:40], np.eye(4)[labels[:40]])
+    train_late_head(model, galaxies, {"negative": 255 - images[:40]}, 0, 0.0)
     changed = {
         layer.name for layer in model.layers if not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
     }
-    assert changed == {FAMILIARITY_HIDDEN, FAMILIARITY_LOGIT}
-    galaxies, negatives = (predict_familiarity(model, pixels) for pixels in (images[40:], 255 - images[40:]))
-    assert galaxies is not None
-    assert negatives is not None
-    assert galaxies.min() > negatives.max()
+    assert changed == {LATE_HIDDEN, LATE_LOGIT}
+    familiar, negative = (predict_familiarity(model, pixels) for pixels in (images[40:], 255 - images[40:]))
+    assert familiar is not None
+    assert negative is not None
+    assert familiar.min() > negative.max()
 
 
 def test_other_outliers_are_another_training(run: Path, options: list[str | Path], tmp_path: Path) -> None:
