@@ -503,7 +503,7 @@ def _min_familiarity(model: OnnxModel, given: float | None) -> float | None:
         return MIN_FAMILIARITY if given is None else given
     if given is not None:
         raise UsageError(
-            f"the model {model.identity} gives no familiarity, so none can be below {given}: leave the minimum out, or "
-            "choose a model that gives it (galaxy-classify --list-models says which do)"
+            f"the model {model.identity} gives no familiarity, so a minimum of {given} does not apply: leave it "
+            "out, or choose a model that gives it (galaxy-classify --list-models says which do)"
         )
     return None

@@ -13,10 +13,11 @@ from galaxy_classify.cli.main import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_export.model_card.card import model_card
 from galaxy_export.model_card.robustness import robustness_sections
-from galaxy_train.run_metrics.data_sets import SetRecord
+from galaxy_train.run_metrics.data_sets import DataRecord, SetRecord
 from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMetrics, StatusMetrics, StressMetrics
 from galaxy_train.run_metrics.metrics import ClassificationMetrics
 from galaxy_train.run_metrics.runs import RunMetrics
+from galaxy_train.training.parameters import FitParameters
 
 PROOF = {
     "images": 200,
@@ -182,6 +183,55 @@ def test_a_card_of_changed_images() -> None:
         "| zoom | x1.25 | x4 | 30.0% | 90.0% | 5.0% | 50.0% | x0.5 |\n| blur | - | 1 | 60.0% | - | 0.0% | - | - |\n"
     )
     assert list(robustness_sections(evaluation())) == []
+
+
+def card_with(found: EvaluationRecord | None = None, **parameters: Any) -> str:
+    """Return the card of a run of which nothing but this evaluation and these parameters is known."""
+    figures = ClassificationMetrics(8, 1.0, 1.0, {}, {}, [], 0.0, 0.0, 0.0, {})
+    images = SetRecord("test.hdf5", "0" * 64, (8, 64, 64, 3), {})
+    metrics = RunMetrics(
+        recipe="cnn",
+        parameters=FitParameters.of_recipe("cnn", **parameters),
+        parameter_count=1,
+        classes=("a", "b"),
+        epochs_completed=1,
+        interrupted=False,
+        data=DataRecord(images, images, "as given", 0, []),
+        last_epoch={},
+        temperature=None,
+        familiarity_shift=None,
+        validation=None,
+        refit_of=None,
+        test=figures,
+        model_sha256="0" * 64,
+        versions={},
+        evaluation=found,
+    )
+    return model_card("mine", "1.0.0", metrics, PROOF, Preprocessing())
+
+
+@pytest.mark.parametrize("found", [None, evaluation()])
+def test_a_card_says_that_changed_images_were_not_tested(found: EvaluationRecord | None) -> None:
+    """Without an evaluation under changes, nothing is known of another framing."""
+    use = card_with(found).partition("## Data")[0]
+    assert "not tested on cutouts of another framing, survey or stretch" in use
+    assert "Changed images" not in use
+
+
+def test_a_card_leads_to_the_changed_images() -> None:
+    """With such an evaluation, the card does not deny it, and still warns of other surveys."""
+    card = card_with(evaluation(stress={"unchanged": stress(0.9, 0.9, 0.02, 0.93)}))
+    use = card.partition("## Data")[0]
+    assert "section *Changed images*" in use
+    assert "of other surveys than those below it was not tested" in use
+    assert "cutouts of another framing" not in use
+    assert "## Changed images\n" in card
+
+
+def test_the_command_of_a_card_names_augmentation_and_outliers() -> None:
+    """A training without them would give another network; those that the recipe has anyway are not named."""
+    assert "--recipe cnn --augment wide --outliers OUTLIERS --seed 0 " in card_with(augment="wide", outliers="0" * 64)
+    assert "--recipe cnn --seed 0 " in card_with()
 
 
 def test_every_embedded_model_has_a_card(repository: Path) -> None:

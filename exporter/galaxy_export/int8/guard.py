@@ -33,8 +33,8 @@ MAX_CALIBRATION_LOSS: Final = 0.01
 MIN_FAMILIARITY_AGREEMENT: Final = 0.99
 
 
-#: Largest rise of the share of images below `MIN_FAMILIARITY`. The trainer puts 2.5 % of galaxies there, so that int8
-#: may flag a fifth more of them.
+#: Largest rise of the share of images below `MIN_FAMILIARITY`. The trainer puts 2 % of galaxies there, so that int8
+#: may flag a quarter more of them.
 MAX_UNFAMILIAR_RISE: Final = 0.005
 
 

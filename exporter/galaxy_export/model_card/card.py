@@ -76,12 +76,17 @@ def _use(metrics: RunMetrics, preprocessing: Preprocessing) -> str:
     hint = "only a low confidence hints at that"
     if metrics.familiarity_shift is not None:
         hint = "a low familiarity or a low confidence hints at that"
+    untested = "It was not tested on cutouts of another framing, survey or stretch than those below"
+    if metrics.evaluation is not None and metrics.evaluation.stress:
+        untested = (
+            "The section *Changed images* says how it does on images with another framing, sharpness or colours; "
+            "on images of other surveys than those below it was not tested"
+        )
     return (
         f"Classifies galaxy images as one of: {', '.join(f'`{name}`' for name in metrics.classes)}.\n\n"
         f"Images must be framed as in its training: it takes the central square of a cutout, and of that the central "
         f"{preprocessing.crop_fraction:.0%}, resized to {size} px ({preprocessing.resample}). Every image gets one of "
-        f"these classes, even if it shows something else; {hint}. It was not tested on "
-        "cutouts of another framing, survey or stretch than those below: label some of your own and run "
+        f"these classes, even if it shows something else; {hint}. {untested}: label some of your own and run "
         "`galaxy-train evaluate` on them before you trust it there.\n"
     )
 
@@ -210,6 +215,8 @@ def _reproduction(name: str, metrics: RunMetrics, proof: dict[str, Any]) -> str:
         fit += ["--weights", "WEIGHTS.csv"]
     if parameters.init is not None:
         fit += ["--init", "EARLIER_RUN"]
+    if parameters.outliers is not None:
+        fit += ["--outliers", "OUTLIERS"]
     teachers = parameters.teachers
     if parameters.unlabelled is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]

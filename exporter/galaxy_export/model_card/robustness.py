@@ -47,7 +47,7 @@ def robustness_sections(evaluation: EvaluationRecord | None) -> Iterator[str]:
 def _familiarity(status: StatusMetrics, file: str) -> list[str]:
     return [
         "The output `familiarity`, from 0 to 1, says how much an image is like the galaxies that the model can judge. "
-        "The training shifts it so that at most 2.5% of the galaxies that it held out lie below "
+        "The training shifts it so that 2% of the galaxies that it held out lie below "
         f"{MIN_FAMILIARITY}, the default of `--min-familiarity`. A row below that is `unfamiliar`: it keeps its best "
         f"guess and never counts as `ok`. One that is familiar, but has a confidence below {THRESHOLD}, is "
         f"`uncertain`.\n\nOf {file}, {percent(status.ok)} are ok, {percent(status.uncertain)} uncertain and "

@@ -49,8 +49,8 @@ def principal_plane(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], 
     Returns
     -------
     coordinates : ndarray of float64, shape (n, 2)
-        Those along the first and the second component, around 0. Distances in the plane are distances of the vectors,
-        less what lies across it.
+        Those along the first and the second component, around 0. Distances in the plane are distances of the vectors
+        without the components that are perpendicular to it.
     shares : ndarray of float64, shape (2,)
         Share of the variance along each.
     """

@@ -1,4 +1,4 @@
-"""Calibrate a network: make its confidence match its accuracy, and put the limit of the familiar at 0.5."""
+"""Calibrate a network: make its confidence match its accuracy, and shift its familiarity so that the limit is 0.5."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ HOTTEST: Final = 20.0
 HALVINGS: Final = 60
 
 
-#: Share of held-out galaxies whose familiarity is below 0.5. Among other galaxies it varies by a few tenths of a
-#: percent, so this keeps it below 2.5 %.
+#: Share of held-out galaxies whose familiarity is below 0.5. Among other galaxies of the classes it varies by a few
+#: tenths of a percent, so that it stays below 2.5 %.
 UNFAMILIAR_SHARE: Final = 0.02
 
 

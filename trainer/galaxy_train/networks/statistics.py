@@ -71,10 +71,13 @@ class PixelStatistics(keras.layers.Layer):  # type: ignore[misc]
     Notes
     -----
     Input (batch, edge, edge, 3), float32 from 0 to 1, output (batch, 62), float32. Pixels are averaged in some twelve
-    by twelve cells first. Of the whole image: the mean of each band. In each of six rings around the centre: mean and
-    standard deviation of each band, relative to that, and the correlation of each pair of bands. Of the whole image
-    again: the standard deviation of each band within the cells, and the root mean square difference of the brightness
-    from the image turned by half a turn and by a quarter.
+    by twelve cells first. In this order:
+
+    - of the whole image, the mean of each band, which is subtracted from the cells;
+    - of each of six rings around the centre, the mean and the standard deviation of each band, and the correlation of
+      each pair of bands;
+    - of the whole image again, the standard deviation of each band within the cells, and the root mean square
+      difference of the brightness from the image turned by half a turn and by a quarter.
     """
 
     def call(self, inputs: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +97,14 @@ def test_a_picture_looks_alike_at_every_size(draw: Draw) -> None:
     small, large = (to_image(draw(size, np.random.default_rng(6))).convert("L") for size in (64, 192))
     pixels = [np.asarray(image.resize((32, 32), Image.Resampling.BOX), float).ravel() for image in (small, large)]
     assert np.corrcoef(pixels)[0, 1] > 0.9
+
+
+def test_the_documents_name_every_kind(repository: Path) -> None:
+    """A reader of a model card, which names kinds, finds each of them, and how many there are."""
+    page = (repository / "docs" / "training.md").read_text(encoding="utf-8")
+    table = page[page.index("| | kinds |") : page.index("Galaxies for these come from")]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(GENERATED_KINDS)
+    assert f"of each of {len(GENERATED_KINDS)} kinds" in page
 
 
 def test_images_without_light_or_without_sky(galaxies: NDArray[np.uint8]) -> None:
