@@ -25,7 +25,9 @@ def tiny_familiar(size: int, classes: int) -> Any:
     layers = keras.layers
     images, features = _images_and_features(size)
     embedding = layers.Dense(16, activation="relu", name=EMBEDDING_NAME)(features)
-    familiarity = layers.Dense(1, name=recipes.FAMILIARITY_LOGIT)(embedding)
+    late = layers.Dense(8, activation="relu", trainable=False, name=recipes.LATE_HIDDEN)(embedding)
+    second = layers.Dense(1, kernel_initializer="zeros", trainable=False, name=recipes.LATE_LOGIT)(late)
+    familiarity = layers.Add(name=recipes.FAMILIARITY_LOGIT)([layers.Dense(1)(embedding), second])
     familiarity = layers.Rescaling(1.0, name=recipes.FAMILIARITY_SHIFT)(familiarity)
     return recipes._with_head("tiny-familiar", images, features, classes, familiarity)
 

@@ -194,6 +194,8 @@ class TrainingOptions:
             raise UsageError(f"no recipe is called {self.recipe!r}; there are: {', '.join(RECIPES)}")
         if self.augment not in (None, *AUGMENTATIONS):
             raise UsageError(f"--augment is {self.augment!r}; there are: {', '.join(AUGMENTATIONS)}")
+        if self.augment is not None and not RECIPES[self.recipe].augment:
+            raise UsageError(f"the recipe {self.recipe} trains on images as they are; leave --augment away")
         from galaxy_train.data.load import load_data, read_weights
 
         found = load_data(self.data, size=self.size, split_seed=self.split_seed, strict=self.strict)

@@ -162,17 +162,17 @@ def test_the_second_head_is_trained_on_its_own() -> None:
     keras.utils.set_random_seed(0)
     model = RECIPES["compact"].build(16, 4)
     before = {layer.name: layer.get_weights() for layer in model.layers}
-    train_late_head(
-        model, TrainingExamples(images[:40], np.eye(4)[labels[:40]]), {"negative": 255 - images[:40]}, 0, 0.0
-    )
+    assert not model.get_layer(LATE_LOGIT).get_weights()[0].any()  # it says nothing while the network is trained
+    galaxies = TrainingExamples(images[:40], np.eye(4)[labels[:40]])
+    train_late_head(model, galaxies, {"negative": 255 - images[:40]}, 0, 0.0)
     changed = {
         layer.name for layer in model.layers if not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
     }
     assert changed == {LATE_HIDDEN, LATE_LOGIT}
-    galaxies, negatives = (predict_familiarity(model, pixels) for pixels in (images[40:], 255 - images[40:]))
-    assert galaxies is not None
-    assert negatives is not None
-    assert galaxies.min() > negatives.max()
+    familiar, negative = (predict_familiarity(model, pixels) for pixels in (images[40:], 255 - images[40:]))
+    assert familiar is not None
+    assert negative is not None
+    assert familiar.min() > negative.max()
 
 
 def test_other_outliers_are_another_training(run: Path, options: list[str | Path], tmp_path: Path) -> None:

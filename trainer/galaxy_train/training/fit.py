@@ -124,6 +124,9 @@ def fit(
         check_teachers(teachers, data, parameters.recipe, parameters.validation_split, refit=refit_of is not None)
         examples = distil(labelled, split.training, teachers, data.train, unlabelled)
     held_out = None if validation is None else TrainingExamples(validation.images, label_targets(validation, recipe))
+    if outliers and not has_familiarity(model):
+        raise DataError(f"the recipe {parameters.recipe} has no familiarity, so that outliers teach it nothing")
+    run.create(force=force)
     if has_familiarity(model):
         given = outliers or {}
         taught, kept = split_outliers(given, fraction, VALIDATION_SEED) if fraction else (given, {})
@@ -131,9 +134,6 @@ def fit(
         examples = add_outliers(examples, len(train.images), drawn, taught)
         if held_out is not None:
             held_out = add_outliers(held_out, len(held_out.images), {}, kept)
-    elif outliers:
-        raise DataError(f"the recipe {parameters.recipe} has no familiarity, so that outliers teach it nothing")
-    run.create(force=force)
 
     interrupted = _train(model, examples, held_out, recipe, parameters, run, progress)
     history = run.read_history()
@@ -143,8 +143,11 @@ def fit(
         raise GalaxyClassifyError(
             f"{run.path}: the training diverged (the loss is not finite); try a lower --learning-rate"
         )
-    if has_familiarity(model):
-        train_late_head(model, labelled, taught, parameters.seed, _wide_share(parameters))
+    if has_familiarity(model) and not interrupted:
+        try:
+            train_late_head(model, labelled, taught, parameters.seed, _wide_share(parameters))
+        except KeyboardInterrupt:
+            interrupted = True  # the network is trained, and works without a second head
     calibration = earlier if earlier is not None else calibrate(model, validation)
     calibration.apply(model)
     # Save a copy without the optimizer, whose moments would triple the size of the file.

@@ -59,11 +59,11 @@ LATE_RATE: Final = 0.003
 LATE_DECAY: Final = 0.001
 
 
-#: Largest shift of galaxies, as a fraction of the edge: classes are as good as elsewhere up to about a sixth.
+#: Largest shift of galaxies, as a fraction of the edge: up to about a sixth, classes are as good as in the centre.
 LATE_SHIFT: Final = 0.14
 
 
-#: Distance between the seeds of outliers, so that those of a pass are none of the training's.
+#: Distance between the seeds of outliers, so that each pass draws others, and others than the training before.
 FRESH: Final = 1_000_003
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from galaxy_classify.errors import DataError
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.networks.keras_model import load_model
-from galaxy_train.networks.recipes import LOGITS, Recipe
+from galaxy_train.networks.recipes import LATE_LOGIT, LOGITS, Recipe
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.training.splits import has_same_split
 
@@ -36,7 +38,8 @@ def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
                 f"{run.path}: its weights do not fit images of {model.input_shape[1]} px, they were trained on "
                 f"{trained.input_shape[1]} px"
             )
-        new.set_weights(weights)
+        # The second head of the familiarity is trained anew, after the network, and has to stay out of it until then.
+        new.set_weights([np.zeros_like(weight) for weight in weights] if new.name == LATE_LOGIT else weights)
 
 
 def check_warm_start(run: RunFolder, train: GalaxyDataset, recipe: Recipe, validation_split: float) -> None:
