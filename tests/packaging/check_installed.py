@@ -94,7 +94,7 @@ def check_golden(golden: Path, images: Path) -> None:
         for column, value in expected[name].items():
             if column == "path":
                 continue
-            numeric = column == "confidence" or column.startswith("prob_")
+            numeric = column in ("confidence", "familiarity") or column.startswith("prob_")
             if abs(float(row[column]) - float(value)) > TOLERANCE if numeric else row[column] != value:
                 sys.exit(f"{name}: {column} is {row[column]}, recorded is {value}")
     print(f"{len(found)} example images: as recorded")

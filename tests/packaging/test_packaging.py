@@ -169,5 +169,6 @@ def test_example_images_classify_as_recorded(repository: Path) -> None:
     for name, row in rows.items():
         assert row.model == golden[name]["model"]
         assert row.label == golden[name]["label"]
+        assert row.familiarity == pytest.approx(float(golden[name]["familiarity"]), abs=1e-2)
         for label, probability in row.probabilities.items():
             assert probability == pytest.approx(float(golden[name][f"prob_{label}"]), abs=1e-2)

@@ -378,11 +378,11 @@ def evaluate(
         option(metavar="CSV", help="For --held-out: the weights that the run was trained with."),
     ] = None,
     out_of_class: Annotated[
-        Path | None,
+        list[Path] | None,
         option(
             metavar="DIR_OR_HDF5",
             help="Images that belong to no class, in folders by kind: how confident is the network, and how familiar "
-            "are they? Of those that it was trained with, only what was held out.",
+            "are they? If these are the --outliers of the training, only what was held out. Repeatable.",
         ),
     ] = None,
     generated: Annotated[
@@ -416,7 +416,7 @@ def evaluate(
     folder = RunFolder(run_path)
     folder.check_complete()
     test = load_held_out(folder, data, weights) if held_out else load_evaluated(folder, data, whole=whole)
-    kinds = load_kinds(folder, out_of_class) if out_of_class is not None else None
+    kinds = load_kinds(folder, out_of_class) if out_of_class else None
     import_keras_quietly()
     from galaxy_train.evaluation.evaluate import evaluate_model
     from galaxy_train.evaluation.out_of_class import evaluate_out_of_class, generate_kinds
@@ -437,7 +437,7 @@ def evaluate(
         show_status(status)
     if kinds is not None:
         out_of_class_metrics = evaluate_out_of_class(model, kinds, confidence, familiarity)
-        show_out_of_class(out_of_class_metrics, str(out_of_class))
+        show_out_of_class(out_of_class_metrics, _named(out_of_class or []))
     if generated is not None:
         generated_metrics = evaluate_out_of_class(
             model, generate_kinds(test.images, generated), confidence, familiarity
@@ -475,21 +475,29 @@ def load_evaluated(folder: RunFolder, source: Path | None, *, whole: bool) -> Ga
     return test
 
 
-def load_kinds(folder: RunFolder, source: Path) -> dict[str, NDArray[np.uint8]]:
+def _named(paths: Iterable[Path]) -> str:
+    return ", ".join(map(str, paths))
+
+
+def load_kinds(folder: RunFolder, sources: list[Path]) -> dict[str, NDArray[np.uint8]]:
     """Load images that belong to no class of a run; of those that it was trained with, what it held out."""
     from galaxy_train.data.outliers.load import load_outliers, split_outliers
     from galaxy_train.training.splits import VALIDATION_SEED
 
     metrics = folder.read_metrics()
-    found = load_outliers([source], metrics.data.test.shape[1])
+    found = load_outliers(sources, metrics.data.test.shape[1])
     show_unreadable(found.unreadable)
     if found.sha256() != metrics.parameters.outliers:
         return found.kinds
     if metrics.validation is None:
-        raise DataError(f"{folder.path}: was trained with all images of {source}; evaluate a run that held some out")
+        raise DataError(
+            f"{folder.path}: was trained with all images of {_named(sources)}; evaluate a run that held some out"
+        )
     kept = split_outliers(found.kinds, metrics.parameters.validation_split, VALIDATION_SEED)[1]
     count = sum(map(len, kept.values()))
-    typer.echo(f"the run was trained with images of {source}: only the {count:,} that it held out are used", err=True)
+    typer.echo(
+        f"the run was trained with images of {_named(sources)}: only the {count:,} that it held out are used", err=True
+    )
     return kept
 
 

@@ -166,17 +166,17 @@ def test_weights_decide_what_was_held_out(trained_tiny: Path, small_dataset: Pat
 
 def test_images_that_a_run_was_trained_with(trained_tiny: Path, kinds: Path, tmp_path: Path) -> None:
     """Of the outliers of its training, only those count that it held out; a repetition on all images has none."""
-    assert {kind: len(images) for kind, images in load_kinds(RunFolder(trained_tiny), kinds).items()} == {
+    assert {kind: len(images) for kind, images in load_kinds(RunFolder(trained_tiny), [kinds]).items()} == {
         "bright": 2,
         "dark": 3,
     }
     run, content = RunFolder(tmp_path), json.loads((trained_tiny / "metrics.json").read_text())
     content["parameters"]["outliers"] = load_outliers([kinds], 64).sha256()
     run.metrics.write_text(json.dumps(content))
-    assert {kind: len(images) for kind, images in load_kinds(run, kinds).items()} == {"bright": 1, "dark": 1}
+    assert {kind: len(images) for kind, images in load_kinds(run, [kinds]).items()} == {"bright": 1, "dark": 1}
     run.metrics.write_text(json.dumps(content | {"validation": None}))
     with pytest.raises(DataError, match="was trained with all images of"):
-        load_kinds(run, kinds)
+        load_kinds(run, [kinds])
 
 
 def test_runs_without_a_held_out_part_are_refused(trained_tiny: Path, minute_dataset: Path, tmp_path: Path) -> None:
