@@ -215,8 +215,6 @@ def _reproduction(name: str, metrics: RunMetrics, proof: dict[str, Any]) -> str:
         fit += ["--weights", "WEIGHTS.csv"]
     if parameters.init is not None:
         fit += ["--init", "EARLIER_RUN"]
-    if parameters.outliers is not None:
-        fit += ["--outliers", "OUTLIERS"]
     teachers = parameters.teachers
     if parameters.unlabelled is not None:
         fit += ["--unlabelled", "UNLABELLED.hdf5"]

@@ -77,7 +77,7 @@ def test_the_next_classes_have_columns_of_their_own(drawn_images: Path, tmp_path
     assert [good["confidence_2"], good["confidence_3"]] == [good[f"prob_{name}"] for name in likely[1:3]]
     assert (bad["label_2"], bad["confidence_3"]) == ("", "")
     table = run(drawn_images / "smooth_round.jpg", "--top-k", "2", "-f", "table").stdout.splitlines()
-    assert table[1].split()[1::2][:2] == likely[:2]
+    assert [word for word in table[1].split() if word in likely] == likely[:2]
     result = run(drawn_images, "--top-k", "5")
     assert (result.returncode, "the model has 4 classes" in result.stderr) == (2, True)
 

@@ -31,6 +31,7 @@ COLUMNS = [
     "status",
     "label",
     "confidence",
+    "familiarity",
     *(f"prob_{name}" for name in GALAXY_MNIST_CLASSES),
     "message",
     "model",

@@ -36,7 +36,7 @@ from tiny_model import save_tiny_model
 #: Dask reads and writes Parquet in a way that pandas 3.1 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")
 
-OWN = [column.name for column in RowLayout(KINDS).own_columns]
+OWN = [column.name for column in RowLayout(KINDS, familiarity=True).own_columns]
 
 
 @pytest.fixture(autouse=True)

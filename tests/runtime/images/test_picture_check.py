@@ -68,7 +68,7 @@ def test_only_what_the_model_sees_counts() -> None:
 @pytest.mark.parametrize("form", ["array", "PIL image", "JPEG", "PNG"])
 def test_a_row_is_uncertain_with_the_reason_whatever_it_came_from(form: str) -> None:
     """Confidence and class stay, so that a threshold of 0 does not make it `ok`."""
-    classifier = GalaxyClassifier(threads=1)
+    classifier = GalaxyClassifier(threads=1, min_familiarity=0)
     for reason, pixels in spoilt().items():
         image: Image.Image | NDArray[np.uint8] | bytes = pixels
         if form != "array":
@@ -89,8 +89,8 @@ def test_the_command_counts_them_as_uncertain(tmp_path: Path) -> None:
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     (tmp_path / "4.png").write_bytes(b"")
     paint("smooth_round", 1, 100).save(tmp_path / "5.png")
-    result = run_classify(tmp_path, "-o", tmp_path / "out.csv", "--threshold", "0")
-    assert "6 images: 5 classified (4 of them uncertain), 1 failed" in result.stderr
+    result = run_classify(tmp_path, "-o", tmp_path / "out.csv", "--threshold", "0", "--min-familiarity", "0")
+    assert "6 images: 5 classified (4 of them uncertain), 0 unfamiliar, 1 failed" in result.stderr
     rows = (tmp_path / "out.csv").read_text().splitlines()[1:]
     assert [row.split(",")[1] for row in rows] == ["uncertain"] * 4 + ["error", "ok"]
     assert [row.split(",")[-2] for row in rows] == [BLACK, WHITE, BURNT, FLAT, "empty file", ""]

@@ -175,7 +175,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prediction
             if seed < 2:
                 Image.blend(image, paint(other, seed=seed, size=96), 0.5).save(folder / f"{kind}_{seed + 10}.png")
     (folder / "text.png").write_text("no picture")
-    classifier = GalaxyClassifier(threads=2)
+    classifier = GalaxyClassifier(threads=2, min_familiarity=0)
     classes = classifier.classes_.tolist()
     report = Report(classes, THRESHOLD)
     rows = list(

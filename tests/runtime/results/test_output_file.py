@@ -311,7 +311,7 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
     assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "margin": 8, "size": [64, 64]}
     assert sidecar["options"] == {
         "threshold": 0.6, "top_k": 1, "shard": None, "catalog_columns": [], "image_column": None,
-        "max_pixels": 89_478_485, "exact": False, "provider": "cpu",
+        "max_pixels": 89_478_485, "exact": False, "provider": "cpu", "min_familiarity": 0.5,
         "fits": {"bands": None, "recipe": None, "hdu": None, "pattern": None, "stretch": None, "q": None},
     }  # fmt: skip
     assert sidecar["package_version"]
@@ -322,6 +322,7 @@ def test_provenance_in_json_lines(tmp_path: Path, images: Path) -> None:
     """It takes two thirds of a row: only rows without a sidecar carry it, unless it is asked for."""
     run(images, "-o", tmp_path / "out.jsonl")
     sidecar = json.loads((tmp_path / "out.jsonl.meta.json").read_text())
+    del sidecar["counts"]  # they are known after the rows
     run(images, "-o", tmp_path / "rows.jsonl", "--provenance", "row")
     for text, expected in (
         (run(images, "--json").stdout, sidecar),

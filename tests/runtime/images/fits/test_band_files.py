@@ -174,4 +174,4 @@ def test_without_a_pattern_a_name_is_a_name(tmp_path: Path) -> None:
     path = tmp_path / "m51-{band}.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
     (row,) = GalaxyClassifier(threads=1).classify(path)
-    assert (row.status in ("ok", "uncertain"), row.message) == (True, "")
+    assert (row.status != "error", row.message) == (True, "")
