@@ -64,7 +64,7 @@ def network(drawn_pixels: np.ndarray) -> Any:
     import keras
 
     from galaxy_train.networks.keras_model import predict_layer
-    from galaxy_train.networks.recipes import FAMILIARITY_LOGIT, FAMILIARITY_SHIFT, LOGITS, compact
+    from galaxy_train.networks.recipes import FAMILIARITY_LOGIT, FAMILIARITY_SHIFT, LATE_LOGIT, LOGITS, compact
 
     keras.utils.set_random_seed(5)
     built = compact(64, 4)
@@ -72,10 +72,12 @@ def network(drawn_pixels: np.ndarray) -> Any:
     weights = [values + random.normal(0, 0.1, values.shape) * (values.ndim == 1) for values in built.get_weights()]
     built.set_weights([np.abs(values) if values.ndim == 1 and (values > 0.5).all() else values for values in weights])
     # Sure of its classes, and unfamiliar with a quarter of the images.
-    for name in (LOGITS, FAMILIARITY_LOGIT):
-        dense = built.get_layer(name)
+    late = built.get_layer(LATE_LOGIT)
+    late.set_weights([random.normal(0, 0.1, values.shape) for values in late.get_weights()])
+    heads = built.get_layer(FAMILIARITY_LOGIT).input
+    for dense in (built.get_layer(LOGITS), *(layer for layer in built.layers if any(layer.output is x for x in heads))):
         kernel, bias = dense.get_weights()
-        dense.set_weights([10 * kernel, bias - 10 * predict_layer(built, name, drawn_pixels).mean(axis=0)])
+        dense.set_weights([10 * kernel, bias - 10 * predict_layer(built, dense.name, drawn_pixels).mean(axis=0)])
     logits = predict_layer(built, FAMILIARITY_LOGIT, drawn_pixels)
     built.get_layer(FAMILIARITY_SHIFT).offset = -float(np.quantile(logits, 0.25))
     return built
@@ -270,8 +272,10 @@ def behind(output: str, *nodes: tuple[str, Any, str]) -> Change:
 
 
 def head_scaled(proto: onnx.ModelProto) -> None:
-    """The last layer of the familiarity head scaled by a thousandth."""
-    dense = producer(proto, producer(proto, "familiarity_logit").input[0])
+    """The last layer of the first familiarity head scaled by a thousandth."""
+    dense = producer(proto, "familiarity_logit")
+    while dense.op_type == "Add":
+        dense = producer(proto, dense.input[0])
     constant(proto, dense.input[1], lambda values: values * np.float32(1.001))
 
 
