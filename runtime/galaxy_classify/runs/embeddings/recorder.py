@@ -50,8 +50,8 @@ def refuse_to_overwrite(path: str) -> None:
 
 def is_same_image(kept: Prediction, again: Prediction) -> bool:
     """Tell whether a row that was kept and one that was made now are of the same picture, as far as the model can."""
-    numbers = [(*row.probabilities.values(), row.familiarity or 0.0) for row in (kept, again)]
-    return kept.label == again.label and np.allclose(*numbers, rtol=0, atol=SAME)
+    before, now = ([*row.probabilities.values(), row.familiarity or 0.0] for row in (kept, again))
+    return kept.label == again.label and np.allclose(before, now, rtol=0, atol=SAME)
 
 
 @dataclass(frozen=True, slots=True)
