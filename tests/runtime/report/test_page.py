@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -408,6 +409,19 @@ FAMILIAR = [
     familiar_row("d.png", 0.3, "spiral", 0.55),
     familiar_row("e.png", 0.5, "spiral", 0.55),
 ]
+
+
+def test_the_picture_covers_no_text(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Also beside a text that is taller than the picture, as of an unfamiliar image with a message and a long path."""
+    like = familiar_row("a.png", 0.1)
+    row = replace(like, path=f"{'folder/' * 60}a.png", message="dark " * 90)
+    synthetic_report(tmp_path / "report.html", [row], min_familiarity=0.5)
+    page = show(tmp_path / "report.html")
+    page.find(".card").click()
+    frame, about = page.find("#detail-frame").rect, page.find(".about").rect
+    assert about["height"] > about["width"]
+    assert frame["x"] + frame["width"] <= about["x"] + 1
+    assert frame["height"] >= about["height"] - 1
 
 
 def test_unfamiliar_images_are_a_group_of_their_own(show: Callable[[Path], Page], tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Kept rows without a vector that are embedded together: some batches for each thread.
 TOGETHER: Final = 1024
+#: Largest difference of a probability, or of the familiarity, between two rows of one image: another processor differs
+#: by less (the limit of the self-test), another image nearly always by more.
+SAME: Final = 1e-3
 
 
 def refuse_to_overwrite(path: str) -> None:
@@ -43,6 +46,12 @@ def refuse_to_overwrite(path: str) -> None:
         raise UsageError(
             f"{partial}: holds the embeddings of an interrupted run; --resume continues it, --force starts anew"
         )
+
+
+def is_same_image(kept: Prediction, again: Prediction) -> bool:
+    """Tell whether a row that was kept and one that was made now are of the same picture, as far as the model can."""
+    before, now = ([*row.probabilities.values(), row.familiarity or 0.0] for row in (kept, again))
+    return kept.label == again.label and np.allclose(before, now, rtol=0, atol=SAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +226,7 @@ class EmbeddingRecorder:
         )
         for (row, _, kept), (source, prediction) in zip(missing, again, strict=True):
             vector = vectors.pop(id(source), None)
-            if prediction.label == kept.label:
+            if is_same_image(kept, prediction):
                 self._write(row, replace(kept, path=source.path), vector)
             else:
                 self._lack(source.path, prediction.message or "the image has changed since it was classified")

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_painter import KINDS, paint
@@ -105,6 +106,23 @@ def test_a_result_without_embeddings_is_completed(model: Path, images: Path, tmp
     run(images, "-m", model, "-o", tmp_path / "new.csv", "--embeddings", tmp_path / "new.parquet")
     assert table(tmp_path / "e.parquet").equals(table(tmp_path / "new.parquet"))
     assert (tmp_path / "e.parquet").read_bytes() == (tmp_path / "new.parquet").read_bytes()
+
+
+def test_an_image_that_was_replaced_gets_no_vector(model: Path, images: Path, tmp_path: Path) -> None:
+    """Not even if the new one is of the same class: its vector would stand beside the numbers of the old one."""
+    options = (images, "-m", model, "-o", tmp_path / "out.csv")
+    run(*options)
+    with Image.open(images / "03.png") as image:
+        image.point(lambda level: level * 0.8).save(images / "03.png")
+    rows = (tmp_path / "out.csv").read_text()
+    result = run(*options, "--embeddings", tmp_path / "e.parquet", "--resume")
+    assert result.returncode == 1
+    assert f"1 missing: {images / '03.png'}: the image has changed since it was classified" in result.stderr
+    assert (tmp_path / "out.csv").read_text() == rows
+    assert 3 not in table(tmp_path / "e.parquet")["row"].to_pylist()
+    labels = [row["label"] for row in csv.DictReader(rows.splitlines())]
+    run(images, "-m", model, "-o", tmp_path / "new.csv")
+    assert [row["label"] for row in csv.DictReader((tmp_path / "new.csv").read_text().splitlines())] == labels
 
 
 def test_an_error_that_is_mended_gets_its_vector_in_its_place(model: Path, images: Path, tmp_path: Path) -> None:
