@@ -25,12 +25,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module", autouse=True)
 def few_generated_outliers() -> Iterator[None]:
     """Draw one outlier of each kind, once, instead of hundreds, which would take longer than the training."""
-    from galaxy_train.training import fit, outliers
+    from galaxy_train.training import outliers
 
-    with (
-        mock.patch.object(fit, "GENERATED_PER_KIND", 1),
-        mock.patch.multiple(outliers, GENERATED_PER_KIND=1, LATE_PASSES=1),
-    ):
+    with mock.patch.multiple(outliers, GENERATED_PER_KIND=1, LATE_PASSES=1):
         yield
 
 
@@ -133,6 +130,16 @@ def test_unreadable_outliers_are_listed(output: tuple[Path, str], outliers: Path
     """One file that is no image costs no training, and does not go unseen."""
     assert f"left out: {outliers / KINDS[0] / 'empty.jpg'}: empty file\n" in output[1]
     assert "1 images cannot be read and are left out\n" in output[1]
+
+
+def test_long_steps_are_announced(output: tuple[Path, str]) -> None:
+    """Drawing outliers and the second head take minutes for a real data set: nobody should take them for a hang."""
+    lines = [line for line in output[1].splitlines() if line.startswith("familiarity: ")]
+    assert lines == [
+        "familiarity: drawing outliers",
+        "familiarity: outliers and galaxies, pass 1 of 1",
+        "familiarity: training its second head",
+    ]
 
 
 def test_a_repetition_takes_the_shift(run: Path, options: list[str | Path], tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
-from galaxy_train.training.outliers import GENERATED_SHARE, GIVEN_SHARE, LARGEST_KIND, add_outliers
+from galaxy_train.training.outliers import GENERATED_SHARE, GIVEN_SHARE, LARGEST_KIND, add_outliers, draw_outliers
 from galaxy_train.training.targets import TrainingExamples
 
 pytestmark = pytest.mark.slow
@@ -77,7 +79,7 @@ def test_what_weighs_much_is_repeated() -> None:
     mixed = add_outliers(many, 100, {"text": pictures(10, 1), "noise": pictures(11, 50)}, {"star": pictures(20, 200)})
     assert mixed.familiar_weights is not None
     counts = {value: int((value_of(mixed) == value).sum()) for value in (10, 11, 20)}
-    assert counts == {10: 25, 11: 50, 20: 200}
+    assert counts == {10: 25, 11: 50, 20: 100}  # no more of a kind than there are galaxies
     assert mixed.familiar_weights.max() < 2 * mixed.familiar_weights[0]
     assert mixed.familiar_weights[value_of(mixed) == 10].sum() == pytest.approx(
         mixed.familiar_weights[value_of(mixed) == 11].sum(), rel=1e-5
@@ -100,8 +102,17 @@ def test_a_huge_kind_is_sampled() -> None:
     stars = (
         np.arange(LARGEST_KIND + 500, dtype=np.uint16).view(np.uint8).reshape(-1, 1, 1, 2).repeat(2, axis=3)[..., :3]
     )
-    galaxies = TrainingExamples(np.zeros((2, 1, 1, 3), np.uint8), np.zeros((2, 2), np.float32))
-    first, again = (add_outliers(galaxies, 2, {}, {"star": stars}).images[2:] for _ in range(2))
-    assert len(first) == len({image.tobytes() for image in first}) == LARGEST_KIND
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, stars[:LARGEST_KIND])
+    for count, expected in ((LARGEST_KIND + 1, LARGEST_KIND), (40, 40), (2, 5)):
+        galaxies = TrainingExamples(np.zeros((count, 1, 1, 3), np.uint8), np.zeros((count, 2), np.float32))
+        first, again = (add_outliers(galaxies, count, {}, {"star": stars}).images[count:] for _ in range(2))
+        assert len({image.tobytes() for image in first}) == expected
+        assert np.array_equal(first, again)
+        assert not np.array_equal(first[:expected], stars[:expected])
+
+
+@pytest.mark.parametrize(("galaxies", "expected"), [(30, 5), (600, 20), (30_000, 100)])
+def test_a_small_training_set_gets_few_generated_outliers(galaxies: int, expected: int) -> None:
+    """Fifty kinds of a hundred each would leave hardly a galaxy in a batch, and no class would be learnt."""
+    with mock.patch("galaxy_train.training.outliers.generate_outliers") as generate:
+        draw_outliers(np.zeros((galaxies, 1, 1, 3), np.uint8), 7)
+    assert generate.call_args.args[1:] == (expected, 7)

@@ -16,7 +16,6 @@ from galaxy_classify.errors import DataError, GalaxyClassifyError
 from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
-from galaxy_train.data.outliers.generate import generate_outliers
 from galaxy_train.data.outliers.load import split_outliers
 from galaxy_train.evaluation.calibration import calibrate
 from galaxy_train.evaluation.evaluate import evaluate_model
@@ -32,7 +31,7 @@ from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
 from galaxy_train.training.batches import TrainingBatches
 from galaxy_train.training.distillation import check_teachers, distil
-from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, GENERATED_PER_KIND, add_outliers, train_late_head
+from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, add_outliers, draw_outliers, train_late_head
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.progress import EpochReporter, HistoryWriter
 from galaxy_train.training.refit import check_refit
@@ -99,6 +98,11 @@ def fit(
     KeyboardInterrupt
         If interrupted before the first epoch was complete.
     """
+
+    def announce(line: str) -> None:
+        progress.write(f"{line}\n")
+        progress.flush()
+
     recipe = RECIPES[parameters.recipe]
     refit_of, earlier = check_refit(refit, data, parameters, teachers) if refit is not None else (None, None)
     fraction = parameters.validation_split if refit_of is None else 0.0
@@ -130,7 +134,8 @@ def fit(
     if has_familiarity(model):
         given = outliers or {}
         taught, kept = split_outliers(given, fraction, VALIDATION_SEED) if fraction else (given, {})
-        drawn = generate_outliers(train.images, GENERATED_PER_KIND, parameters.seed)
+        announce("familiarity: drawing outliers")
+        drawn = draw_outliers(train.images, parameters.seed)
         examples = add_outliers(examples, len(train.images), drawn, taught)
         if held_out is not None:
             held_out = add_outliers(held_out, len(held_out.images), {}, kept)
@@ -145,7 +150,7 @@ def fit(
         )
     if has_familiarity(model) and not interrupted:
         try:
-            train_late_head(model, labelled, taught, parameters.seed, _wide_share(parameters))
+            train_late_head(model, labelled, taught, parameters.seed, _wide_share(parameters), announce)
         except KeyboardInterrupt:
             interrupted = True  # the network is trained, and works without a second head
     calibration = earlier if earlier is not None else calibrate(model, validation)

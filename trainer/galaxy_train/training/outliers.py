@@ -7,7 +7,7 @@ weight on the given ones, and with galaxies that are further off centre than cla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -27,8 +27,15 @@ GENERATED_SHARE: Final = 0.5
 GIVEN_SHARE: Final = 0.5
 
 
-#: Generated outliers of each kind.
+#: Largest number of generated outliers of each kind. A small training set gets fewer, one of each kind for so many
+#: galaxies, but a few at least: otherwise a batch would hardly have a galaxy to learn classes from.
 GENERATED_PER_KIND: Final = 100
+
+
+GALAXIES_PER_OUTLIER: Final = 30
+
+
+FEWEST: Final = 5
 
 
 #: Largest number of images of a given kind that a network is trained on; more would take time from the other kinds.
@@ -71,6 +78,12 @@ FRESH: Final = 1_000_003
 FAMILIARITY_LOSS_WEIGHT: Final = 0.5
 
 
+def draw_outliers(galaxies: NDArray[np.uint8], seed: int) -> dict[str, NDArray[np.uint8]]:
+    """Generate outliers of each kind, as many as suit the number of galaxies."""
+    wanted = max(FEWEST, len(galaxies) // GALAXIES_PER_OUTLIER)
+    return generate_outliers(galaxies, min(GENERATED_PER_KIND, wanted), seed)
+
+
 def add_outliers(
     examples: TrainingExamples,
     labelled: int,
@@ -105,7 +118,7 @@ def add_outliers(
     images = [examples.images]
     weights = [galaxies]
     for kinds, share in ((generated, generated_share), (given, given_share)):
-        for of_kind in map(_sample, kinds.values()):
+        for of_kind in (_sample(images_of_kind, labelled) for images_of_kind in kinds.values()):
             weight = share * float(galaxies.sum()) / len(kinds) / len(of_kind)
             # An image that weighs much is repeated instead, so that each step sees it changed in another way.
             repeats = max(1, round(weight))
@@ -123,9 +136,10 @@ def add_outliers(
     )
 
 
-def _sample(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return at most `LARGEST_KIND` images of a kind, always the same."""
-    return images[np.random.default_rng(0).permutation(len(images))[:LARGEST_KIND]]
+def _sample(images: NDArray[np.uint8], galaxies: int) -> NDArray[np.uint8]:
+    """Return at most `LARGEST_KIND` images of a kind, and not many more than there are galaxies; always the same."""
+    largest = min(LARGEST_KIND, max(FEWEST, galaxies))
+    return images[np.random.default_rng(0).permutation(len(images))[:largest]]
 
 
 def train_late_head(
@@ -134,6 +148,7 @@ def train_late_head(
     given: Mapping[str, NDArray[np.uint8]],
     seed: int,
     wide_share: float,
+    announce: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Train the second familiarity head of a trained network, and nothing else of it.
 
@@ -151,6 +166,8 @@ def train_late_head(
         Determines outliers, augmentation and order.
     wide_share : float
         Share of the images that are changed as widely as images of different surveys differ.
+    announce : callable, optional
+        Called with a line before each step, all of which take some time.
     """
     if LATE_HIDDEN not in [layer.name for layer in network.layers]:
         return
@@ -161,7 +178,8 @@ def train_late_head(
     describe = keras.Model(images, part(augmentation(images)))
     statistics, first_logits, familiar, weights = [], [], [], []
     for each in range(LATE_PASSES):
-        drawn = generate_outliers(galaxies.images, GENERATED_PER_KIND, seed + FRESH * (1 + each))
+        announce(f"familiarity: outliers and galaxies, pass {each + 1} of {LATE_PASSES}")
+        drawn = draw_outliers(galaxies.images, seed + FRESH * (1 + each))
         examples = add_outliers(galaxies, len(galaxies.images), drawn, given, LATE_GENERATED_SHARE, LATE_GIVEN_SHARE)
         described, logits = describe.predict(examples.images, batch_size=LATE_BATCH, verbose=0)
         statistics.append(described)
@@ -176,6 +194,7 @@ def train_late_head(
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(LATE_RATE, steps), weight_decay=LATE_DECAY),
         keras.losses.BinaryCrossentropy(from_logits=True),
     )
+    announce("familiarity: training its second head")
     head.fit(
         described,
         is_familiar[:, np.newaxis],
