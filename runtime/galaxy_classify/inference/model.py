@@ -123,7 +123,7 @@ class OnnxModel:
             If ONNX Runtime fails on this machine, or the model does not return one row for each image.
         """
         rows = len(images)
-        # ONNX Runtime computes only what is asked for.
+        # An output that is not asked for takes no memory; ONNX Runtime computes it all the same.
         shapes: dict[str, tuple[int, ...]] = {OUTPUT_NAME: (rows, len(self.description.classes))}
         if self.has_familiarity:
             shapes[FAMILIARITY_NAME] = (rows,)
