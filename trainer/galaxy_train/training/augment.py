@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from galaxy_train.evaluation.perturbations import LUMA
+
 #: Share of the images that wide augmentation changes widely; the others are changed as plain augmentation does.
 WIDE_SHARE: Final = 0.25
 
@@ -23,10 +25,6 @@ REACH: Final = 4
 
 #: Share of the widely augmented images that lose their colour.
 GREY_SHARE: Final = 0.15
-
-
-#: Weights of red, green and blue in a grey image (ITU-R BT.601, as in Pillow's conversion to ``L``).
-LUMA: Final = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True)
