@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,9 @@ from galaxy_classify.text import printable
 LOGGER = logging.getLogger("galaxy_classify")
 
 
-#: Decodes one input in a worker thread, or raises `ImageError`.
-Decode = Callable[[], ModelInput]
+#: An input as a worker thread gets it: a path, the content of a file, a function that returns an image or raises
+#: `ImageError`, or what decoding it has given already.
+Waiting = str | bytes | Callable[[], Any] | ModelInput
 
 
 #: Takes an input and the pixels that the model sees of it: uint8, shape (height, width, 3).
@@ -41,22 +42,41 @@ Embedded = Callable[[Source, NDArray[np.float32] | None], None]
 WAITING_BYTES: Final = 1 << 20
 
 
-def decoding(decoder: Decoder, source: Source) -> Decode:
-    """Return what a worker thread has to do to decode an input."""
+def to_wait(decoder: Decoder, source: Source) -> Waiting:
+    """Return an input in the form in which it waits for a worker thread."""
     content = source.content
     if content is None:
-        return partial(decoder.read, source.path)
+        return source.path
     if not isinstance(content, InOrder):
-        return lambda: decoder.decode(content())
+        return content
     # The stream moves on with the next input, so read its content now, and in this thread.
     try:
         encoded = content()
-        if len(encoded) <= WAITING_BYTES:
-            return partial(decoder.decode, encoded)
-        decoded = decoder.decode(encoded)
+        return encoded if len(encoded) <= WAITING_BYTES else decoder.decode(encoded)
     except ImageError as error:
         return Unreadable(str(error))
-    return lambda: decoded
+
+
+def decode_all(decoder: Decoder, inputs: Sequence[Waiting]) -> list[ModelInput | str]:
+    """Decode the inputs of a batch; of those that cannot be used, return the reason."""
+    found: dict[int, ModelInput | str] = {}
+    encoded: dict[int, str | bytes] = {}
+    for number, waiting in enumerate(inputs):
+        if callable(waiting):
+            try:
+                image = waiting()
+                if isinstance(image, bytes) and len(image) <= WAITING_BYTES:
+                    encoded[number] = image
+                else:
+                    found[number] = decoder.decode(image)
+            except ImageError as error:
+                found[number] = str(error)
+        elif isinstance(waiting, ModelInput):
+            found[number] = waiting
+        else:
+            encoded[number] = waiting
+    found.update(zip(encoded, decoder.decode_batch(list(encoded.values())), strict=True))
+    return [found[number] for number in range(len(inputs))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +96,8 @@ class Limits:
 
 def classify_batch(
     model: OnnxModel,
-    batch: list[tuple[Source, Decode]],
+    decoder: Decoder,
+    batch: list[tuple[Source, Waiting]],
     limits: Limits,
     seen: Seen | None,
     embedded: Embedded | None = None,
@@ -91,14 +112,7 @@ def classify_batch(
     ModelError
         If the model cannot run on this machine, or does not return one row for each image.
     """
-    # Keep the reason for a failure, not the exception: its traceback would hold this frame, and with it the images
-    # of the whole batch, until the next garbage collection.
-    inputs: list[ModelInput | str] = []
-    for _, decode in batch:
-        try:
-            inputs.append(decode())
-        except ImageError as error:
-            inputs.append(str(error))
+    inputs = decode_all(decoder, [waiting for _, waiting in batch])
     decoded = [(number, found) for number, found in enumerate(inputs) if isinstance(found, ModelInput)]
     if seen is not None:
         for number, found in decoded:
@@ -129,16 +143,21 @@ def outputs_of(
     decoder: Decoder, model: OnnxModel, numbered: list[tuple[int, ImageLike]], *, embedding: bool = False
 ) -> ModelOutputs:
     """Return the model's outputs for numbered images; raise `ImageError` with the number of the first that has none."""
+    # A text is no path here: the decoder says what to do with it.
+    inputs = [image if isinstance(image, bytes) else partial(_itself, image) for _, image in numbered]
     pixels = []
-    for number, image in numbered:
-        try:
-            pixels.append(decoder.decode(image).pixels)
-        except ImageError as error:
-            raise ImageError(f"image {number}: {error}") from None
+    for (number, _), found in zip(numbered, decode_all(decoder, inputs), strict=True):
+        if isinstance(found, str):
+            raise ImageError(f"image {number}: {found}")
+        pixels.append(found.pixels)
     outputs = model.run(np.stack(pixels), embedding=embedding)
     for row, reason in sorted(value_faults(outputs).items()):
         raise ImageError(f"image {numbered[row][0]}: {reason}")
     return outputs
+
+
+def _itself(image: ImageLike) -> ImageLike:
+    return image
 
 
 def _prediction(

@@ -1,5 +1,6 @@
-"""Default values of the command's options and the API. This module imports nothing, so that ``--help`` stays fast."""
+"""Default values of the command's options and the API. This module imports next to nothing: ``--help`` stays fast."""
 
+from enum import StrEnum
 from typing import Final
 
 #: Confidence below which a prediction is uncertain: the highest multiple of 0.1 that at least nine of ten galaxies held
@@ -14,6 +15,14 @@ MIN_FAMILIARITY: Final = 0.5
 
 #: Execution provider: the GPU if ONNX Runtime supports one and the machine has one, else the CPU.
 AUTO: Final = "auto"
+
+
+class JpegDecoder(StrEnum):
+    """What decodes JPEGs: the package galaxy-classify-turbo if it is installed, or one of the two."""
+
+    AUTO = "auto"
+    PILLOW = "pillow"
+    TURBO = "turbo"
 
 
 #: Images that a worker thread decodes and classifies together.

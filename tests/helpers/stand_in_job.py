@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 from galaxy_classify import GalaxyClassifier
+from galaxy_classify.defaults import JpegDecoder
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.results.layout import RowLayout
@@ -18,7 +20,8 @@ class StandInJob(Job):
     """Give each path the same made-up row every time; a path with `broken` in it is an error."""
 
     def __init__(self, layout: RowLayout | None = None, broken: str = "bad", **options: Any) -> None:
-        super().__init__(cast("GalaxyClassifier", None), layout or RowLayout(CLASSES), 0.6, 4)
+        classifier = cast("GalaxyClassifier", SimpleNamespace(decoder=JpegDecoder.PILLOW))
+        super().__init__(classifier, layout or RowLayout(CLASSES), 0.6, 4)
         self._broken = broken
         self._options = options
 

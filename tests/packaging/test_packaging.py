@@ -34,7 +34,9 @@ ALLOWED = {
 #: What the runtime may import besides the standard library: its base dependencies.
 RUNTIME_DEPENDENCIES = {"numpy", "onnxruntime", "PIL", "typer", "rich"}
 #: What it may import where an extra has been asked for, within functions only.
-OPTIONAL_DEPENDENCIES = {"astropy", "dask", "distributed", "fsspec", "pandas", "pyarrow", "watchfiles"}
+OPTIONAL_DEPENDENCIES = {
+    "astropy", "dask", "distributed", "fsspec", "galaxy_classify_turbo", "pandas", "pyarrow", "watchfiles",
+}  # fmt: skip
 
 
 def imported_by(file: Path) -> set[str]:

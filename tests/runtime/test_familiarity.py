@@ -122,7 +122,7 @@ def test_the_minimum_can_be_chosen(
 
 
 def test_a_model_without_familiarity_is_as_it_was(tiny_model: Path, images: Path, tmp_path: Path) -> None:
-    """No column, no word in the summary, and a sidecar with the entries of earlier versions."""
+    """No column, no word in the summary, and a sidecar with earlier versions' entries and the decoder."""
     output = tmp_path / "out.csv"
     result = run_classify(images, "-m", tiny_model, "-o", output)
     assert result.stderr.startswith("5 images: 4 classified (2 of them uncertain), 1 failed (")
@@ -130,7 +130,7 @@ def test_a_model_without_familiarity_is_as_it_was(tiny_model: Path, images: Path
     assert list(rows["red"])[:5] == ["path", "status", "label", "confidence", "prob_smooth_round"]
     assert statuses_of(rows) == STATUSES | {"black": "uncertain", "dim": "ok"}
     sidecar = sidecar_of(output)
-    assert sidecar.keys() == {"package", "package_version", "model", "preprocessing", "options"}
+    assert sidecar.keys() == {"package", "package_version", "model", "preprocessing", "options", "decoder"}
     assert sidecar["model"]["contract"] == "1"
     assert sidecar["options"].keys() == {
         "threshold", "top_k", "shard", "catalog_columns", "image_column", "max_pixels", "exact", "provider", "fits",

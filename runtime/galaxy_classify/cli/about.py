@@ -8,7 +8,7 @@ import typer
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError, UsageError
-from galaxy_classify.extras import require_extra
+from galaxy_classify.extras import load_turbo, require_extra
 from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.text import printable, printable_lines
 from galaxy_classify.version import __version__
@@ -47,6 +47,9 @@ def show_version(model: str | None) -> None:
     typer.echo(f"galaxy-classify {__version__}")
     typer.echo(f"model {name}")
     typer.echo(f"sha256 {sha256}")
+    turbo, _ = load_turbo()
+    name = "pillow" if turbo is None else f"turbo {turbo.__version__}, with libjpeg-turbo {turbo.LIBJPEG_TURBO_VERSION}"
+    typer.echo(f"decoder of JPEGs {name}")
 
 
 def show_models() -> None:

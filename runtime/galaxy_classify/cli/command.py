@@ -123,6 +123,7 @@ class Command:
             options.threads,
             options.max_pixels,
             exact=options.exact,
+            decoder=options.decoder,
             provider=options.provider,
             crop=options.crop,
             fits=options.fits,

@@ -31,6 +31,7 @@ SELDOM: Final = (
     "batch_size",
     "provider",
     "exact",
+    "decoder",
     "show_completion",
 )
 

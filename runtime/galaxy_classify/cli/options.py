@@ -17,6 +17,7 @@ from galaxy_classify.defaults import (
     PARTITION_SIZE,
     PATH_COLUMN,
     THRESHOLD,
+    JpegDecoder,
 )
 from galaxy_classify.images.fits.names import parse_bands
 from galaxy_classify.images.fits.options import FitsOptions, parse_hdu, parse_stretch
@@ -180,6 +181,16 @@ class Options:
         ),
     ] = None
     exact: Annotated[bool, flag("--exact", panel=MODEL, help="Resize JPEGs exactly as in training: slower.")] = False
+    decoder: Annotated[
+        JpegDecoder,
+        option(
+            panel=MODEL,
+            metavar="NAME",
+            parser=one_of(JpegDecoder),
+            help="Of JPEGs: auto, pillow, turbo (faster, compiled).",
+            show_default=False,
+        ),
+    ] = JpegDecoder.AUTO
     provider: Annotated[
         str,
         option(panel=MODEL, metavar="NAME", help="auto, cpu, cuda, openvino, coreml.", show_default=False),

@@ -14,7 +14,7 @@ from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.dask.cluster import check_processes
 from galaxy_classify.dask.partitions import FramePlan, classify_partition
 from galaxy_classify.dask.worker import ClassifierSpec, model_content
-from galaxy_classify.defaults import AUTO, MAX_PIXELS, THRESHOLD
+from galaxy_classify.defaults import AUTO, MAX_PIXELS, THRESHOLD, JpegDecoder
 from galaxy_classify.errors import UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.images.fits.options import FitsOptions
@@ -44,6 +44,7 @@ def classify(
     crop: float | None = None,
     fits: FitsOptions | None = None,
     min_familiarity: float | None = None,
+    decoder: str = JpegDecoder.AUTO,
 ) -> dd.DataFrame:
     """Classify the images in the rows of a Dask data frame, given by their paths or as bytes.
 
@@ -70,7 +71,7 @@ def classify(
         Number of most probable classes in each row.
     threads : int, optional
         Number of threads for one partition. Workers classify several partitions at once, so one is enough.
-    max_pixels, exact, provider, crop, fits, min_familiarity
+    max_pixels, exact, provider, crop, fits, min_familiarity, decoder
         As `GalaxyClassifier` takes them; the provider must be available to the workers, not here.
 
     Returns
@@ -117,6 +118,7 @@ def classify(
         crop=crop,
         fits=fits,
         min_familiarity=min_familiarity,
+        decoder=decoder,
     )
     classifier.classify((), threshold=threshold)  # checks the threshold now
     classes = classifier.model.description.classes

@@ -17,6 +17,7 @@ from galaxy_classify.prediction import Prediction
 from galaxy_classify.process import interrupts_deferred
 from galaxy_classify.results.file_names import check_folder
 from galaxy_classify.results.formats import OutputFormat
+from galaxy_classify.results.provenance import DECODER
 from galaxy_classify.results.resume import Existing, is_tried_again, other_inputs
 from galaxy_classify.runs.destination import RunInputs
 from galaxy_classify.runs.job import Job
@@ -152,9 +153,9 @@ class DaskRun:
     def classify(self, client: Client, sources: Iterator[Source], *, resume: bool) -> None:
         """Classify the inputs and write the parts; of parts that are kept, errors are tried again."""
         self._classify(client, self._to_do(sources, resume=resume))
-        self.folder.complete(
-            self.provenance, partitions=self.partitions, inputs=self.inputs, outcome=self.job.outcome()
-        )
+        outcome = self.job.outcome()
+        del outcome[DECODER]  # each worker has its own
+        self.folder.complete(self.provenance, partitions=self.partitions, inputs=self.inputs, outcome=outcome)
 
     def _to_do(self, sources: Iterator[Source], *, resume: bool) -> Iterator[Partition]:
         """Cut the inputs into partitions, and yield those that are not complete."""

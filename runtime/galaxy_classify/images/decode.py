@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -26,8 +27,9 @@ from galaxy_classify.images.formats import (
 )
 from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.images.pillow_faults import check_file, load, undecoded_file
-from galaxy_classify.images.pixels import picture_of, pixels_of
+from galaxy_classify.images.pixels import check_varied, picture_of, pixels_of
 from galaxy_classify.images.resize import Resizer
+from galaxy_classify.images.turbo import TurboDecoder
 
 if TYPE_CHECKING:
     from galaxy_classify.images.fits.picture import FitsDecoder
@@ -70,8 +72,8 @@ class ModelInput:
 class Decoder:
     """Decode image files, encoded images and arrays for one model.
 
-    Every method raises `ImageError` if the image cannot be used. The message is a short reason that does not repeat
-    the path.
+    Every method but `decode_batch` raises `ImageError` if the image cannot be used. The message is a short reason that
+    does not repeat the path.
 
     Parameters
     ----------
@@ -81,11 +83,24 @@ class Decoder:
         Images with more pixels are refused before they are decoded.
     fits : FitsOptions, optional
         How FITS files are read and coloured.
+    turbo : TurboDecoder, optional
+        Decodes ordinary JPEGs of a batch, with the pixels of an exact `resizer`.
     """
 
     resizer: Resizer
     max_pixels: int = MAX_PIXELS
     fits: FitsOptions = AS_IN_HEADERS
+    turbo: TurboDecoder | None = None
+
+    def decode_batch(self, images: Sequence[str | bytes]) -> list[ModelInput | str]:
+        """Decode image files and encoded images; of those that cannot be used, return the reason."""
+        if self.turbo is None:
+            return [self._decode_or_say_why(image) for image in images]
+        pixels, decoded = self.turbo.decode([None if self._is_of_bands(image) else image for image in images])
+        return [
+            self._varied_or_why_not(pixels[number]) if decoded[number] else self._decode_or_say_why(image)
+            for number, image in enumerate(images)
+        ]
 
     def read(self, path: str) -> ModelInput:
         """Decode an image file, crop it and resize it; a constant image is refused."""
@@ -100,7 +115,7 @@ class Decoder:
 
         With a pattern in `fits`, a path with ``{band}`` stands for the FITS files of all bands.
         """
-        if self.fits.pattern is not None and is_joined(path):
+        if self._is_of_bands(path):
             return self._fits_decoder().read_bands(path)
         with open_regular_file(path) as file:
             return self.decode_file(file)
@@ -135,6 +150,26 @@ class Decoder:
                 return picture_of(self._load(image), self.resizer, note)
         except UnidentifiedImageError:
             raise ImageError(why_not_an_image(head)) from None
+
+    def _is_of_bands(self, image: str | bytes) -> bool:
+        """Tell whether an image is a path that stands for the FITS files of all bands."""
+        return self.fits.pattern is not None and isinstance(image, str) and is_joined(image)
+
+    # Both return the reason for a failure, not the exception: its traceback would hold the images of the whole batch,
+    # until the next garbage collection.
+
+    def _decode_or_say_why(self, image: str | bytes) -> ModelInput | str:
+        try:
+            return self.read(image) if isinstance(image, str) else self.decode(image)
+        except ImageError as error:
+            return str(error)
+
+    def _varied_or_why_not(self, pixels: NDArray[np.uint8]) -> ModelInput | str:
+        try:
+            check_varied(pixels, self.resizer.preprocessing.margin)
+        except ImageError as error:
+            return str(error)
+        return ModelInput(pixels)
 
     def _model_input(self, picture: Picture) -> ModelInput:
         return ModelInput(pixels_of(picture, self.resizer), picture.note, picture.doubt)

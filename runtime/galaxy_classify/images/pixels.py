@@ -82,12 +82,17 @@ def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
         pixels = np.asarray(picture.rgb)
     else:
         pixels = resizer(picture.rgb, picture.box, exact=not picture.lossy)
-    margin = resizer.preprocessing.margin
+    check_varied(pixels, resizer.preprocessing.margin)
+    return pixels
+
+
+def check_varied(pixels: NDArray[np.uint8], margin: int) -> None:
+    """Raise `ImageError` if a model's input is constant: uint8, shape (height, width, 3), without the margin."""
+    height, width = pixels.shape[:2]
     seen = pixels[margin : height - margin, margin : width - margin]
     # The first row of nearly every image varies, so that the others need not be compared.
     if (seen[0] == seen[0, 0]).all() and (seen == seen[0, 0]).all():
         raise ImageError("constant image: every pixel that the model would see is the same")
-    return pixels
 
 
 #: Modes that Pillow converts to RGB right.

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
 
 
-#: Entries of a sidecar beside the provenance, known at the end of a run: numbers of rows by status, for models that
-#: give familiarity, and the agreement with labels.
+#: Entries of a sidecar beside the provenance: what decoded the JPEGs, which may be another one when a run is continued,
+#: as the pixels are the same; and, known at the end, numbers of rows by status, for models that give familiarity, and
+#: the agreement with labels.
+DECODER: Final = "decoder"
 COUNTS: Final = "counts"
 EVALUATION: Final = "evaluation"
 

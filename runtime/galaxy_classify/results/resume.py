@@ -28,10 +28,10 @@ from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.jsonl_rows import read_jsonl_rows
 from galaxy_classify.results.layout import DoneRow, RowLayout
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.provenance import COUNTS, EVALUATION, differences, read_sidecar
+from galaxy_classify.results.provenance import COUNTS, DECODER, EVALUATION, differences, read_sidecar
 
-#: Entries of a sidecar that are known at the end of a run only, so that they do not tell two runs apart.
-KNOWN_AT_THE_END: Final = ("partitions", "inputs", COUNTS, EVALUATION)
+#: Entries of a sidecar that are written at the end of a run only, and do not tell two runs apart.
+KNOWN_AT_THE_END: Final = ("partitions", "inputs", COUNTS, DECODER, EVALUATION)
 
 
 class Existing(Enum):

@@ -10,7 +10,7 @@ from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import STATUSES, Prediction, Status
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.layout import RowLayout
-from galaxy_classify.results.provenance import COUNTS, EVALUATION, provenance
+from galaxy_classify.results.provenance import COUNTS, DECODER, EVALUATION, provenance
 
 if TYPE_CHECKING:
     from galaxy_classify.batch import Embedded, Seen
@@ -96,7 +96,7 @@ class Job:
 
         `before` are the numbers of rows by status that were counted earlier, for another sidecar.
         """
-        outcome: dict[str, Any] = {}
+        outcome: dict[str, Any] = {DECODER: str(self.classifier.decoder)}
         if self.layout.familiarity:
             statuses = self.counts.statuses
             outcome[COUNTS] = {status: statuses[status] - (before or {}).get(status, 0) for status in STATUSES}
