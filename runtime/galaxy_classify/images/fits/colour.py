@@ -45,6 +45,10 @@ SLOAN_SCALES: Final = {"g": 7.8, "r": 5.7, "i": 4.9}
 SLOAN_NONLINEARITY: Final = 3.0
 
 
+#: Rows that are coloured at once: what is computed of them stays in the processor's cache.
+STRIP_ROWS: Final = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Colouring:
     """A recipe, and the bands that it uses: those for blue, green and red, or a single one for grey."""
@@ -142,6 +146,15 @@ def colour(colouring: Colouring, planes: Sequence[Plane], stretch: Stretch = AST
         if stretch.black:
             planes = [plane - np.float32(black) for plane, black in zip(planes, stretch.black, strict=True)]
         return lupton(*(planes[::-1] if len(planes) == 3 else [planes[0]] * 3), stretch=stretch.stretch, q=stretch.q)
+    height, width = planes[0].shape
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, STRIP_ROWS):
+        strip = [plane[top : top + STRIP_ROWS] for plane in planes]
+        pixels[top : top + STRIP_ROWS] = _colour_strip(colouring, strip)
+    return pixels
+
+
+def _colour_strip(colouring: Colouring, planes: Sequence[Plane]) -> NDArray[np.uint8]:
     if colouring.recipe == SDSS:
         scaled = [plane * np.float32(SLOAN_SCALES[band]) for band, plane in zip(colouring.bands, planes, strict=True)]
         return eight_bit(sdss_levels(np.stack(scaled[::-1] if len(scaled) == 3 else scaled * 3)))
@@ -188,7 +201,9 @@ def desaturated(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     ``dr2_style_rgb(desaturate=True)`` of https://github.com/zooniverse/decals, which Walmsley et al. (2022, MNRAS 509,
     3966) used for the images of Galaxy Zoo DECaLS.
     """
-    mean = levels.mean(axis=0)
+    mean = levels[0] + levels[1]
+    mean += levels[2]
+    mean /= 3
     mean[mean == 0] = 1
     # The largest quotient is that of the largest level, or below zero of the smallest.
     strongest = np.where(mean > 0, levels.max(axis=0), levels.min(axis=0))
