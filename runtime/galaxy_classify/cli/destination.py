@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import typer
-
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import UsageError
 from galaxy_classify.extras import require_extra
@@ -71,4 +69,4 @@ def _dask_folder(options: Options, address: str) -> Destination:
 
 def _announce_watch(options: Options) -> None:
     if not options.quiet:
-        typer.echo(f"watching {', '.join(options.inputs)}; Ctrl-C or SIGTERM stops", err=True)
+        print(f"watching {', '.join(options.inputs)}; Ctrl-C or SIGTERM stops", file=sys.stderr)

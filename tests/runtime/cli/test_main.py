@@ -18,7 +18,7 @@ import pytest
 from typer.main import get_command
 
 from galaxy_classify import __version__
-from galaxy_classify.cli.main import app
+from galaxy_classify.cli.with_typer.app import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.inference.embedded import find_model
 from galaxy_painter import KINDS
