@@ -1,8 +1,9 @@
-"""Choose where the rows of a run go."""
+"""Choose where the rows of a run go; the others are not imported."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import UsageError
@@ -10,11 +11,11 @@ from galaxy_classify.extras import require_extra
 from galaxy_classify.inputs.discovery import real_paths
 from galaxy_classify.results.formats import choose_format
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.resume import Existing
 from galaxy_classify.runs.destination import Destination, StandardOutput
-from galaxy_classify.runs.result_file import ResultFile
-from galaxy_classify.runs.shard_folder import ShardFolder
 from galaxy_classify.runs.shards import Shards, is_shard_folder
+
+if TYPE_CHECKING:
+    from galaxy_classify.results.resume import Existing
 
 
 def choose_destination(options: Options, shards: Shards | None) -> Destination:
@@ -32,6 +33,8 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
     if options.watch:
         require_extra("watch", ("watchfiles",))
     if shards is not None and options.output is not None and is_shard_folder(options.output, shards):
+        from galaxy_classify.runs.shard_folder import ShardFolder
+
         return ShardFolder(options.output, shards, existing(options))
     output_format = choose_format(options.format, options.output, terminal=sys.stdout.isatty())
     output = None if options.output is None else OutputFile(options.output)
@@ -48,11 +51,15 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
         return WatchedFile(watched, output, output_format, existing(options))
     if output is None:
         return StandardOutput(output_format)
+    from galaxy_classify.runs.result_file import ResultFile
+
     return ResultFile(output, output_format, existing(options))
 
 
 def existing(options: Options) -> Existing:
     """Return what becomes of a result that is there already."""
+    from galaxy_classify.results.resume import Existing
+
     if options.resume:
         return Existing.RESUME
     return Existing.REPLACE if options.force else Existing.REFUSE

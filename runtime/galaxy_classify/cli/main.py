@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from galaxy_classify.cli.about import check_alone, show_card, show_models, show_self_test, show_shards, show_version
@@ -44,5 +45,6 @@ def perform(options: Options) -> int:
         with interrupts_deferred():
             from galaxy_classify.cli.command import Command
 
+        gc.enable()
         return Command(options).run()
     return 0
