@@ -9,7 +9,7 @@ from galaxy_classify.cli.about import check_alone, show_card, show_models, show_
 from galaxy_classify.cli.declare import read_plain
 from galaxy_classify.cli.options import Options
 from galaxy_classify.cli.runner import run
-from galaxy_classify.process import interrupts_deferred
+from galaxy_classify.process import interrupts_deferred, use_one_blas_thread
 
 
 def main() -> None:
@@ -41,6 +41,7 @@ def perform(options: Options) -> int:
     elif options.check_shards is not None:
         return show_shards(options.check_shards)
     else:
+        use_one_blas_thread()
         # This imports NumPy, which --help and --version do without, and which makes other errors of a Ctrl-C meanwhile.
         with interrupts_deferred():
             from galaxy_classify.cli.command import Command
