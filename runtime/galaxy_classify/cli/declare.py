@@ -46,6 +46,10 @@ class Declaration:
         """Return the names on the command line of the option that a field declares."""
         return self.names or (f"--{field.replace('_', '-')}",)
 
+    def value_of(self, text: str) -> Any:
+        """Return the value that a word stands for; raise `BadValueError` if it stands for none."""
+        return self.settings.get("parser", str)(text)
+
 
 def option(*names: str, metavar: str, panel: str | None = None, **settings: Any) -> Any:
     """Declare an option that takes a value: ``Annotated[str, option(metavar="FILE", help="…")]``.
@@ -125,7 +129,7 @@ def made_of(options: type[T], values: dict[str, Any]) -> T:
 
 
 def read_plain(options: type[T], words: Sequence[str]) -> T | None:
-    """Read a plain command line: inputs, and options as they are declared, each once and with a valid value behind it.
+    """Read a plain command line: inputs, and options by their whole names, each once and with a valid value.
 
     Return None if there is anything else, right or wrong: typer knows all of what a command line may be. So it does if
     there is nothing, as a shell may be asking for completion.
@@ -134,35 +138,38 @@ def read_plain(options: type[T], words: Sequence[str]) -> T | None:
         return None
     by_name: dict[str, tuple[str, Declaration]] = {}
     inputs: list[str] = []
-    values: dict[str, Any] = {}
-    for field in fields(options):
-        declaration = declared(options, field.name)
-        if declaration.kind == "argument":
-            values[field.name] = inputs
-        elif declaration.settings.get("envvar", "") in os.environ:
-            return None
-        elif "callback" not in declaration.settings:
-            by_name |= dict.fromkeys(declaration.names_for(field.name), (field.name, declaration))
+    given: dict[str, Any] = {}
+    from_environment: dict[str, Any] = {}
     rest = iter(words)
-    for word in rest:
-        if not _is_option(word):
-            inputs.append(word)
-            continue
-        found = by_name.get(word)
-        if found is None or found[0] in values:
-            return None
-        name, declaration = found
-        if declaration.kind == "flag":
-            values[name] = True
-            continue
-        value = next(rest, None)
-        if value is None or _is_option(value):
-            return None
-        try:
-            values[name] = declaration.settings.get("parser", str)(value)
-        except BadValueError:
-            return None
-    return made_of(options, values)
+    try:
+        for field in fields(options):
+            declaration = declared(options, field.name)
+            if declaration.kind == "argument":
+                given[field.name] = inputs
+            elif "callback" not in declaration.settings:
+                by_name |= dict.fromkeys(declaration.names_for(field.name), (field.name, declaration))
+            if text := os.environ.get(declaration.settings.get("envvar", "")):
+                from_environment[field.name] = declaration.value_of(text)
+        for word in rest:
+            if not _is_option(word):
+                inputs.append(word)
+                continue
+            name, equals, text = word.partition("=") if word.startswith("--") else (word, "", "")
+            found = by_name.get(name)
+            if found is None or found[0] in given:
+                return None
+            field_name, declaration = found
+            if declaration.kind == "flag":
+                if equals:
+                    return None
+                given[field_name] = True
+                continue
+            if not equals and _is_option(text := next(rest, "--")):
+                return None
+            given[field_name] = declaration.value_of(text)
+    except BadValueError:
+        return None
+    return made_of(options, from_environment | given)
 
 
 def _is_option(word: str) -> bool:

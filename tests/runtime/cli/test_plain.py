@@ -31,10 +31,11 @@ TYPER = get_command(app)
 
 #: Words of command lines, right and wrong.
 WORDS = [
-    "a.jpg", "", "-", "--", "\udcff.jpg", "a\0b", "*.jpg", "-o", "out.csv", "--output", "--output=x", "-ox", "-q",
-    "-qo", "--quiet", "--quiet=1", "-f", "--format", "csv", "xml", "--json", "-m", "galaxy-mlp", "--threshold", "0.9",
-    "2", "nan", "--threads", "1_0", " 3", "--top-k", "--help", "-h", "-V", "--version", "--no-recursive", "--watc",
-    "--help-all", "--install-completion", "--show-completion", "-1", "--stretch", "auto",
+    "a.jpg", "", "-", "--", "\udcff.jpg", "a\0b", "*.jpg", "-o", "out.csv", "--output", "--output=x", "--output=",
+    "--threads=2", "-o=x", "-ox", "-q", "-qo", "--quiet", "--quiet=1", "-f", "--format", "csv", "xml", "--json", "-m",
+    "galaxy-mlp", "--threshold", "0.9", "2", "nan", "--threads", "1_0", " 3", "--top-k", "--help", "-h", "-V",
+    "--version", "--no-recursive", "--watc", "--help-all", "--install-completion", "--show-completion", "-1",
+    "--stretch", "auto",
 ]  # fmt: skip
 
 
@@ -56,10 +57,12 @@ def test_each_option_means_what_it_means_to_typer() -> None:
             continue
         value = [VALUES.get(field, "3")] if declaration.kind == "option" else []
         for name in declaration.names_for(field):
-            words = [name, *value, "a.jpg", "b.jpg"]
-            plain = read_plain(Options, words)
-            assert plain is not None, words
-            assert plain == read_by_typer(words), words
+            forms = [[name, *value], [f"{name}={value[0]}"]] if value and name.startswith("--") else [[name, *value]]
+            for form in forms:
+                words = [*form, "a.jpg", "b.jpg"]
+                plain = read_plain(Options, words)
+                assert plain is not None, words
+                assert plain == read_by_typer(words), words
         everything += [name, *value]
     plain = read_plain(Options, everything)
     assert plain is not None
@@ -84,7 +87,9 @@ def test_what_is_read_without_typer_is_what_typer_reads(words: list[str]) -> Non
         ["--install-completion"],
         ["--", "a.jpg"],
         ["a.jpg", "-qo", "out.csv"],
-        ["a.jpg", "--output=out.csv"],
+        ["a.jpg", "--quiet=1"],
+        ["a.jpg", "-o=out.csv"],
+        ["a.jpg", "--threads=many"],
         ["a.jpg", "-o"],
         ["a.jpg", "-o", "-q"],
         ["a.jpg", "-q", "-q"],
@@ -97,14 +102,21 @@ def test_what_is_not_plain_is_left_to_typer(words: list[str]) -> None:
     assert read_plain(Options, words) is None
 
 
-def test_what_else_typer_reads_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An option's environment variable; on Windows, patterns, variables and home folders."""
-    assert read_plain(Options, ["a.jpg"]) == Options(inputs=["a.jpg"])
-    monkeypatch.setenv("GALAXY_MODEL", "galaxy-mlp")
-    assert read_plain(Options, ["a.jpg"]) is None
-    monkeypatch.delenv("GALAXY_MODEL")
+@pytest.mark.parametrize("words", [["a.jpg"], ["a.jpg", "-m", "galaxy-cnn"], ["a.jpg", "--model=galaxy-cnn"]])
+@pytest.mark.parametrize("model", ["galaxy-mlp", ""])
+def test_the_model_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch, words: list[str], model: str) -> None:
+    """An option beside it has precedence, and an empty variable is none."""
+    monkeypatch.setenv("GALAXY_MODEL", model)
+    plain = read_plain(Options, words)
+    assert plain is not None
+    assert plain == read_by_typer(words)
+    assert plain.model == ("galaxy-cnn" if len(words) > 1 else model or None)
+
+
+def test_what_windows_leaves_to_programs_is_left_to_typer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It expands patterns, variables and home folders there."""
     monkeypatch.setattr("galaxy_classify.cli.declare.os", SimpleNamespace(name="nt", environ={}))
-    assert read_plain(Options, [r"C:\galaxies\a.jpg", "-q"]) is not None
+    assert read_plain(Options, [r"C:\galaxies\a.jpg", "-q"]) == Options(inputs=[r"C:\galaxies\a.jpg"], quiet=True)
     for word in ("*.jpg", "~\\a.jpg", "%TEMP%\\a.jpg", "$HOME"):
         assert read_plain(Options, [word]) is None
 
@@ -176,7 +188,7 @@ def test_an_interrupt_before_the_first_row(
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
-@pytest.mark.parametrize("words", [["--model-card"], ["--model-card", "--model=galaxy-cnn"], ["--help-all"]])
+@pytest.mark.parametrize("words", [["--model-card"], ["--model-card", "-mgalaxy-cnn"], ["--help-all"]])
 def test_nobody_reads_what_is_printed(words: list[str]) -> None:
     """``galaxy-classify --model-card | head`` ends quietly with the exit code of a broken pipe."""
     ours, theirs = os.pipe()
