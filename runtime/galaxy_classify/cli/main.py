@@ -30,6 +30,7 @@ def classify() -> object:
 def perform(options: Options) -> int:
     """Do what the options ask for, and return the exit code."""
     check_alone(options)
+    use_one_blas_thread()
     if options.version:
         show_version(options.model)
     elif options.list_models:
@@ -41,7 +42,6 @@ def perform(options: Options) -> int:
     elif options.check_shards is not None:
         return show_shards(options.check_shards)
     else:
-        use_one_blas_thread()
         # This imports NumPy, which --help and --version do without, and which makes other errors of a Ctrl-C meanwhile.
         with interrupts_deferred():
             from galaxy_classify.cli.command import Command
