@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
-from typing import Any, ClassVar, Final, Protocol, TypeVar, get_type_hints
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar, get_type_hints
 
 from galaxy_classify.text import did_you_mean
 
@@ -38,7 +38,7 @@ class BadValueError(ValueError):
 class Declaration:
     """An argument or option: its names, if they are not made of the field's name, and what typer is told of it."""
 
-    kind: str
+    kind: Literal["argument", "option", "flag"]
     names: tuple[str, ...]
     settings: dict[str, Any]
 

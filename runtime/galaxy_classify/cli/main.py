@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from galaxy_classify.cli.about import check_alone, show_card, show_models, show_self_test, show_shards, show_version
 from galaxy_classify.cli.declare import read_plain
-from galaxy_classify.cli.options import Options
+from galaxy_classify.cli.options import COMPLETION, Options
 from galaxy_classify.cli.runner import run
 from galaxy_classify.process import interrupts_deferred, use_one_blas_thread
 
@@ -19,7 +20,7 @@ def main() -> None:
 
 def classify() -> object:
     """Read the command line and do what it asks for; return the exit code."""
-    asked: object = read_plain(Options, sys.argv[1:])
+    asked: object = None if COMPLETION in os.environ else read_plain(Options, sys.argv[1:])
     if asked is None:
         from galaxy_classify.cli.with_typer.app import read_any
 

@@ -29,6 +29,9 @@ MODEL: Final = "Model and machine"
 CLUSTER: Final = "Cluster"
 ABOUT: Final = "About"
 
+#: Environment variable by which a shell asks for the completion of words.
+COMPLETION: Final = "_GALAXY_CLASSIFY_COMPLETE"
+
 
 def complete_model() -> list[str]:
     """List the embedded models, for completion in the shell."""

@@ -121,6 +121,13 @@ def test_what_windows_leaves_to_programs_is_left_to_typer(monkeypatch: pytest.Mo
         assert read_plain(Options, [word]) is None
 
 
+@pytest.mark.parametrize("words", [[], ["a.jpg"]])
+def test_a_shell_that_asks_for_completion_gets_it(words: list[str]) -> None:
+    """Whatever stands on the command line."""
+    result = run(*words, _GALAXY_CLASSIFY_COMPLETE="complete_bash", COMP_WORDS="galaxy-classify --thre", COMP_CWORD="1")
+    assert (result.returncode, result.stdout.split()) == (0, ["--threshold", "--threads"])
+
+
 #: The command in a process of its own, which says in the end what it has loaded and set.
 TOLD = """
 import atexit, gc, os, sys

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import typer
 
-from galaxy_classify.cli.options import ABOUT, CLUSTER, FITS, Options
+from galaxy_classify.cli.options import ABOUT, CLUSTER, COMPLETION, FITS, Options
 from galaxy_classify.cli.with_typer.command import FLAG, HELP, PlainCommand, with_options
 from galaxy_classify.cli.with_typer.errors import parsed
 
@@ -54,8 +54,7 @@ def classify(options: Options) -> Options:
 
 def read_any() -> object:
     """Read the command line: return its options, or the exit code if typer has done what it asks for, as `--help`."""
-    completing = "_GALAXY_CLASSIFY_COMPLETE" in os.environ
-    return parsed(prepared_command(everything=completing or "--help-all" in sys.argv))()
+    return parsed(prepared_command(everything=COMPLETION in os.environ or "--help-all" in sys.argv))()
 
 
 def prepared_command(*, everything: bool) -> Any:
