@@ -121,11 +121,14 @@ def test_what_windows_leaves_to_programs_is_left_to_typer(monkeypatch: pytest.Mo
         assert read_plain(Options, [word]) is None
 
 
-@pytest.mark.parametrize("words", [[], ["a.jpg"]])
-def test_a_shell_that_asks_for_completion_gets_it(words: list[str]) -> None:
+def test_a_shell_that_asks_for_completion_gets_it() -> None:
     """Whatever stands on the command line."""
-    result = run(*words, _GALAXY_CLASSIFY_COMPLETE="complete_bash", COMP_WORDS="galaxy-classify --thre", COMP_CWORD="1")
-    assert (result.returncode, result.stdout.split()) == (0, ["--threshold", "--threads"])
+    asked = {"_GALAXY_CLASSIFY_COMPLETE": "complete_bash", "COMP_WORDS": "galaxy-classify --thre", "COMP_CWORD": "1"}
+    code = "import sys; sys.argv[0] = 'galaxy-classify'; from galaxy_classify.__main__ import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, "a.jpg"], capture_output=True, text=True, check=True, env=os.environ | asked
+    )
+    assert result.stdout.split() == ["--threshold", "--threads"]
 
 
 #: The command in a process of its own, which says in the end what it has loaded and set.
