@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from galaxy_classify.cli.declare import HELP, PlainCommand, PlainGroup, argument, flag, number, option, version_option
+from galaxy_classify.cli.declare import number
 from galaxy_classify.cli.runner import run
+from galaxy_classify.cli.with_typer.command import (
+    HELP,
+    PlainCommand,
+    PlainGroup,
+    argument,
+    flag,
+    option,
+    version_option,
+)
+from galaxy_classify.cli.with_typer.errors import parsed
 from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.text import did_you_mean
@@ -203,4 +213,4 @@ def reported(model: Path, paths: list[Path]) -> Iterator[GateReport]:
 
 def main() -> None:
     """Run ``galaxy-export``."""
-    run(app)
+    run(parsed(app))

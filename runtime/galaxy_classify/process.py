@@ -30,6 +30,16 @@ def prepare_process(max_pixels: int) -> None:
     Image.MAX_IMAGE_PIXELS = max(max_pixels, MAX_PIXELS)
 
 
+def use_one_blas_thread() -> None:
+    """Keep NumPy, which is loaded later by this process or its children, from starting threads for linear algebra.
+
+    OpenBLAS starts one for each CPU when it is loaded, which takes a sixth of the time that all imports take. Worker
+    threads keep the CPUs busy already, and only the map of the report needs linear algebra. A setting of the user's
+    stays.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def silence_libtiff() -> None:
     """Keep libtiff from writing to the standard error stream what the image's row says already.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -40,6 +39,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("galaxy-cn", ["galaxy-cnn", "galaxy-mlp"])
     "did you mean 'galaxy-cnn'? "
     """
+    import difflib  # only those who misspell wait for it
+
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]!r}? " if close else ""
 

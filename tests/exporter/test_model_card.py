@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from galaxy_classify.cli.main import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_export.model_card.card import model_card
 from galaxy_export.model_card.robustness import robustness_sections
@@ -18,6 +16,7 @@ from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMet
 from galaxy_train.run_metrics.metrics import ClassificationMetrics
 from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.parameters import FitParameters
+from in_process import run_classify
 
 PROOF = {
     "images": 200,
@@ -244,23 +243,22 @@ def test_every_embedded_model_has_a_card(repository: Path) -> None:
         assert card.startswith(f"# Model card: {name} ")
         assert "## What it must not be used for" in card
         assert source.path.with_name(f"{name}.MODEL_CARD.md").read_text(encoding="utf-8") == card
-        result = CliRunner().invoke(app, ["--model-card", "-m", name], catch_exceptions=False)
+        result = run_classify("--model-card", "-m", name)
         assert result.stdout == card
 
 
 def test_a_model_without_a_card(tiny_model: Path) -> None:
     """A model that keeps the contract may come from anywhere; it is told so in one line."""
-    from galaxy_classify.errors import ModelError
-
-    with pytest.raises(ModelError, match="carries no model card"):
-        CliRunner().invoke(app, ["--model-card", "-m", str(tiny_model)], catch_exceptions=False)
+    result = run_classify("--model-card", "-m", tiny_model)
+    assert (result.returncode, result.stderr.count("\n")) == (3, 1)
+    assert "carries no model card" in result.stderr
 
 
 def test_the_list_of_models() -> None:
     """Name, size, training set, test figures and classes of each, the default first."""
     from galaxy_classify.inference.embedded import embedded_models
 
-    result = CliRunner().invoke(app, ["--list-models"], catch_exceptions=False)
+    result = run_classify("--list-models")
     head, *lines = result.stdout.splitlines()
     assert head.split()[0] == "model"
     assert [line.split()[0] for line in lines] == list(embedded_models())

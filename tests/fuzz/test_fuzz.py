@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 from fits_galaxies import compressed, fits_bytes, image_hdu, nanomaggies
 from fuzzing import EXAMPLES, FUZZ
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.cli.main import app
-from galaxy_classify.errors import GalaxyClassifyError, ModelError
+from galaxy_classify.errors import ModelError
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint
+from in_process import run_classify
 from tiny_model import tiny_model
 
 #: Growth of the process while all inputs go through, in bytes; decoders may keep pools, but must not leak.
@@ -192,19 +192,6 @@ ARGUMENTS = st.one_of(
 )  # fmt: skip
 
 
-def exit_code(arguments: list[str]) -> object:
-    """Run the command in this process, silently, and return how it ended."""
-    out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            app(arguments, prog_name="galaxy-classify")
-        except SystemExit as end:
-            return end.code
-        except GalaxyClassifyError as error:
-            return error.exit_code
-    return None
-
-
 def test_any_command_line_ends_with_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nonsense is a usage error, never a traceback."""
     monkeypatch.setattr("galaxy_classify.parallel.available_threads", lambda: 1)
@@ -215,7 +202,7 @@ def test_any_command_line_ends_with_an_exit_code(monkeypatch: pytest.MonkeyPatch
         @settings(FUZZ, max_examples=max(40, EXAMPLES // 3))
         @given(st.lists(ARGUMENTS, max_size=6))
         def check(arguments: list[str]) -> None:
-            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a.jpg\nnone.jpg\n\xff\n")))
-            assert exit_code(arguments) in (0, 1, 2, 3)
+            result = run_classify(*arguments, stdin=b"a.jpg\nnone.jpg\n\xff\n")
+            assert result.returncode in (0, 1, 2, 3)
 
         check()

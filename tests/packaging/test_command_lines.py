@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from galaxy_classify.cli.main import app as classify_app
 from galaxy_classify.cli.main import main as classify
+from galaxy_classify.cli.with_typer.app import app as classify_app
 from galaxy_export.cli import app as export_app
 from galaxy_export.cli import main as export
 from galaxy_train.cli import app as train_app

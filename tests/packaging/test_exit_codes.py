@@ -91,7 +91,7 @@ def test_a_fault_of_the_command_is_no_failed_image(
 ) -> None:
     """Python itself would end with 1; the traceback is kept for whoever mends it."""
 
-    def broken(*, standalone_mode: bool) -> int:
+    def broken() -> int:
         raise ZeroDivisionError
 
     monkeypatch.setattr(runner, "secure_standard_streams", lambda: None)

@@ -17,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from galaxy_classify import GalaxyClassifier
-from galaxy_classify.cli.main import app as classify_app
+from galaxy_classify.cli.with_typer.app import app as classify_app
 from galaxy_classify.errors import MissingExtraError
 from galaxy_classify.extras import require_extra
 from galaxy_export.cli import app as export_app

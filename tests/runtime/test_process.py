@@ -16,6 +16,7 @@ import typer
 
 from galaxy_classify import GalaxyClassifier, ModelError
 from galaxy_classify.cli import runner
+from galaxy_classify.cli.with_typer.errors import parsed
 from galaxy_classify.process import InterruptHandler, interrupts_deferred, interrupts_once, was_interrupted
 
 
@@ -179,11 +180,12 @@ def test_whatever_an_interrupt_becomes_the_exit_code_is_130(
     """Not 3, and no traceback."""
 
     def command(*, standalone_mode: bool) -> None:
+        assert not standalone_mode
         raise error("made of it") from KeyboardInterrupt()
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit) as ended:
-        runner.run(command)
+        runner.run(parsed(command))
     assert ended.value.code == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert before is own_handler

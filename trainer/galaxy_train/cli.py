@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from galaxy_classify.cli.declare import (
+from galaxy_classify.cli.declare import number, whole_number
+from galaxy_classify.cli.runner import run
+from galaxy_classify.cli.with_typer.command import (
     HELP,
     PlainCommand,
     PlainGroup,
     argument,
     flag,
-    number,
     option,
     version_option,
-    whole_number,
     with_options,
 )
-from galaxy_classify.cli.runner import run
+from galaxy_classify.cli.with_typer.errors import parsed
 from galaxy_classify.errors import EXIT_INTERRUPTED, DataError, MissingExtraError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.text import printable
@@ -559,4 +559,4 @@ def show_unreadable(files: Iterable[UnreadableFile], remedy: str = "") -> None:
 
 def main() -> None:
     """Run ``galaxy-train``."""
-    run(app)
+    run(parsed(app))

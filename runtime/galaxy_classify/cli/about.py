@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import typer
-
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError, UsageError
 from galaxy_classify.extras import load_turbo, require_extra
@@ -44,12 +42,12 @@ def show_version(model: str | None) -> None:
 
         loaded = OnnxModel(source)
         name, sha256 = loaded.description.name, loaded.sha256
-    typer.echo(f"galaxy-classify {__version__}")
-    typer.echo(f"model {name}")
-    typer.echo(f"sha256 {sha256}")
+    print(f"galaxy-classify {__version__}")
+    print(f"model {name}")
+    print(f"sha256 {sha256}")
     turbo, _ = load_turbo()
     name = "pillow" if turbo is None else f"turbo {turbo.__version__}, with libjpeg-turbo {turbo.LIBJPEG_TURBO_VERSION}"
-    typer.echo(f"decoder of JPEGs {name}")
+    print(f"decoder of JPEGs {name}")
 
 
 def show_models() -> None:
@@ -77,7 +75,7 @@ def show_models() -> None:
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        typer.echo(printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
+        print(printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
 
 
 def show_card(model: str | None) -> None:
@@ -93,7 +91,7 @@ def show_card(model: str | None) -> None:
     loaded = OnnxModel(find_model(model))
     if not loaded.description.card:
         raise ModelError(f"{loaded.source.path}: carries no model card; export it again with galaxy-export convert")
-    typer.echo(printable_lines(loaded.description.card), nl=False)
+    print(printable_lines(loaded.description.card), end="")
 
 
 def show_self_test(model: str | None) -> int:
@@ -104,19 +102,19 @@ def show_self_test(model: str | None) -> int:
     loaded = OnnxModel(find_model(model))
     result = run_self_test(loaded)
     exact = result.images - len(result.changed_pixels)
-    typer.echo(f"model {loaded.identity}")
-    typer.echo(f"preprocessing: the pixels of {exact} of {result.images} golden images are exact")
+    print(f"model {loaded.identity}")
+    print(f"preprocessing: the pixels of {exact} of {result.images} golden images are exact")
     for name in result.changed_pixels:
-        typer.echo(f"preprocessing: {printable(name)} has other pixels, or none")
+        print(f"preprocessing: {printable(name)} has other pixels, or none")
     differences = {"probability": result.largest_difference, "familiarity": result.familiarity_difference}
     for what, difference in differences.items():
         if difference is not None:
             limit = f"(limit {result.tolerance:.0e})"
-            typer.echo(f"inference: the largest difference of a {what} is {difference:.1e} {limit}")
+            print(f"inference: the largest difference of a {what} is {difference:.1e} {limit}")
     if result.preprocessing_holds and result.inference_holds:
-        typer.echo("self-test passed")
+        print("self-test passed")
         return 0
-    typer.echo("self-test failed: do not trust results of this installation")
+    print("self-test failed: do not trust results of this installation")
     return EXIT_MODEL
 
 
@@ -126,10 +124,10 @@ def show_shards(folder: str) -> int:
     from galaxy_classify.runs.shard_check import check_shards
 
     result = check_shards(folder)
-    typer.echo(f"{result.shards:,} of {result.count:,} shards, {result.rows:,} rows, {result.failed:,} of them failed")
+    print(f"{result.shards:,} of {result.count:,} shards, {result.rows:,} rows, {result.failed:,} of them failed")
     for fault in result.faults:
-        typer.echo(printable(fault))
-    typer.echo("not whole: do not use it yet" if result.faults else "whole")
+        print(printable(fault))
+    print("not whole: do not use it yet" if result.faults else "whole")
     return EXIT_FAILURES if result.faults else 0
 
 

@@ -6,7 +6,6 @@ import os
 import sys
 
 from galaxy_classify.cli.options import Options
-from galaxy_classify.dask.cluster import LOCAL
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote
@@ -164,6 +163,8 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _check_dask(options: Options) -> None:
+    from galaxy_classify.dask.cluster import LOCAL
+
     formats = (None, OutputFormat.PARQUET)
     suffix = os.path.splitext(options.output or "")[1].lower()
     if options.output is None or options.format not in formats or SUFFIXES.get(suffix) not in formats:

@@ -10,8 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.cli.checks import check_options
 from galaxy_classify.cli.destination import choose_destination, existing
@@ -67,7 +65,7 @@ class Command:
                 self._write_report(self.report)
         except KeyboardInterrupt:
             where = self.destination.kept_rows()
-            typer.echo(f"interrupted after {self.job.counts.total:,} rows{where and f'; {where}'}", err=True)
+            print(f"interrupted after {self.job.counts.total:,} rows{where and f'; {where}'}", file=sys.stderr)
             return EXIT_INTERRUPTED
         if not self.options.quiet:
             self._print_summary(None if self.options.watch else seconds)
@@ -227,4 +225,4 @@ class Command:
         if self.evaluation is not None:
             lines += [self.evaluation.summary(), *self.evaluation.table(), *self.evaluation.notes()]
         for line in lines:
-            typer.echo(printable(line), err=True)
+            print(printable(line), file=sys.stderr)

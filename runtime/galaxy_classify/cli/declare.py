@@ -1,24 +1,20 @@
-"""Declare a command's options once: as the annotated fields of a dataclass, which the command then receives.
+"""Declare a command's options once, as the annotated fields of a dataclass, and read plain command lines by them.
 
-Versions of typer word metavars, usage lines and the errors of its own types differently. The commands declare with what
-stands here, so that users, documentation and tests meet one text.
+Typer reads all others, shows the help and words the errors: `galaxy_classify.cli.with_typer` hands it the declarations.
+To load typer takes longer than to classify an image, as it imports pydantic. So nothing here imports it.
 """
 
 from __future__ import annotations
 
-import inspect
+import os
 import sys
-from collections.abc import Callable
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from functools import cache, wraps
-from typing import Any, ClassVar, Final, Protocol, TypeVar, get_type_hints
-
-import typer
-from typer.core import TyperCommand, TyperGroup
+from functools import cache
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar, get_type_hints
 
 from galaxy_classify.text import did_you_mean
-from galaxy_classify.version import __version__
 
 
 class Dataclass(Protocol):
@@ -30,12 +26,29 @@ class Dataclass(Protocol):
 T = TypeVar("T", bound=Dataclass)
 Number = TypeVar("Number", int, float)
 
+#: Typer expands patterns, variables and ``~`` on Windows, whose shells leave that to programs.
+EXPANDED_ON_WINDOWS: Final = frozenset("*?[~$%")
 
-#: How all commands ask for help.
-HELP: Final = {"help_option_names": ["-h", "--help"]}
 
-#: What the help shows as the value of an option that takes none. Without it, typer 0.29 shows ``<bool>``.
-FLAG: Final = " "
+class BadValueError(ValueError):
+    """A value that an option cannot have; the message says why."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """An argument or option: its names, if they are not made of the field's name, and what typer is told of it."""
+
+    kind: Literal["argument", "option", "flag"]
+    names: tuple[str, ...]
+    settings: dict[str, Any]
+
+    def names_for(self, field: str) -> tuple[str, ...]:
+        """Return the names on the command line of the option that a field declares."""
+        return self.names or (f"--{field.replace('_', '-')}",)
+
+    def value_of(self, text: str) -> Any:
+        """Return the value that a word stands for; raise `BadValueError` if it stands for none."""
+        return self.settings.get("parser", str)(text)
 
 
 def option(*names: str, metavar: str, panel: str | None = None, **settings: Any) -> Any:
@@ -43,17 +56,17 @@ def option(*names: str, metavar: str, panel: str | None = None, **settings: Any)
 
     The metavar must not be the option's own name: typer 0.27 would write ``--NAME`` for ``--name NAME``.
     """
-    return typer.Option(*names, metavar=metavar, rich_help_panel=panel, **settings)
+    return Declaration("option", names, {"metavar": metavar, "rich_help_panel": panel, **settings})
 
 
 def flag(name: str, *names: str, panel: str | None = None, **settings: Any) -> Any:
     """Declare an option that takes no value. Typer would add a ``--no-`` form to one whose name is not given."""
-    return typer.Option(name, *names, metavar=FLAG, rich_help_panel=panel, **settings)
+    return Declaration("flag", (name, *names), {"rich_help_panel": panel, **settings})
 
 
 def argument(metavar: str) -> Any:
     """Declare an argument. The command's docstring describes it, since typer's tables of arguments differ."""
-    return typer.Argument(metavar=metavar, hidden=True)
+    return Declaration("argument", (), {"metavar": metavar, "hidden": True})
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -76,10 +89,10 @@ def _number(convert: Callable[[str], Number], kind: str, least: Number, most: Nu
             pass
         else:
             if most is None and found > sys.maxsize:
-                raise typer.BadParameter(f"{value!r} is too large")
+                raise BadValueError(f"{value!r} is too large")
             if least <= found and (most is None or found <= most):
                 return found
-        raise typer.BadParameter(f"{str(value)!r} is not {kind} {limits}")
+        raise BadValueError(f"{str(value)!r} is not {kind} {limits}")
 
     return parse
 
@@ -93,85 +106,71 @@ def one_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
         except ValueError:
             question = did_you_mean(value, map(str, choices)).strip()
             message = f"{value!r} is not one of {', '.join(choices)}{question and f'; {question}'}"
-            raise typer.BadParameter(message) from None
+            raise BadValueError(message) from None
 
     return parse
 
 
-def version_option(command: str) -> Any:
-    """Declare ``--version`` of a command that has subcommands."""
-
-    def show(wanted: bool) -> None:
-        if wanted:
-            typer.echo(f"{command} {__version__}")
-            raise typer.Exit
-
-    return flag("--version", "-V", help="Show the version.", is_eager=True, callback=show)
-
-
 @cache
 def declarations(options: type) -> dict[str, Any]:
-    """Return the annotations of a dataclass of options by field; to resolve them takes milliseconds of each start."""
+    """Return the annotations of a dataclass of options by field."""
     return get_type_hints(options, include_extras=True)
 
 
-def with_options(options: type[T]) -> Callable[[Callable[[T], None]], Callable[..., None]]:
-    """Let a command take the fields of a dataclass as its options, and receive them as one object."""
-    hints = declarations(options)
-    signature = inspect.Signature(
-        [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                # None stands for an empty list: click 8.1 wants no other default for an argument.
-                default=field.default if field.default_factory is MISSING else None,
-                annotation=hints[field.name],
-            )
-            for field in fields(options)
-        ]
-    )
-
-    def decorate(function: Callable[[T], None]) -> Callable[..., None]:
-        @wraps(function)
-        def command(**values: Any) -> None:
-            function(options(**{name: value for name, value in values.items() if value is not None}))
-
-        # Typer reads the options from here instead of the function's own parameters.
-        command.__signature__ = signature  # type: ignore[attr-defined]
-        return command
-
-    return decorate
+def declared(options: type, field: str) -> Declaration:
+    """Return the declaration of a field."""
+    (found,) = declarations(options)[field].__metadata__
+    return found  # type: ignore[no-any-return]
 
 
-class PlainCommand(TyperCommand):
-    """A command with the same usage line and the same ``--help`` in every version of typer."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the words after the command's name: arguments as they are declared, without brackets or braces."""
-        parameters: list[Any] = list(self.params)
-        return ["[OPTIONS]", *(each.metavar for each in parameters if each.param_type_name == "argument")]
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return ``--help`` without a type."""
-        return _without_type(super().get_help_option(ctx))
+def made_of(options: type[T], values: dict[str, Any]) -> T:
+    """Return the options of a command line; None stands for an option that was not given."""
+    return options(**{name: value for name, value in values.items() if value is not None})
 
 
-class PlainGroup(TyperGroup):
-    """A command of subcommands with the same ``--help`` in every version of typer; without a subcommand it shows it."""
+def read_plain(options: type[T], words: Sequence[str]) -> T | None:
+    """Read a plain command line: inputs, and options by their whole names, each once and with a valid value.
 
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Show the help and end with exit code 2 if there is nothing else to do."""
-        if not args and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help())
-            ctx.exit(2)
-        return super().parse_args(ctx, args)
+    Return None if there is anything else, right or wrong: typer knows all of what a command line may be. So it does if
+    there is nothing, as a shell may be asking for completion.
+    """
+    if not words or (os.name == "nt" and not EXPANDED_ON_WINDOWS.isdisjoint("".join(words))):
+        return None
+    by_name: dict[str, tuple[str, Declaration]] = {}
+    inputs: list[str] = []
+    given: dict[str, Any] = {}
+    from_environment: dict[str, Any] = {}
+    rest = iter(words)
+    try:
+        for field in fields(options):
+            declaration = declared(options, field.name)
+            if declaration.kind == "argument":
+                given[field.name] = inputs
+            elif "callback" not in declaration.settings:
+                by_name |= dict.fromkeys(declaration.names_for(field.name), (field.name, declaration))
+            if text := os.environ.get(declaration.settings.get("envvar", "")):
+                from_environment[field.name] = declaration.value_of(text)
+        for word in rest:
+            if not _is_option(word):
+                inputs.append(word)
+                continue
+            name, equals, text = word.partition("=") if word.startswith("--") else (word, "", "")
+            found = by_name.get(name)
+            if found is None or found[0] in given:
+                return None
+            field_name, declaration = found
+            if declaration.kind == "flag":
+                if equals:
+                    return None
+                given[field_name] = True
+                continue
+            if not equals and _is_option(text := next(rest, "--")):
+                return None
+            given[field_name] = declaration.value_of(text)
+    except BadValueError:
+        return None
+    return made_of(options, from_environment | given)
 
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return ``--help`` without a type."""
-        return _without_type(super().get_help_option(ctx))
 
-
-def _without_type(help_option: Any) -> Any:
-    if help_option is not None:
-        help_option.metavar = FLAG
-    return help_option
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"

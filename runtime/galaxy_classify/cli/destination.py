@@ -1,10 +1,9 @@
-"""Choose where the rows of a run go."""
+"""Choose where the rows of a run go; the others are not imported."""
 
 from __future__ import annotations
 
 import sys
-
-import typer
+from typing import TYPE_CHECKING
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import UsageError
@@ -12,11 +11,11 @@ from galaxy_classify.extras import require_extra
 from galaxy_classify.inputs.discovery import real_paths
 from galaxy_classify.results.formats import choose_format
 from galaxy_classify.results.output_file import OutputFile
-from galaxy_classify.results.resume import Existing
 from galaxy_classify.runs.destination import Destination, StandardOutput
-from galaxy_classify.runs.result_file import ResultFile
-from galaxy_classify.runs.shard_folder import ShardFolder
 from galaxy_classify.runs.shards import Shards, is_shard_folder
+
+if TYPE_CHECKING:
+    from galaxy_classify.results.resume import Existing
 
 
 def choose_destination(options: Options, shards: Shards | None) -> Destination:
@@ -34,6 +33,8 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
     if options.watch:
         require_extra("watch", ("watchfiles",))
     if shards is not None and options.output is not None and is_shard_folder(options.output, shards):
+        from galaxy_classify.runs.shard_folder import ShardFolder
+
         return ShardFolder(options.output, shards, existing(options))
     output_format = choose_format(options.format, options.output, terminal=sys.stdout.isatty())
     output = None if options.output is None else OutputFile(options.output)
@@ -50,11 +51,15 @@ def choose_destination(options: Options, shards: Shards | None) -> Destination:
         return WatchedFile(watched, output, output_format, existing(options))
     if output is None:
         return StandardOutput(output_format)
+    from galaxy_classify.runs.result_file import ResultFile
+
     return ResultFile(output, output_format, existing(options))
 
 
 def existing(options: Options) -> Existing:
     """Return what becomes of a result that is there already."""
+    from galaxy_classify.results.resume import Existing
+
     if options.resume:
         return Existing.RESUME
     return Existing.REPLACE if options.force else Existing.REFUSE
@@ -71,4 +76,4 @@ def _dask_folder(options: Options, address: str) -> Destination:
 
 def _announce_watch(options: Options) -> None:
     if not options.quiet:
-        typer.echo(f"watching {', '.join(options.inputs)}; Ctrl-C or SIGTERM stops", err=True)
+        print(f"watching {', '.join(options.inputs)}; Ctrl-C or SIGTERM stops", file=sys.stderr)

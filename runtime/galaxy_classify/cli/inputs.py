@@ -6,19 +6,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.images.fits.band_files import BandPattern, existing_files, is_joined
 from galaxy_classify.images.fits.names import BROAD_BANDS
-from galaxy_classify.inputs.catalog import Catalog, open_catalog
-from galaxy_classify.inputs.containers.parquet import ParquetImages
 from galaxy_classify.inputs.discovery import Discovery, real_paths
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote, require_remote
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.runs.shards import HELD, Shard, Shards, inputs_by_shard, parse_shards
+
+if TYPE_CHECKING:
+    from galaxy_classify.inputs.catalog import Catalog
 
 
 class Inputs:
@@ -50,12 +52,7 @@ class Inputs:
         self.discovery = self._discovery()
         self.catalog: Catalog | None = None
         for name in filter(is_parquet_name, options.inputs):
-            try:
-                ParquetImages(name, options.image_column)
-            except UsageError as error:
-                raise UsageError(f"{name}: {error}") from None
-            except ImageError:  # a damaged file gets its error row
-                continue
+            self._check_images(name)
 
     def open_catalog(self, layout: RowLayout, *, typed: bool) -> RowLayout:
         """Open the catalogue, if there is one, and return the layout with its columns.
@@ -65,6 +62,8 @@ class Inputs:
         options = self._options
         if options.catalog is None:
             return layout
+        from galaxy_classify.inputs.catalog import open_catalog
+
         self.catalog = open_catalog(
             options.catalog,
             path_column=options.path_column,
@@ -107,6 +106,17 @@ class Inputs:
     def _only_once(self) -> bool:
         """Whether the inputs can be listed only once, as standard input."""
         return "-" in self._options.inputs
+
+    def _check_images(self, path: str) -> None:
+        """Check that a named Parquet file holds images; a damaged one gets its error row."""
+        from galaxy_classify.inputs.containers.parquet import ParquetImages
+
+        try:
+            ParquetImages(path, self._options.image_column)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
+        except ImageError:
+            return
 
     def _discovery(self) -> Discovery:
         options = self._options

@@ -18,7 +18,7 @@ import pytest
 from typer.main import get_command
 
 from galaxy_classify import __version__
-from galaxy_classify.cli.main import app
+from galaxy_classify.cli.with_typer.app import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.inference.embedded import find_model
 from galaxy_painter import KINDS
@@ -345,6 +345,7 @@ def test_an_interrupt_while_the_command_is_imported(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.delitem(sys.modules, "galaxy_classify.cli.main")
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    monkeypatch.setattr("gc.disable", lambda: None)  # the tests go on in this process
     with pytest.raises(SystemExit) as ended:
         starter.main()
     assert ended.value.code == 130

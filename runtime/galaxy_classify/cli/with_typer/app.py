@@ -1,0 +1,72 @@
+"""``galaxy-classify`` as a command of typer, which only reads the command line.
+
+What the options ask for is done outside of typer: Ctrl-C, a broken pipe and errors are the same for a line that is read
+without it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Final
+
+import typer
+
+from galaxy_classify.cli.options import ABOUT, CLUSTER, COMPLETION, FITS, Options
+from galaxy_classify.cli.with_typer.command import FLAG, HELP, PlainCommand, with_options
+from galaxy_classify.cli.with_typer.errors import parsed
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+#: Only --help-all shows the options of these groups, and these options: the others fill a screen already.
+SELDOM_GROUPS: Final = (FITS, CLUSTER)
+SELDOM: Final = (
+    "image_column",
+    "min_familiarity",
+    "embeddings",
+    "fail_if_empty",
+    "json",
+    "no_progress",
+    "provenance",
+    "link",
+    "max_pixels",
+    "batch_size",
+    "provider",
+    "exact",
+    "decoder",
+    "show_completion",
+)
+
+
+@app.command(
+    cls=PlainCommand,
+    context_settings=HELP,
+    epilog="Exit codes: 0 all classified, 1 all done but some inputs failed, 2 wrong usage, 3 model unusable, "
+    "4 stopped before the end, 130 interrupted.",
+)
+@with_options(Options)
+def classify(options: Options) -> Options:
+    """Classify galaxy images: one row for each input, in order, failures included.
+
+    INPUT: images, archives, folders, quoted patterns, or - for paths on stdin.
+    """
+    return options
+
+
+def read_any() -> object:
+    """Read the command line: return its options, or the exit code if typer has done what it asks for, as `--help`."""
+    return parsed(prepared_command(everything=COMPLETION in os.environ or "--help-all" in sys.argv))()
+
+
+def prepared_command(*, everything: bool) -> Any:
+    """Return the command, whose help shows all options or only those that fit one screen."""
+    command: Any = typer.main.get_command(app)
+    for option in command.params:
+        # Typer declares these two itself.
+        if option.name == "install_completion":
+            option.help, option.metavar, option.rich_help_panel = "Install completion for this shell.", FLAG, ABOUT
+        elif option.name == "show_completion":
+            option.help, option.metavar, option.rich_help_panel = "Show the completion script.", FLAG, ABOUT
+        seldom = option.name in SELDOM or option.rich_help_panel in SELDOM_GROUPS
+        option.hidden = option.hidden or (seldom and not everything)
+    return command
