@@ -15,6 +15,8 @@ def printable(text: str) -> str:
     >>> printable("\x1b[31mm51.jpg")
     '\\x1b[31mm51.jpg'
     """
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from galaxy_classify.prediction import Prediction
@@ -54,7 +53,7 @@ class CsvWriter:
     def __init__(self, stream: RecordStream, layout: RowLayout) -> None:
         self._stream = stream
         self._layout = layout
-        self._own = frozenset(column.name for column in layout.own_columns)
+        self._line = CsvLine()
 
     def start(self) -> None:
         """Write the header."""
@@ -62,27 +61,43 @@ class CsvWriter:
 
     def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
         """Write one row: probabilities with six decimals, the catalogue's numbers unrounded."""
-        row = self._layout.row(prediction, carried)
-        own = self._own
-        self._stream.write(
-            csv_line([f"{v:.6f}" if name in own and isinstance(v, float) else v for name, v in row.items()])
-        )
+        values = self._layout.values(prediction, carried)
+        for place in self._layout.rounded_places:
+            value = values[place]
+            if isinstance(value, float):
+                values[place] = f"{value:.6f}"
+        self._stream.write(self._line.of(values))
 
     def finish(self) -> None:
         """Do nothing: a CSV file ends with its last row."""
 
 
+class CsvLine:
+    """Format lines of CSV, one at a time; not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._writer = csv.writer(self, lineterminator="\r\n")
+
+    def write(self, line: str) -> str:
+        """Return the line that the module csv has formatted, which returns it from ``writerow``."""
+        return line
+
+    def of(self, values: Sequence[object]) -> str:
+        r"""Return one line of CSV.
+
+        The module csv quotes a field with a carriage return only if the line ends in one too; unquoted, readers would
+        break the row there. So the line is made with ``\r\n``, which is then replaced.
+        """
+        line: str = self._writer.writerow(values)
+        return line[:-2] + "\n"
+
+
 def csv_line(values: Sequence[object]) -> str:
     r"""Return one line of CSV.
-
-    The module csv quotes a field with a carriage return only if the line ends in one too; unquoted, readers would
-    break the row there. So the line is written with ``\r\n``, which is then replaced.
 
     Examples
     --------
     >>> csv_line(["a\rb", 1, None])
     '"a\rb",1,\n'
     """
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(values)
-    return line.getvalue().removesuffix("\r\n") + "\n"
+    return CsvLine().of(values)
