@@ -84,7 +84,8 @@ class Discovery:
             Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
         names = [name for given in inputs for name in self._expand(given)]
-        folders = {name for name in names if os.path.isdir(name) or is_remote(name)}
+        local = {name for name in names if os.path.isdir(name)}
+        folders = local.union(filter(is_remote, names))
         # Two folders may hold files of the same name: sorted copies then keep the folder's name, to avoid a collision.
         several = sum(name in folders for name in names) > 1
         unlisted = sum(name in folders or name == "-" or self._is_container(name, named=True) for name in names)
@@ -94,11 +95,11 @@ class Discovery:
         for name in names:
             if name == "-":
                 yield from self.listed(stdin)
-            elif os.path.isdir(name):
+            elif name in local:
                 prefix = os.path.join(os.path.basename(os.path.abspath(name)), "") if several else ""
                 for path in self._walk(name):
                     yield from self._inputs_of(path, prefix + path[len(name) :].lstrip(os.sep))
-            elif is_remote(name):
+            elif name in folders:
                 folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
