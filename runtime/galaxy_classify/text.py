@@ -65,7 +65,7 @@ def utf8(value: Any) -> Any:
     >>> utf8("m\udcff.jpg"), utf8(1)
     ('m\\xff.jpg', 1)
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.isascii():
         return value
     try:
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

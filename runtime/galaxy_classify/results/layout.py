@@ -90,10 +90,8 @@ class RowLayout:
                 )
             ),
             *(
-                Column(
-                    f"prob_{name}", "float", ucd=f"stat.probability;{of_class}", description=f"probability of {name}"
-                )
-                for name in self.classes
+                Column(column, "float", ucd=f"stat.probability;{of_class}", description=f"probability of {name}")
+                for name, column in self._probability_names
             ),
             Column("message", ucd="meta.note", description="why there is no class, or what else should be known"),
             Column("model", ucd="meta.id;meta.software", description="name @ first 12 characters of the SHA-256"),
@@ -109,6 +107,11 @@ class RowLayout:
     def names(self) -> list[str]:
         """Names of all columns, in order."""
         return [column.name for column in self.columns]
+
+    @cached_property
+    def _probability_names(self) -> list[tuple[str, str]]:
+        """Each class with the name of its column."""
+        return [(name, f"prob_{name}") for name in self.classes]
 
     @cached_property
     def rounded_places(self) -> list[int]:
@@ -151,7 +154,7 @@ class RowLayout:
         label = row["label"] or None
         if label is not None and label not in self.classes:
             raise ValueError(f"{label!r} is no class")
-        probabilities = {name: float(row[f"prob_{name}"]) for name in self.classes} if label else {}
+        probabilities = {name: float(row[column]) for name, column in self._probability_names} if label else {}
         prediction = Prediction(
             path=row["path"],
             status=_status(row["status"]),
