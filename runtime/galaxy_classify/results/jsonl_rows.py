@@ -38,9 +38,9 @@ class JsonlWriter:
         self._layout = layout
         forms = dict.fromkeys(layout.names, "%s")
         if provenance is not None:
-            # A column of that name in the catalogue gives way: its value takes part, but with no characters.
-            value = "%.0s" if PROVENANCE_KEY in forms else ""
-            forms[PROVENANCE_KEY] = json_text(provenance).replace("%", "%%") + value
+            # A catalogue's column of that name gives way to it: "%.0s" takes the column's value and writes nothing.
+            overwritten = "%.0s" if PROVENANCE_KEY in forms else ""
+            forms[PROVENANCE_KEY] = json_text(provenance).replace("%", "%%") + overwritten
         items = (f"{json_text(name).replace('%', '%%')}: {form}" for name, form in forms.items())
         self._form = f"{{{', '.join(items)}}}\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 
 import pytest
 
@@ -77,6 +78,12 @@ def test_odd_rows_are_what_the_modules_csv_and_json_write() -> None:
         assert texts.getvalue() == csv_line(cells)
         rounded = {name: round(v, 6) if name in own and isinstance(v, float) else v for name, v in row.items()}
         assert lines.getvalue() == json.dumps(rounded | {"provenance": {"package": "100 %s"}}) + "\n"
+
+
+def test_a_layout_in_use_can_be_sent_to_another_process() -> None:
+    """Dask sends it to its workers, with what it remembers or without."""
+    sent = pickle.loads(pickle.dumps(ODD_LAYOUT))
+    assert (sent, sent.names, sent.row(*ODD_ROWS[0])) == (ODD_LAYOUT, ODD_LAYOUT.names, ODD_LAYOUT.row(*ODD_ROWS[0]))
 
 
 def test_a_number_that_json_lacks_is_refused() -> None:
