@@ -82,7 +82,7 @@ def test_odd_rows_are_what_the_modules_csv_and_json_write() -> None:
 
 def test_a_layout_in_use_can_be_sent_to_another_process() -> None:
     """Dask sends it to its workers, with what it remembers or without."""
-    sent = pickle.loads(pickle.dumps(ODD_LAYOUT))
+    sent = pickle.loads(pickle.dumps(ODD_LAYOUT))  # noqa: S301
     assert (sent, sent.names, sent.row(*ODD_ROWS[0])) == (ODD_LAYOUT, ODD_LAYOUT.names, ODD_LAYOUT.row(*ODD_ROWS[0]))
 
 
