@@ -124,12 +124,14 @@ def classify_batch(
         # An embedding that is not finite changes no row: rows are the same whether somebody asks for it or not.
         faults = value_faults(replace(outputs, embedding=None))
         doubtful = doubts(pixels, model.description.preprocessing.margin)
+        numbers = _numbers(outputs)
+        predict = partial(_prediction, model.identity, model.description.classes, limits)
         for row, (number, found) in enumerate(decoded):
             if row in faults:
                 inputs[number] = faults[row]
             else:
                 path, doubt = batch[number][0].path, doubtful[row] or found.doubt
-                predictions[number] = _prediction(model, path, outputs, row, limits, found.note, doubt)
+                predictions[number] = predict(path, *numbers[row], found.note, doubt)
                 if embedded is not None and outputs.embedding is not None:
                     vector = outputs.embedding[row]
                     embedded(batch[number][0], vector if np.isfinite(vector).all() else None)
@@ -160,23 +162,38 @@ def _itself(image: ImageLike) -> ImageLike:
     return image
 
 
+def _numbers(outputs: ModelOutputs) -> list[tuple[int, list[float], float | None]]:
+    """Return of each row the place of its highest probability, its probabilities and its familiarity.
+
+    One conversion of a whole batch to Python's numbers takes a fraction of the time that one for each row does.
+    """
+    best = outputs.probabilities.argmax(axis=1).tolist()
+    familiarity = [None] * len(best) if outputs.familiarity is None else outputs.familiarity.tolist()
+    return list(zip(best, outputs.probabilities.tolist(), familiarity, strict=True))
+
+
 def _prediction(
-    model: OnnxModel, path: str, outputs: ModelOutputs, row: int, limits: Limits, note: str, doubt: str
+    identity: str,
+    classes: Sequence[str],
+    limits: Limits,
+    path: str,
+    best: int,
+    probabilities: list[float],
+    familiarity: float | None,
+    note: str,
+    doubt: str,
 ) -> Prediction:
-    classes = model.description.classes
-    probabilities = outputs.probabilities[row]
-    best = int(probabilities.argmax())
-    confidence = float(probabilities[best])
+    confidence = probabilities[best]
     # The outputs of an int8 network may lie beyond 0 and 1, by a rounding.
-    familiarity = None if outputs.familiarity is None else min(max(float(outputs.familiarity[row]), 0.0), 1.0)
+    familiarity = None if familiarity is None else min(max(familiarity, 0.0), 1.0)
     return Prediction(
         path=path,
         status=limits.status(confidence, familiarity, doubt),
-        model=model.identity,
+        model=identity,
         label=classes[best],
         confidence=confidence,
-        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
-        message=printable("; ".join(filter(None, (note, doubt)))),
+        probabilities=dict(zip(classes, probabilities, strict=True)),
+        message=printable("; ".join(filter(None, (note, doubt)))) if note or doubt else "",
         familiarity=familiarity,
     )
 

@@ -14,6 +14,8 @@ def printable(text: str) -> str:
     >>> printable("\x1b[31mm51.jpg")
     '\\x1b[31mm51.jpg'
     """
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text
@@ -64,7 +66,7 @@ def utf8(value: Any) -> Any:
     >>> utf8("m\udcff.jpg"), utf8(1)
     ('m\\xff.jpg', 1)
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.isascii():
         return value
     try:
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

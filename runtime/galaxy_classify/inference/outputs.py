@@ -56,17 +56,34 @@ def value_faults(outputs: ModelOutputs) -> dict[int, str]:
 
     Each row is judged by itself, so that an image's result does not depend on its neighbours in the batch.
     """
-    if not outputs.probabilities.size:
+    if not outputs.probabilities.size or _has_no_fault(outputs):
         return {}
     return _embedding_faults(outputs) | _familiarity_faults(outputs) | _probability_faults(outputs.probabilities)
 
 
+def _has_no_fault(outputs: ModelOutputs) -> bool:
+    """Tell whether all rows are results, in a fraction of the time that it takes to say which of them are not."""
+    probabilities, familiarity = outputs.probabilities, outputs.familiarity
+    with np.errstate(all="ignore"):
+        if np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1).max() > _sum_tolerance(probabilities.shape[1]):
+            return False
+        in_range = (
+            values.min() >= -RANGE_TOLERANCE and values.max() <= 1 + RANGE_TOLERANCE
+            for values in (probabilities, familiarity)
+            if values is not None
+        )
+        return all(in_range) and (outputs.embedding is None or bool(np.isfinite(outputs.embedding).all()))
+
+
+def _sum_tolerance(classes: int) -> float:
+    return min(SUM_TOLERANCE + classes * SUM_TOLERANCE_PER_CLASS, LARGEST_SUM_TOLERANCE)
+
+
 def _probability_faults(probabilities: NDArray[np.float32]) -> dict[int, str]:
-    classes = probabilities.shape[1]
     with np.errstate(all="ignore"):
         sums = probabilities.sum(axis=1, dtype=np.float64)
         lowest, highest = probabilities.min(axis=1), probabilities.max(axis=1)
-    off = min(SUM_TOLERANCE + classes * SUM_TOLERANCE_PER_CLASS, LARGEST_SUM_TOLERANCE)
+    off = _sum_tolerance(probabilities.shape[1])
     in_range = (lowest >= -RANGE_TOLERANCE) & (highest <= 1 + RANGE_TOLERANCE)
     faults = {}
     for row in np.flatnonzero(~(in_range & (np.abs(sums - 1) <= off))).tolist():

@@ -62,7 +62,7 @@ class Catalog:
         try:
             with table_errors(self.path):
                 for row, source in self._rows():
-                    yield replace(source, carried=tuple(row[index] for index in self.kept))
+                    yield Source(source.path, source.place, tuple(row[index] for index in self.kept), source.content)
         except ImageError as error:
             raise UsageError(f"{self.path}: {error}") from None
 

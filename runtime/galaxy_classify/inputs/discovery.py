@@ -84,7 +84,8 @@ class Discovery:
             Lines of standard input, one path per line, not necessarily UTF-8; empty lines are skipped.
         """
         names = [name for given in inputs for name in self._expand(given)]
-        folders = {name for name in names if os.path.isdir(name) or is_remote(name)}
+        local = {name for name in names if os.path.isdir(name)}
+        folders = local.union(filter(is_remote, names))
         # Two folders may hold files of the same name: sorted copies then keep the folder's name, to avoid a collision.
         several = sum(name in folders for name in names) > 1
         unlisted = sum(name in folders or name == "-" or self._is_container(name, named=True) for name in names)
@@ -94,11 +95,11 @@ class Discovery:
         for name in names:
             if name == "-":
                 yield from self.listed(stdin)
-            elif os.path.isdir(name):
-                prefix = os.path.basename(os.path.abspath(name)) if several else ""
+            elif name in local:
+                prefix = os.path.join(os.path.basename(os.path.abspath(name)), "") if several else ""
                 for path in self._walk(name):
-                    yield from self._inputs_of(path, os.path.join(prefix, path[len(name) :].lstrip(os.sep)))
-            elif is_remote(name):
+                    yield from self._inputs_of(path, prefix + path[len(name) :].lstrip(os.sep))
+            elif name in folders:
                 folder = place_below(name.rstrip("/").rpartition("/")[2]) if several else ""
                 for source in remote_sources(name, folder=folder, recursive=self.recursive, skip=self._skip):
                     yield self._unjoined(source)
@@ -130,11 +131,14 @@ class Discovery:
             elif (path := self._joined(given, files)) is not None:
                 yield from self._inputs_of(path, place_below(path), named=True)
 
-    def _inputs_of(self, path: str, place: str, *, named: bool = False) -> Iterator[Source]:
-        """Yield a file, or the images in it if it is a container; ``named`` if the user named the file itself."""
-        if not self._is_container(path, named=named):
-            yield Source(path, place, content=meant_otherwise(path) if named else None)
-            return
+    def _inputs_of(self, path: str, place: str, *, named: bool = False) -> Iterable[Source]:
+        """Return a file, or the images in it if it is a container; ``named`` if the user named the file itself."""
+        if self._is_container(path, named=named):
+            return self._contained(path, place)
+        return (Source(path, place, content=meant_otherwise(path) if named else None),)
+
+    def _contained(self, path: str, place: str) -> Iterator[Source]:
+        """Yield the images in a container."""
         # Imported late to keep start-up fast: few runs read containers.
         from galaxy_classify.inputs.containers.open import container_sources
 
@@ -190,8 +194,10 @@ class Discovery:
 
     def _joined(self, path: str, before: set[str]) -> str | None:
         """Return the common path of an image's band files, or None if it was returned before (and add it to those)."""
+        if self.pattern is None:
+            return path
         folder, name = os.path.split(path)
-        joined = None if self.pattern is None else self.pattern.joined(name)
+        joined = self.pattern.joined(name)
         if joined is None:
             return path
         path = os.path.join(folder, joined)
@@ -230,13 +236,14 @@ class Discovery:
                         if not self.recursive:
                             continue
                         folders.add(entry.name)
+                    elif is_image_name(entry.name):
+                        if entry.name in own and os.path.join(os.path.realpath(folder), entry.name) in self.own:
+                            continue  # the real path takes long where folders lie deep in each other
                     elif self._is_container(entry.name):
                         archives += 1
-                    elif not is_image_name(entry.name):
+                    else:
                         self.skipped += 1
                         continue
-                    elif entry.name in own and os.path.join(os.path.realpath(folder), entry.name) in self.own:
-                        continue  # the real path takes long where folders lie deep in each other
                     names.append(entry.name)
         except OSError:
             # Yield the folder itself. The classifier fails to open it, and so the result has a row with the reason.
@@ -247,8 +254,9 @@ class Discovery:
         self.listed_files += len(names) - len(folders) - archives
         names.sort()
         files: set[str] = set()
+        inside = os.path.join(folder, "")
         for name in names:
-            path = os.path.join(folder, name)
+            path = inside + name
             if name in folders:
                 yield path, True
             elif (joined := self._joined(path, files)) is not None:

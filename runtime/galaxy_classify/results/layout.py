@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from galaxy_classify.prediction import STATUSES, Prediction, Status
@@ -29,9 +30,11 @@ class DoneRow:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowLayout:
     """Turn predictions into rows and back; every output format has these columns in this order.
+
+    There is one for a run of millions of rows, so it remembers what does not depend on the row; hence no slots.
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ class RowLayout:
     first: str | None = None
     familiarity: bool = False
 
-    @property
+    @cached_property
     def own_columns(self) -> list[Column]:
         """Columns that do not come from a catalogue."""
         of_class = "src.morph.type"
@@ -87,52 +90,58 @@ class RowLayout:
                 )
             ),
             *(
-                Column(
-                    f"prob_{name}", "float", ucd=f"stat.probability;{of_class}", description=f"probability of {name}"
-                )
-                for name in self.classes
+                Column(column, "float", ucd=f"stat.probability;{of_class}", description=f"probability of {name}")
+                for name, column in self._probability_names
             ),
             Column("message", ucd="meta.note", description="why there is no class, or what else should be known"),
             Column("model", ucd="meta.id;meta.software", description="name @ first 12 characters of the SHA-256"),
         ]
 
-    @property
+    @cached_property
     def columns(self) -> list[Column]:
         """All columns, in order."""
         first = [column for column in self.carried if column.name == self.first]
         return [*first, *self.own_columns, *(column for column in self.carried if column.name != self.first)]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Names of all columns, in order."""
         return [column.name for column in self.columns]
 
-    def row(self, prediction: Prediction, carried: Sequence[object] = ()) -> dict[str, Any]:
-        """Return one row: column name to value, in order; None where an error has no value.
+    @cached_property
+    def _probability_names(self) -> list[tuple[str, str]]:
+        """Each class with the name of its column."""
+        return [(name, f"prob_{name}") for name in self.classes]
+
+    @cached_property
+    def rounded_places(self) -> list[int]:
+        """Places, among `names`, of the numbers that text formats round to six decimals: those of no catalogue."""
+        own = {column.name for column in self.own_columns if column.kind == "float"}
+        return [place for place, name in enumerate(self.names) if name in own]
+
+    def values(self, prediction: Prediction, carried: Sequence[object] = ()) -> list[Any]:
+        """Return the values of one row, in the order of `names`; None where an error has no value.
 
         `carried` holds the catalogue's values, in the order of its columns.
         """
-        runners_up: dict[str, str | float | None] = {}
+        own: list[Any] = [prediction.path, prediction.status, prediction.label, prediction.confidence]
+        if self.familiarity:
+            own.append(prediction.familiarity)
         if self.top > 1:
             likely = prediction.ranked()
-            for rank in range(2, self.top + 1):
-                label, probability = likely[rank - 1] if likely else (None, None)
-                runners_up |= {f"label_{rank}": label, f"confidence_{rank}": probability}
-        own = {
-            "path": prediction.path,
-            "status": prediction.status,
-            "label": prediction.label,
-            "confidence": prediction.confidence,
-            **({"familiarity": prediction.familiarity} if self.familiarity else {}),
-            **runners_up,
-            **{f"prob_{name}": prediction.probabilities.get(name) for name in self.classes},
-            "message": prediction.message,
-            "model": prediction.model,
-        }
-        others = {column.name: value for column, value in zip(self.carried, carried, strict=True)}
-        if self.first is None:
-            return own | others
-        return {self.first: others.pop(self.first)} | own | others
+            for rank in range(1, self.top):
+                own += likely[rank] if likely else (None, None)
+        own += map(prediction.probabilities.get, self.classes)
+        own += (prediction.message, prediction.model)
+        if not self.carried and not carried:
+            return own
+        others = list(zip(self.carried, carried, strict=True))
+        first = [value for column, value in others if column.name == self.first]
+        return [*first, *own, *(value for column, value in others if column.name != self.first)]
+
+    def row(self, prediction: Prediction, carried: Sequence[object] = ()) -> dict[str, Any]:
+        """Return one row as `values` does, with the name of each column."""
+        return dict(zip(self.names, self.values(prediction, carried), strict=True))
 
     def parse(self, row: Mapping[str, Any]) -> tuple[Prediction, tuple[object, ...]]:
         """Return the prediction and the catalogue's values of a row made by `row`, or of its text in CSV.
@@ -145,7 +154,7 @@ class RowLayout:
         label = row["label"] or None
         if label is not None and label not in self.classes:
             raise ValueError(f"{label!r} is no class")
-        probabilities = {name: float(row[f"prob_{name}"]) for name in self.classes} if label else {}
+        probabilities = {name: float(row[column]) for name, column in self._probability_names} if label else {}
         prediction = Prediction(
             path=row["path"],
             status=_status(row["status"]),

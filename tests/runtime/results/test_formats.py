@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 
 import pytest
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.prediction import Prediction
-from galaxy_classify.results.csv_rows import CsvWriter
+from galaxy_classify.results.csv_rows import CsvWriter, csv_line
 from galaxy_classify.results.formats import OutputFormat, choose_format
 from galaxy_classify.results.jsonl_rows import JsonlWriter
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.terminal_table import TableWriter, fit
+from galaxy_classify.tables.columns import Column
 
 LAYOUT = RowLayout(("round", "spiral"))
 OK = Prediction("a.jpg", "ok", "m@0", "spiral", 0.75, {"round": 0.25, "spiral": 0.75})
@@ -47,6 +49,55 @@ def test_jsonl_has_the_same_columns_with_null_for_nothing() -> None:
     assert list(first) == expected
     assert first["prob_spiral"] == 0.75
     assert second["label"] is second["confidence"] is second["prob_round"] is None
+
+
+ODD_TEXTS = ("", "a,b", 'a"b', "a\nb", "a\rb", "%s", "100 %", "m\udcff.jpg", "\x1b[31m", "\u2028", "☃", "{0}\\", " ")
+ODD_LAYOUT = RowLayout(("ro%und", 'a"b'), 2, [Column("id"), Column("z%"), Column("provenance")], "id", familiarity=True)
+ODD_VALUES = (None, 7, 0.1, 1e-7, 1e300, True, "Infinity", *ODD_TEXTS)
+ODD_ROWS = [
+    (prediction, (value, text, value))
+    for text in ODD_TEXTS
+    for value in ODD_VALUES
+    for prediction in (
+        Prediction(text, "ok", "m@0", 'a"b', 2e-7, {"ro%und": 2 / 3, 'a"b': 1 / 3}, text, 0.0),
+        Prediction("a.jpg", "error", text, message=text),
+    )
+]
+
+
+def test_odd_rows_are_what_the_modules_csv_and_json_write() -> None:
+    """Most rows are formatted without these modules, so quotes, escapes and signs of a format must not slip through."""
+    own = {column.name for column in ODD_LAYOUT.own_columns}
+    for prediction, carried in ODD_ROWS:
+        row = ODD_LAYOUT.row(prediction, carried)
+        assert list(row) == ODD_LAYOUT.names
+        texts, lines = io.StringIO(newline=""), io.StringIO(newline="")
+        CsvWriter(texts, ODD_LAYOUT).write(prediction, carried)
+        JsonlWriter(lines, ODD_LAYOUT, {"package": "100 %s"}).write(prediction, carried)
+        cells = [f"{v:.6f}" if name in own and isinstance(v, float) else v for name, v in row.items()]
+        assert texts.getvalue() == csv_line(cells)
+        rounded = {name: round(v, 6) if name in own and isinstance(v, float) else v for name, v in row.items()}
+        assert lines.getvalue() == json.dumps(rounded | {"provenance": {"package": "100 %s"}}) + "\n"
+
+
+def test_a_layout_in_use_can_be_sent_to_another_process() -> None:
+    """Dask sends it to its workers, with what it remembers or without."""
+    sent = pickle.loads(pickle.dumps(ODD_LAYOUT))  # noqa: S301
+    assert (sent, sent.names, sent.row(*ODD_ROWS[0])) == (ODD_LAYOUT, ODD_LAYOUT.names, ODD_LAYOUT.row(*ODD_ROWS[0]))
+
+
+def test_a_number_that_json_lacks_is_refused() -> None:
+    """No reader of JSON Lines takes NaN, so a row with one is a bug that must be seen."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        JsonlWriter(io.StringIO(), ODD_LAYOUT, None).write(OK, (float("nan"), "", ""))
+
+
+def test_a_row_lacks_no_value_of_the_catalogue() -> None:
+    """A value too few would move all behind it to other columns."""
+    with pytest.raises(ValueError, match="shorter"):
+        ODD_LAYOUT.row(OK, (1, 2))
+    with pytest.raises(ValueError, match="longer"):
+        LAYOUT.row(OK, (1,))
 
 
 def test_the_suffix_chooses_the_format() -> None:
