@@ -75,26 +75,15 @@ static void say_nothing(j_common_ptr jpeg)
     (void)jpeg;
 }
 
-/* Set up libjpeg's state; return 0 if that fails. */
-static int create(Workspace *workspace)
-{
-    workspace->jpeg.err = jpeg_std_error(&workspace->errors);
-    workspace->errors.error_exit = fail;
-    workspace->errors.emit_message = fail_on_warning;
-    workspace->errors.output_message = say_nothing;
-    workspace->jpeg.client_data = workspace;
-    if (setjmp(workspace->failed))
-        return 0;
-    jpeg_create_decompress(&workspace->jpeg);
-    return 1;
-}
-
 Workspace *workspace_new(void)
 {
     Workspace *workspace = calloc(1, sizeof(*workspace));
-    if (workspace && !create(workspace)) {
-        free(workspace);
-        return NULL;
+    if (workspace) {
+        workspace->jpeg.err = jpeg_std_error(&workspace->errors);
+        workspace->errors.error_exit = fail;
+        workspace->errors.emit_message = fail_on_warning;
+        workspace->errors.output_message = say_nothing;
+        workspace->jpeg.client_data = workspace;
     }
     return workspace;
 }
@@ -116,7 +105,6 @@ void workspace_trim(Workspace *workspace)
 
 void workspace_free(Workspace *workspace)
 {
-    jpeg_destroy_decompress(&workspace->jpeg);
     release(&workspace->file);
     release(&workspace->lines);
     release(&workspace->rows);
@@ -276,15 +264,19 @@ int decode_crop(Workspace *workspace, const Kernel *kernel, const View *view, co
         (int64_t)width * height > MOST_PIXELS)
         return 0;
     if (setjmp(workspace->failed)) {
-        jpeg_abort_decompress(jpeg);
+        jpeg_destroy_decompress(jpeg);
         return 0;
     }
+    /* Each image gets a state of its own: libjpeg keeps tables from one image to the next, and would use them for an
+       image whose own are damaged. */
+    jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, content, (unsigned long)size);
     jpeg_read_header(jpeg, TRUE);
     if (width == view->size && height == view->size)
         decode_whole(workspace, pixels);
     else
         decode_resized(workspace, kernel, view, pixels);
+    jpeg_destroy_decompress(jpeg);
     return 1;
 }
 
