@@ -153,6 +153,18 @@ typedef struct {
     JDIMENSION left; /* column of the image with which they begin */
 } Lines;
 
+/* Tell whether scans of a progressive JPEG are missing: libjpeg then smooths the picture, other than Pillow's way at the
+   edges of the crop. */
+static int lacks_scans(const struct jpeg_decompress_struct *jpeg)
+{
+    if (jpeg->progressive_mode)
+        for (int component = 0; component < jpeg->num_components; component++)
+            for (int coefficient = 0; coefficient < DCTSIZE2; coefficient++)
+                if (jpeg->coef_bits[component][coefficient] != 0)
+                    return 1;
+    return 0;
+}
+
 /* Begin to decode the columns from `left` to `right`, or a few more. */
 static void start(Workspace *workspace, JDIMENSION left, JDIMENSION right, Lines *lines)
 {
@@ -162,6 +174,8 @@ static void start(Workspace *workspace, JDIMENSION left, JDIMENSION right, Lines
 
     jpeg->out_color_space = JCS_EXT_RGBX;
     jpeg_start_decompress(jpeg);
+    if (lacks_scans(jpeg))
+        fail((j_common_ptr)jpeg);
     left -= left < SPARE ? left : SPARE;
     right = jpeg->output_width - right < SPARE ? jpeg->output_width : right + SPARE;
     width = right - left;

@@ -149,7 +149,7 @@ static void damage(Content *content, const Content *other)
 
 static View draw_view(void)
 {
-    View view = {below(3) ? 16 + (int)below(MOST_SIZE - 15) : 64, 0, 0.75, 1 << 22};
+    View view = {below(3) ? 16 + (int)below(MOST_SIZE - 15) : 64, 0, 0.75, below(64) ? 1 << 15 : 1 << 22};
     view.margin = below(3) ? (int)below((view.size + 1) / 2) : view.size / 8;
     if (below(3) == 0)
         view.crop = (1 + below(1000)) / 1000.0;
