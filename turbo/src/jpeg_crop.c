@@ -75,26 +75,15 @@ static void say_nothing(j_common_ptr jpeg)
     (void)jpeg;
 }
 
-/* Set up libjpeg's state; return 0 if that fails. */
-static int create(Workspace *workspace)
-{
-    workspace->jpeg.err = jpeg_std_error(&workspace->errors);
-    workspace->errors.error_exit = fail;
-    workspace->errors.emit_message = fail_on_warning;
-    workspace->errors.output_message = say_nothing;
-    workspace->jpeg.client_data = workspace;
-    if (setjmp(workspace->failed))
-        return 0;
-    jpeg_create_decompress(&workspace->jpeg);
-    return 1;
-}
-
 Workspace *workspace_new(void)
 {
     Workspace *workspace = calloc(1, sizeof(*workspace));
-    if (workspace && !create(workspace)) {
-        free(workspace);
-        return NULL;
+    if (workspace) {
+        workspace->jpeg.err = jpeg_std_error(&workspace->errors);
+        workspace->errors.error_exit = fail;
+        workspace->errors.emit_message = fail_on_warning;
+        workspace->errors.output_message = say_nothing;
+        workspace->jpeg.client_data = workspace;
     }
     return workspace;
 }
@@ -116,7 +105,6 @@ void workspace_trim(Workspace *workspace)
 
 void workspace_free(Workspace *workspace)
 {
-    jpeg_destroy_decompress(&workspace->jpeg);
     release(&workspace->file);
     release(&workspace->lines);
     release(&workspace->rows);
@@ -165,6 +153,18 @@ typedef struct {
     JDIMENSION left; /* column of the image with which they begin */
 } Lines;
 
+/* Tell whether scans of a progressive JPEG are missing: libjpeg then smooths the picture, other than Pillow's way at the
+   edges of the crop. */
+static int lacks_scans(const struct jpeg_decompress_struct *jpeg)
+{
+    if (jpeg->progressive_mode)
+        for (int component = 0; component < jpeg->num_components; component++)
+            for (int coefficient = 0; coefficient < DCTSIZE2; coefficient++)
+                if (jpeg->coef_bits[component][coefficient] != 0)
+                    return 1;
+    return 0;
+}
+
 /* Begin to decode the columns from `left` to `right`, or a few more. */
 static void start(Workspace *workspace, JDIMENSION left, JDIMENSION right, Lines *lines)
 {
@@ -174,6 +174,8 @@ static void start(Workspace *workspace, JDIMENSION left, JDIMENSION right, Lines
 
     jpeg->out_color_space = JCS_EXT_RGBX;
     jpeg_start_decompress(jpeg);
+    if (lacks_scans(jpeg))
+        fail((j_common_ptr)jpeg);
     left -= left < SPARE ? left : SPARE;
     right = jpeg->output_width - right < SPARE ? jpeg->output_width : right + SPARE;
     width = right - left;
@@ -276,15 +278,19 @@ int decode_crop(Workspace *workspace, const Kernel *kernel, const View *view, co
         (int64_t)width * height > MOST_PIXELS)
         return 0;
     if (setjmp(workspace->failed)) {
-        jpeg_abort_decompress(jpeg);
+        jpeg_destroy_decompress(jpeg);
         return 0;
     }
+    /* Each image gets a state of its own: libjpeg keeps tables from one image to the next, and would use them for an
+       image whose own are damaged. */
+    jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, content, (unsigned long)size);
     jpeg_read_header(jpeg, TRUE);
     if (width == view->size && height == view->size)
         decode_whole(workspace, pixels);
     else
         decode_resized(workspace, kernel, view, pixels);
+    jpeg_destroy_decompress(jpeg);
     return 1;
 }
 
