@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-def terminal_bar(*columns: Any, stream: TextIO | None = None, **settings: Any) -> Progress:
+def terminal_bar(
+    *columns: Any, stream: TextIO | None = None, kind: type[Progress] | None = None, **settings: Any
+) -> Progress:
     """Return rich's progress bar for a terminal, by default standard error; it leaves standard output alone."""
     from rich.console import Console
     from rich.progress import Progress
@@ -19,7 +21,7 @@ def terminal_bar(*columns: Any, stream: TextIO | None = None, **settings: Any) -
     console = Console(stderr=True) if stream is None else Console(file=stream)
     # By default rich sends what is printed to standard output to the bar's terminal instead: rows that were
     # redirected to a file or a pipe would be lost.
-    return Progress(*columns, console=console, redirect_stdout=False, **settings)
+    return (kind or Progress)(*columns, console=console, redirect_stdout=False, **settings)
 
 
 @contextmanager
@@ -41,8 +43,10 @@ def progress(*, enabled: bool, total: Callable[[], int | None] = lambda: None) -
     if not enabled or not sys.stderr.isatty():
         yield lambda: None
         return
+    from rich.console import RenderableType
     from rich.progress import (
         BarColumn,
+        Progress,
         ProgressColumn,
         SpinnerColumn,
         Task,
@@ -58,6 +62,20 @@ def progress(*, enabled: bool, total: Callable[[], int | None] = lambda: None) -
             known = "" if task.total is None else f" of {task.total:,.0f}"
             return Text(f"{task.completed:,.0f}{known} images, {task.speed or 0:,.0f} images/s")
 
+    done = 0
+
+    class ImagesBar(Progress):
+        """Ask for the number of images when it is drawn: that is cheaper than to be told of each."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            for task in self.tasks:
+                self.update(task.id, completed=done, total=total())
+            return super().get_renderables()
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+
     bar = terminal_bar(
         SpinnerColumn(),
         BarColumn(),
@@ -65,9 +83,10 @@ def progress(*, enabled: bool, total: Callable[[], int | None] = lambda: None) -
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),
+        kind=ImagesBar,
         transient=True,
         speed_estimate_period=10,
     )
-    task = bar.add_task("", total=None)
+    bar.add_task("", total=None)
     with bar:
-        yield lambda: bar.update(task, advance=1, total=total())
+        yield advance

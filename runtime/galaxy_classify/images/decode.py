@@ -27,7 +27,7 @@ from galaxy_classify.images.formats import (
 )
 from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.images.pillow_faults import check_file, load, undecoded_file
-from galaxy_classify.images.pixels import check_varied, picture_of, pixels_of
+from galaxy_classify.images.pixels import CONSTANT, are_constant, picture_of, pixels_of
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.images.turbo import TurboDecoder
 
@@ -97,8 +97,11 @@ class Decoder:
         if self.turbo is None:
             return [self._decode_or_say_why(image) for image in images]
         pixels, decoded = self.turbo.decode([None if self._is_of_bands(image) else image for image in images])
+        constant = iter(are_constant(pixels[decoded], self.resizer.preprocessing.margin))
         return [
-            self._varied_or_why_not(pixels[number]) if decoded[number] else self._decode_or_say_why(image)
+            (CONSTANT if next(constant) else ModelInput(pixels[number]))
+            if decoded[number]
+            else self._decode_or_say_why(image)
             for number, image in enumerate(images)
         ]
 
@@ -155,21 +158,13 @@ class Decoder:
         """Tell whether an image is a path that stands for the FITS files of all bands."""
         return self.fits.pattern is not None and isinstance(image, str) and is_joined(image)
 
-    # Both return the reason for a failure, not the exception: its traceback would hold the images of the whole batch,
-    # until the next garbage collection.
-
     def _decode_or_say_why(self, image: str | bytes) -> ModelInput | str:
+        # The reason, not the exception: its traceback would hold the images of the whole batch, until the next garbage
+        # collection.
         try:
             return self.read(image) if isinstance(image, str) else self.decode(image)
         except ImageError as error:
             return str(error)
-
-    def _varied_or_why_not(self, pixels: NDArray[np.uint8]) -> ModelInput | str:
-        try:
-            check_varied(pixels, self.resizer.preprocessing.margin)
-        except ImageError as error:
-            return str(error)
-        return ModelInput(pixels)
 
     def _model_input(self, picture: Picture) -> ModelInput:
         return ModelInput(pixels_of(picture, self.resizer), picture.note, picture.doubt)

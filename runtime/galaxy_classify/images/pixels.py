@@ -6,7 +6,7 @@ differ.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from PIL import ExifTags, Image
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.crop import Picture, seen_box
 from galaxy_classify.images.resize import Resizer
+
+CONSTANT: Final = "constant image: every pixel that the model would see is the same"
 
 
 def picture_of(image: Image.Image, resizer: Resizer, note: str = "") -> Picture:
@@ -88,11 +90,19 @@ def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
 
 def check_varied(pixels: NDArray[np.uint8], margin: int) -> None:
     """Raise `ImageError` if a model's input is constant: uint8, shape (height, width, 3), without the margin."""
-    height, width = pixels.shape[:2]
-    seen = pixels[margin : height - margin, margin : width - margin]
+    if are_constant(pixels[np.newaxis], margin)[0]:
+        raise ImageError(CONSTANT)
+
+
+def are_constant(pixels: NDArray[np.uint8], margin: int) -> list[bool]:
+    """Tell which of several model inputs are constant: uint8, shape (images, height, width, 3), without the margin."""
+    height, width = pixels.shape[1:3]
+    seen = pixels[:, margin : height - margin, margin : width - margin]
     # The first row of nearly every image varies, so that the others need not be compared.
-    if (seen[0] == seen[0, 0]).all() and (seen == seen[0, 0]).all():
-        raise ImageError("constant image: every pixel that the model would see is the same")
+    constant = (seen[:, 0] == seen[:, 0, :1]).all(axis=(1, 2))
+    for number in np.flatnonzero(constant):
+        constant[number] = (seen[number] == seen[number, 0, 0]).all()
+    return cast("list[bool]", constant.tolist())
 
 
 #: Modes that Pillow converts to RGB right.

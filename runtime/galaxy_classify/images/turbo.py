@@ -46,7 +46,7 @@ class TurboDecoder:
         }
         self._of_thread = threading.local()
 
-    def decode(self, images: Sequence[str | bytes | None]) -> tuple[NDArray[np.uint8], list[bool]]:
+    def decode(self, images: Sequence[str | bytes | None]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Decode files and encoded images that are ordinary JPEGs.
 
         Parameters
@@ -58,7 +58,7 @@ class TurboDecoder:
         -------
         pixels : ndarray of uint8, shape (images, size, size, 3)
             RGB pixels, zero in the margin.
-        decoded : list of bool
+        decoded : ndarray of bool, shape (images,)
             Whether each image could be decoded; the others are left to Pillow, which knows why.
         """
         workspace = getattr(self._of_thread, "workspace", None)
@@ -68,7 +68,7 @@ class TurboDecoder:
             images = [_content(image) if isinstance(image, str) else image for image in images]
         pixels = np.zeros((len(images), self._size, self._size, 3), np.uint8)
         decoded = self._module.decode(workspace, images, pixels, **self._view)
-        return pixels, [flag == 1 for flag in decoded]
+        return pixels, np.frombuffer(decoded, np.bool_)
 
 
 def _content(path: str) -> bytes | None:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Final, TextIO, cast
 
-from rich.console import Console
-from rich.text import Text
+from rich.console import COLOR_SYSTEMS, Console
+from rich.style import Style
 
 from galaxy_classify.prediction import Prediction, Status
 from galaxy_classify.results.counts import RunCounts
@@ -36,7 +36,8 @@ class TableWriter:
         classes = layout.classes
         self._runners_up = layout.top - 1
         self._familiarity = layout.familiarity
-        self._console = Console(file=cast("TextIO", stream), highlight=False, soft_wrap=True)
+        self._stream = stream
+        self._console = Console(file=cast("TextIO", stream))
         self._colours = {name: CLASS_COLOURS[index % len(CLASS_COLOURS)] for index, name in enumerate(classes)}
         self._label_width = max(len("class"), *map(len, classes))
         self._path_width = self._fit_path_width()
@@ -47,7 +48,7 @@ class TableWriter:
         """Write the header."""
         familiarity = "  familiarity" if self._familiarity else ""
         head = f"{'image':<{self._path_width}}  {'class':<{self._label_width}}  confidence{familiarity}"
-        self._line(Text(head, style="bold"))
+        self._line((head, "bold"))
 
     def write(self, prediction: Prediction, carried: Sequence[object] = ()) -> None:
         """Write one line, without the catalogue's values."""
@@ -55,38 +56,37 @@ class TableWriter:
         path = printable(prediction.path)
         if self._console.is_terminal:
             path = fit(path, self._path_width)
-        line = Text(path.ljust(self._path_width) + "  ")
+        parts = [(path.ljust(self._path_width) + "  ", "")]
         if prediction.label is None or prediction.confidence is None:
-            line.append(f"error: {printable(prediction.message)}", style="bold red")
+            parts.append((f"error: {printable(prediction.message)}", "bold red"))
         else:
-            line.append(prediction.label.ljust(self._label_width), style=self._colours[prediction.label])
-            line.append(f"  {prediction.confidence:10.3f}")
+            parts.append((prediction.label.ljust(self._label_width), self._colours[prediction.label]))
+            parts.append((f"  {prediction.confidence:10.3f}", ""))
             if prediction.familiarity is not None:
-                line.append(f"  {prediction.familiarity:11.3f}")
+                parts.append((f"  {prediction.familiarity:11.3f}", ""))
             for name, probability in prediction.ranked()[1 : 1 + self._runners_up]:
-                line.append("  " + name.ljust(self._label_width), style=self._colours[name])
-                line.append(f"  {probability:.3f}")
+                parts.append(("  " + name.ljust(self._label_width), self._colours[name]))
+                parts.append((f"  {probability:.3f}", ""))
             if prediction.status != "ok":
-                line.append(f"  {prediction.status}", style=STATUS_STYLES[prediction.status])
+                parts.append((f"  {prediction.status}", STATUS_STYLES[prediction.status]))
             if prediction.message:
-                line.append(f"  {printable(prediction.message)}", style="dim")
-        self._line(line)
+                parts.append((f"  {printable(prediction.message)}", "dim"))
+        self._line(*parts)
 
     def finish(self) -> None:
         """Write the summary: how many images of each class, and how many unfamiliar ones."""
         counts = self._counts
-        self._line(Text())
-        self._line(Text(counts.summary(), style="bold"))
+        self._line()
+        self._line((counts.summary(), "bold"))
         rows = [(name, counts.labels[name], colour) for name, colour in self._colours.items()]
         if self._familiarity:
             rows.append(("unfamiliar", counts.statuses["unfamiliar"], STATUS_STYLES["unfamiliar"]))
         width = max(len(name) for name, _, _ in rows)
         most = max(count for _, count, _ in rows)
         for name, count, colour in rows:
-            line = Text(f"  {name:<{max(width, self._label_width)}}  {count:>8,}  ")
-            line.append("█" * (-(-count * BAR_WIDTH // most) if most else 0), style=colour)
-            self._line(line)
-        self._line(Text(f"model {self._model}", style="dim"))
+            bar = "█" * (-(-count * BAR_WIDTH // most) if most else 0)
+            self._line((f"  {name:<{max(width, self._label_width)}}  {count:>8,}  ", ""), (bar, colour))
+        self._line((f"model {self._model}", "dim"))
 
     def _fit_path_width(self) -> int:
         """Return the width that the classes, the numbers and the longest status leave for the path."""
@@ -97,9 +97,22 @@ class TableWriter:
         taken += self._runners_up * (self._label_width + len("  " * 2 + "0.000"))
         return max(16, min(PATH_WIDTH, self._console.width - taken))
 
-    def _line(self, text: Text) -> None:
-        text.rstrip()
-        self._console.print(text, no_wrap=True, overflow="ignore", crop=False)
+    def _line(self, *parts: tuple[str, str]) -> None:
+        """Write texts, each with its style or an empty one, as a line without spaces at its end."""
+        # Rich's own printing lays a line out, as if it had to be wrapped, and takes as long as a galaxy.
+        line = ""
+        for text, style in reversed(parts):
+            shown = text if line else text.rstrip()
+            line = (self._styled(shown, style) if shown else "") + line
+        self._stream.write(line + "\n")
+
+    def _styled(self, text: str, style: str) -> str:
+        console = self._console
+        if not style or console.color_system is None or console.legacy_windows:
+            return text
+        parsed = Style.parse(style)
+        shown = parsed.without_color if console.no_color else parsed
+        return shown.render(text, color_system=COLOR_SYSTEMS[console.color_system])
 
 
 def fit(path: str, width: int) -> str:
