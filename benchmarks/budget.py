@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/budget.py`` (a minute). The command runs in a process of its own with one thread. For 64 rows
 the functions of each step are timed, for the next 64 they run as they are, and so on; the first and the last tenth of
-the rows do not count. A step has the time of its functions without that of other steps, so that the steps sum to the whole.
-The last lines say what the command takes as it is, and what a second thread costs.
+the rows do not count. A step has the time of its functions without that of other steps, so that the steps sum to the
+whole. The last lines say what the command takes as it is, and what a second thread costs.
 
 The images are drawn JPEGs of 424 px; ``--images`` takes the files of a folder instead. ``--format png`` and
 ``--format fits`` take PNGs, and three-band FITS cutouts with random noise. All other options go to the command.
