@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
-import itertools
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -27,17 +25,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from steady import ROUND, Marks, read_steady, run_command
+from image_folder import SUFFIXES, make_folder
+from steady import LEAST_FILES, ROUND, Marks, read_steady, run_command
 from stopwatch import Function, Replacements, Stopwatch
 
 HERE = Path(__file__).resolve()
-#: Different images in the generated folder; the rest are copies, which are read and decoded all the same. Every phase
-#: of a run sees all of them.
-PICTURES = ROUND
-#: With fewer, no two phases lie between the first and the last tenth.
-LEAST_FILES = 320
-
-SUFFIXES = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "fits": (".fits",)}
+#: Edge of the drawn images in pixels.
+EDGE = 424
 
 WHOLE = "the command as it is"
 REST = "the rest: loops of the command, generators"
@@ -225,41 +219,6 @@ def measure(folder: Path, options: list[str], files: int, way: str, result: Path
     subprocess.run([*command, str(folder), "-q", "-f", "csv", *options], check=True)
 
 
-def make_folder(folder: Path, files: int, file_format: str, images: Path | None) -> None:
-    """Fill a folder with copies of images: drawn ones, or those of another folder."""
-    originals = folder.with_name("originals")
-    originals.mkdir()
-    if images is not None:
-        chosen = sorted(path for path in images.iterdir() if path.suffix in SUFFIXES[file_format])[:PICTURES]
-    else:
-        chosen = [_draw(originals / f"{number}", number, file_format) for number in range(PICTURES)]
-    if not chosen:
-        sys.exit(f"{images}: no file with a suffix of {file_format}")
-    folder.mkdir()
-    for number, original in zip(range(files), itertools.cycle(chosen), strict=False):
-        shutil.copyfile(original, folder / f"{number:06}{original.suffix}")
-
-
-def _draw(path: Path, number: int, file_format: str) -> Path:
-    """Draw an image of 424 px; as FITS, with fluxes in the bands g, r, z and noise, as a survey's cutout has."""
-    sys.path.insert(0, str(HERE.parents[1] / "tests" / "helpers"))
-    from galaxy_painter import KINDS, paint
-
-    picture = paint(KINDS[number % len(KINDS)], seed=number)
-    path = path.with_suffix(SUFFIXES[file_format][0])
-    if file_format != "fits":
-        picture.save(path, quality=85)  # which PNG does not know
-        return path
-    import numpy as np
-    from astropy.io import fits
-
-    rng = np.random.default_rng(number)
-    light = np.asarray(picture, np.float32).transpose(2, 0, 1)[::-1, ::-1] / 100
-    fluxes = 0.02 * np.sinh(light) + 0.004 * rng.standard_normal(light.shape)
-    fits.PrimaryHDU(fluxes.astype(np.float32), fits.Header({"BANDS": "grz"})).writeto(path)
-    return path
-
-
 def print_table(timed: list[dict[str, float]], plain: list[float], hand_over: float) -> dict[str, float]:
     """Print microseconds by step, medians over the phases, and return them."""
     names = {name for phase in timed for name, spent in phase.items() if spent}
@@ -293,7 +252,14 @@ def main() -> None:
     timed, plain, extra = [], [], []
     with tempfile.TemporaryDirectory() as scratch:
         folder, result = Path(scratch) / "images", Path(scratch) / "result"
-        make_folder(folder, arguments.files, arguments.format, arguments.images)
+        make_folder(
+            folder,
+            arguments.files,
+            EDGE,
+            arguments.images,
+            file_format=arguments.format,
+            pictures=ROUND,  # every phase of a run sees all of them
+        )
         for _ in range(arguments.turns):
             measure(folder, options, arguments.files, "steps", result)
             phases = json.loads(result.read_text())
@@ -303,10 +269,9 @@ def main() -> None:
             for threads in ("1", "2"):
                 measure(folder, [*options, "--threads", threads], arguments.files, "whole", result)
                 steady = read_steady(result)
-                assert steady is not None
                 by_threads.append(1000 * steady.cpu_ms)
             extra.append(by_threads[1] - by_threads[0])
-    what = arguments.images or f"drawn {arguments.format.upper()}s of 424 px"
+    what = arguments.images or f"drawn {arguments.format.upper()}s of {EDGE} px"
     print(f"{arguments.files:,} files, {what}, {arguments.turns} turns {' '.join(options)}")
     budget = print_table(timed, plain, statistics.median(extra))
     if arguments.json:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 #: The marks lie on multiples of this number of rows: the end of a batch, for batches of 16, 32 or 64.
 ROUND = 64
+#: With fewer, hardly anything lies between the first and the last tenth.
+LEAST_FILES = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,11 @@ class Steady:
     cpu_ms: float
 
 
-def read_steady(path: Path) -> Steady | None:
-    """Return the speed between the marks in a file; None if the run had too few rows for two marks."""
+def read_steady(path: Path) -> Steady:
+    """Return the speed between the marks in a file."""
     marks = [Mark(**mark) for mark in json.loads(path.read_text())]
     if len(marks) < 2 or marks[0].rows == marks[1].rows:
-        return None
+        sys.exit(f"a run has too few rows for a steady state: use {LEAST_FILES} files at least")
     first, last = marks
     rows = last.rows - first.rows
     return Steady(rows / (last.seconds - first.seconds), (last.cpu - first.cpu) / rows * 1000)
@@ -101,3 +103,15 @@ def run_command(arguments: list[str], note: Callable[[int], None]) -> None:
             raise
     finally:
         sys.stdout = sys.__stdout__
+
+
+def main() -> None:
+    """Run ``galaxy-classify`` with the arguments behind the number of files and the file for the marks."""
+    files, path, *arguments = sys.argv[1:]
+    marks = Marks(int(files))
+    run_command(arguments, marks.note)
+    marks.write(Path(path))
+
+
+if __name__ == "__main__":
+    main()
