@@ -102,7 +102,9 @@ FUNCTIONS: tuple[tuple[str | Callable[..., str], str], ...] = (
     (RESIZE, "PIL.Image:Image.resize"),
     (_session_step, "onnxruntime:InferenceSession.run"),
     (RESIZE_GLUE, "galaxy_classify.images.pixels:pixels_of"),
-    (COMPILED, "galaxy_classify.images.turbo:decode_batch"),
+    (CHECKS, "galaxy_classify.images.decode:Decoder.decode_batch"),
+    (COMPILED, "galaxy_classify_turbo:decode"),
+    (BATCH, "galaxy_classify.images.turbo:TurboDecoder.decode"),
     (FITS_OPEN, "galaxy_classify.images.fits.picture:FitsDecoder.decode"),
     (FITS_PLANES, "galaxy_classify.images.fits.reader:FitsImage.plane"),
     (FITS_SKY, "galaxy_classify.images.fits.picture:FitsDecoder._coloured"),
@@ -116,7 +118,7 @@ FUNCTIONS: tuple[tuple[str | Callable[..., str], str], ...] = (
     (ROWS, "galaxy_classify.runs.job:Job.count"),
 )
 #: Modules with such functions that a run need not have; nothing is said where they are missing.
-OPTIONAL = ("galaxy_classify.images.turbo",)
+OPTIONAL = ("galaxy_classify_turbo", "galaxy_classify.images.turbo")
 
 
 class Phases:
