@@ -102,7 +102,6 @@ FUNCTIONS: tuple[tuple[str | Callable[..., str], str], ...] = (
     (RESIZE, "PIL.Image:Image.resize"),
     (_session_step, "onnxruntime:InferenceSession.run"),
     (RESIZE_GLUE, "galaxy_classify.images.pixels:pixels_of"),
-    (CHECKS, "galaxy_classify.images.decode:Decoder.decode_batch"),
     (COMPILED, "galaxy_classify_turbo:decode"),
     (BATCH, "galaxy_classify.images.turbo:TurboDecoder.decode"),
     (FITS_OPEN, "galaxy_classify.images.fits.picture:FitsDecoder.decode"),

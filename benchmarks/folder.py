@@ -5,8 +5,8 @@ over the turns are printed: images a second of the whole run, start-up included;
 and the last tenth of the rows, images a second and milliseconds of CPU time an image. ``--size 64`` uses images that
 need no resize; ``--scaling`` runs our command and Keras on 1,000, 10,000 and 100,000 files and draws a plot.
 
-TensorFlow reads ahead while the network is compiled. With 2,000 files, that flatters its images a second in steady state;
-its CPU time an image hardly changes. Compare the speeds on 10,000 files or more.
+TensorFlow reads ahead while the network is compiled. With 2,000 files, that flatters its images a second in steady
+state; its CPU time an image hardly changes. Compare speeds in steady state on 10,000 files or more.
 
 The images are synthetic; ``--images`` uses real ones. Keras runs the network of the embedded model's recipe, untrained,
 as the weights do not change the speed.
