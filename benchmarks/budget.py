@@ -30,8 +30,6 @@ from steady import LEAST_FILES, ROUND, Marks, read_steady, run_command
 from stopwatch import Function, Replacements, Stopwatch
 
 HERE = Path(__file__).resolve()
-#: Edge of the drawn images in pixels.
-EDGE = 424
 
 WHOLE = "the command as it is"
 REST = "the rest: loops of the command, generators"
@@ -40,7 +38,7 @@ FILES = "stat, open, read, close: system calls"
 CHECKS = "checks of the file, wrappers"
 OPENING = "Image.open and load, around the decoder"
 ZEROING = "a new image of zeros for the decoder"
-DECODING = "decoding: libjpeg or zlib"
+DECODING = "decoding by Pillow: libjpeg, zlib or a copy"
 ORIENTATION = "EXIF orientation, RGB"
 CROP = "copy of the crop"
 RESIZE = "resize"
@@ -217,7 +215,9 @@ def run_as_it_is(options: list[str], files: int, result: Path) -> None:
 def measure(folder: Path, options: list[str], files: int, way: str, result: Path) -> None:
     """Run the command in a new process."""
     command = [sys.executable, str(HERE), "--run", way, "--files", str(files), "--result", str(result)]
-    subprocess.run([*command, str(folder), "-q", "-f", "csv", *options], check=True)
+    code = subprocess.run([*command, str(folder), "-q", "-f", "csv", *options], check=False).returncode
+    if code:
+        sys.exit(code)
 
 
 def print_table(timed: list[dict[str, float]], plain: list[float], hand_over: float) -> dict[str, float]:
@@ -238,6 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--format", choices=list(SUFFIXES), default="jpeg", help="format of the images")
+    parser.add_argument("--size", type=int, default=424, help="edge of the drawn images in pixels")
     parser.add_argument("--images", type=Path, help="folder of images to use instead of drawn ones")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--json", type=Path, help="where to write the table")
@@ -256,7 +257,7 @@ def main() -> None:
         make_folder(
             folder,
             arguments.files,
-            EDGE,
+            arguments.size,
             arguments.images,
             file_format=arguments.format,
             pictures=ROUND,  # every phase of a run sees all of them
@@ -272,7 +273,7 @@ def main() -> None:
                 steady = read_steady(result)
                 by_threads.append(1000 * steady.cpu_ms)
             extra.append(by_threads[1] - by_threads[0])
-    what = arguments.images or f"drawn {arguments.format.upper()}s of {EDGE} px"
+    what = arguments.images or f"drawn {arguments.format.upper()}s of {arguments.size} px"
     print(f"{arguments.files:,} files, {what}, {arguments.turns} turns {' '.join(options)}")
     budget = print_table(timed, plain, statistics.median(extra))
     if arguments.json:
