@@ -13,14 +13,14 @@ def test_every_step_of_the_budget_has_its_functions(monkeypatch: pytest.MonkeyPa
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
     budget = importlib.import_module("budget")
     stopwatch = importlib.import_module("stopwatch")
-    assert budget.instrument(stopwatch.Stopwatch(budget.REST), stopwatch.Replacements()) == []
+    assert budget.instrument(stopwatch.Stopwatch(budget.REST, lambda: None), stopwatch.Replacements()) == []
 
 
 def test_steps_sum_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """A timed function is charged without what it calls, and what no step takes is charged to the rest."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
     stopwatch = importlib.import_module("stopwatch")
-    clock = stopwatch.Stopwatch("rest")
+    clock = stopwatch.Stopwatch("rest", lambda: None)
     clock.inside = clock.outside = 0.0
     ticks = iter(range(0, 1000, 10))
     monkeypatch.setattr(stopwatch.time, "thread_time_ns", lambda: next(ticks))
@@ -29,4 +29,4 @@ def test_steps_sum_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     clock.restart()
     outer()
     # The clock is read at both ends of each call, and by restart and times.
-    assert clock.times() == {"rest": 20.0, "calibration": 0.0, "inner": 20.0, "outer": 30.0}
+    assert clock.times() == {"rest": 20.0, stopwatch.CALIBRATION: 0.0, "inner": 20.0, "outer": 30.0}
