@@ -118,8 +118,9 @@ def scaling(setting: Setting, size: int, images: Path | None) -> Iterator[dict[s
             if name == KERAS or (name.startswith(OURS) and not name.endswith("1 thread")):
                 found = measure_candidate(command, at)
                 keras = keras or found
-                ratios = f"whole {found[WHOLE] / keras[WHOLE]:.2f}, steady {found[STEADY] / keras[STEADY]:.2f}"
-                print(f"{files:>7,} files: {name}: {in_words(found)}; ÷ Keras: {ratios}", flush=True)
+                whole, steady = (found[key] / keras[key] for key in (WHOLE, STEADY))
+                ratios = f"whole {whole:.2f}, steady {steady:.2f}, CPU {keras[CPU] / found[CPU]:.2f}"
+                print(f"{files:>7,} files: {name}: {in_words(found)}; Keras = 1: {ratios}", flush=True)
                 yield {"way": name, "files": files, **found}
         shutil.rmtree(at.folder)
 
