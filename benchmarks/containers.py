@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from folder import COMMAND, make_folder, measure
+from folder import COMMAND, measure
+from image_folder import make_folder
 
 HERE = Path(__file__).resolve()
 NAMES = ("images", "images.tar", "images.tar.gz", "images.tar.xz", "images.zip", "images.parquet")

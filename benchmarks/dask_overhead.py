@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from folder import COMMAND, make_folder
+from folder import COMMAND
+from image_folder import make_folder
 
 #: Seconds between two readings of the processes' memory. The kernel records the peak, so few readings suffice.
 LOOK_EVERY = 0.5

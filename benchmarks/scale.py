@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from folder import COMMAND, make_folder
+from folder import COMMAND
+from image_folder import make_folder
 
 #: Numbers of parallel processes to measure.
 PROCESSES = (1, 2, 4)
