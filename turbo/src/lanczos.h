@@ -2,6 +2,7 @@
 #ifndef GALAXY_LANCZOS_H
 #define GALAXY_LANCZOS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Bytes of a pixel: red, green, blue and one that is not used. */

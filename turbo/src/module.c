@@ -101,7 +101,7 @@ static const Kernel *find_kernel(const char *name)
 
 static int check_view(const View *view)
 {
-    if (view->size < 1 || view->size > 4096 || view->margin < 0 || 2 * view->margin >= view->size) {
+    if (view->size < 1 || view->size > 4096 || view->margin < 0 || view->margin > (view->size - 1) / 2) {
         PyErr_SetString(PyExc_ValueError, "size and margin must leave something of the model's input");
         return 0;
     }

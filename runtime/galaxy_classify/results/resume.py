@@ -84,7 +84,12 @@ def check_same_run(
         )
     made_with = {name: value for name, value in before.items() if name not in KNOWN_AT_THE_END}
     if found := list(differences(made_with, now)):
-        raise UsageError(f"{result}: cannot be continued: {'; '.join(found)}; --force starts anew")
+        remedies = ["--force starts anew"]
+        if len(found) == 1 and found[0].startswith("options exact "):
+            # What decodes the JPEGs decides, too: nobody need have given --exact.
+            way = "with --exact" if made_with["options"]["exact"] else "with --decoder pillow and without --exact"
+            remedies.insert(0, f"continue {way}")
+        raise UsageError(f"{result}: cannot be continued: {'; '.join(found + remedies)}")
 
 
 def is_tried_again(prediction: Prediction) -> bool:

@@ -190,7 +190,7 @@ def test_new_inputs_are_added_in_their_place(tmp_path: Path, images: Path) -> No
 def test_another_model_or_other_options_are_refused(tmp_path: Path, images: Path, tiny_model: Path) -> None:
     """Rows of two models are never mixed in one file; the message says what is different, and nothing is touched."""
     output = tmp_path / "out.csv"
-    run(images, "-o", output)
+    run(images, "-o", output, "--decoder", "pillow")
     before = output.read_bytes()
     for options, difference in (
         (["-m", tiny_model], "model name was galaxy-cnn, now it is tiny"),
@@ -198,7 +198,7 @@ def test_another_model_or_other_options_are_refused(tmp_path: Path, images: Path
         (["--exact"], "options exact was False, now it is True"),
         (["--max-pixels", "1000000"], "options max_pixels was 89478485, now it is 1000000"),
     ):
-        result = run(images, "-o", output, "--resume", *options)
+        result = run(images, "-o", output, "--resume", "--decoder", "pillow", *options)
         assert result.returncode == 2
         assert difference in result.stderr
         assert "Traceback" not in result.stderr
@@ -302,8 +302,8 @@ def test_the_result_of_other_inputs_is_not_thrown_away(tmp_path: Path, images: P
 
 def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classifier: GalaxyClassifier) -> None:
     """Model, version, checksum, contract, package, preprocessing and options: enough to make it again."""
-    run(images, "-o", tmp_path / "out.csv")
-    run(images, "-o", tmp_path / "out.jsonl", "--threshold", "0.6")
+    run(images, "-o", tmp_path / "out.csv", "--decoder", "pillow")
+    run(images, "-o", tmp_path / "out.jsonl", "--decoder", "pillow", "--threshold", "0.6")
     sidecar = json.loads((tmp_path / "out.csv.meta.json").read_text())
     assert sidecar["model"] == {
         "name": "galaxy-cnn", "version": "2.0.0", "sha256": classifier.model.sha256, "contract": "2",

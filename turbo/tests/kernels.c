@@ -1,0 +1,84 @@
+/* Compare the vector kernels of this processor with plain C, on random rows and on those whose sums are largest.
+
+   It needs neither Python nor libjpeg-turbo, so that another architecture's kernel can be tested under emulation. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/lanczos.h"
+
+#define MOST_PIXELS 500
+
+static uint64_t state;
+
+/* SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). */
+static unsigned draw(unsigned limit)
+{
+    uint64_t z = (state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (unsigned)((z ^ (z >> 31)) % limit);
+}
+
+static void draw_levels(uint8_t *levels, size_t number)
+{
+    unsigned kind = draw(3);
+    for (size_t i = 0; i < number; i++)
+        levels[i] = kind ? (uint8_t)draw(256) : draw(2) ? 255 : 0;
+    if (kind == 1) /* stripes, at which the kernel swings furthest beyond black and white */
+        for (size_t i = 0; i < number; i++)
+            levels[i] = i / (4 * 3) % 2 ? 255 : 0;
+}
+
+/* Compare both sums for an axis; return how many bytes were compared, 0 if some are not the same. */
+static size_t compare(const Kernel *kernel, const Kernel *plain, const Axis *axis)
+{
+    static uint8_t rows[MOST_PIXELS * 64], row[(MOST_PIXELS + GROUP) * PIXEL], found[2][MOST_PIXELS * PIXEL];
+    int needed = axis->last - axis->lowest, bytes = 16 * (1 + (int)draw(4));
+
+    draw_levels(row, (size_t)(needed + GROUP) * PIXEL);
+    draw_levels(rows, (size_t)needed * bytes);
+    plain->resize_row(axis, row, found[0]);
+    kernel->resize_row(axis, row, found[1]);
+    if (memcmp(found[0], found[1], (size_t)axis->size * PIXEL) != 0)
+        return 0;
+    for (int i = 0; i < axis->size; i++) {
+        const uint8_t *first = rows + (size_t)(axis->first[i] - axis->lowest) * bytes;
+        const int32_t *weights = axis->weights + (size_t)i * axis->taps;
+        plain->sum_rows(weights, axis->count[i], first, bytes, found[0]);
+        kernel->sum_rows(weights, axis->count[i], first, bytes, found[1]);
+        if (memcmp(found[0], found[1], bytes) != 0)
+            return 0;
+    }
+    return (size_t)axis->size * (PIXEL + bytes);
+}
+
+int main(int number, char **arguments)
+{
+    int count = number > 1 ? atoi(arguments[1]) : 10000;
+    const Kernel *kernels = available_kernels(), *plain = kernels;
+    while (plain[1].name)
+        plain++;
+    for (const Kernel *kernel = kernels; kernel != plain; kernel++) {
+        size_t compared = 0;
+        for (int i = 0; i < count; i++) {
+            state = i;
+            int edge = 1 + (int)draw(MOST_PIXELS), size = 1 + (int)draw(128);
+            float left_out = draw(2) ? 0 : (float)draw(1000) / 2100 * edge;
+            Axis axis;
+            if (!axis_init(&axis, edge, left_out, edge - left_out, size))
+                return 2;
+            size_t bytes = compare(kernel, plain, &axis);
+            axis_free(&axis);
+            if (!bytes) {
+                printf("%s differs from %s: number %d, %d to %d pixels\n", kernel->name, plain->name, i, edge, size);
+                return 1;
+            }
+            compared += bytes;
+        }
+        printf("%s gives the bytes of %s: %zu of them, for %d axes\n", kernel->name, plain->name, compared, count);
+    }
+    if (kernels == plain)
+        printf("there is only %s\n", plain->name);
+    return 0;
+}
