@@ -230,7 +230,7 @@ READ_ONLY.flags.writeable = False
         ({"pixels": None}, TypeError),
         ({"unknown": 1}, TypeError),
     ],
-    ids=str,
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_wrong_arguments_raise(changed: dict[str, Any], error: type[Exception] | tuple[type[Exception], ...]) -> None:
     """Nothing is written beyond an array that is too small, and no crash follows."""
