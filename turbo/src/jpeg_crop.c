@@ -27,9 +27,6 @@
 
 #define MIN_EDGE 16 /* as in galaxy_classify.images.crop: Pillow's way says that an image is too small */
 
-/* Rows that libjpeg is asked for at once. */
-#define ROWS 4
-
 /* The weights of this many sizes are kept. */
 #define AXES 64
 
@@ -150,6 +147,7 @@ static const Axis *axis_for(Workspace *workspace, int edge, int size, int margin
 /* Where libjpeg puts pixels: ROWS lines of the same length. */
 typedef struct {
     JSAMPROW lines[ROWS];
+    size_t stride;
     JDIMENSION left; /* column of the image with which they begin */
 } Lines;
 
@@ -187,6 +185,7 @@ static void start(Workspace *workspace, JDIMENSION left, JDIMENSION right, Lines
         fail((j_common_ptr)jpeg);
     for (int i = 0; i < ROWS; i++)
         lines->lines[i] = workspace->lines.start + (48 - (uintptr_t)workspace->lines.start % 32) % 32 + i * stride;
+    lines->stride = stride;
     lines->left = left;
 }
 
@@ -243,19 +242,19 @@ static void decode_resized(Workspace *workspace, const Kernel *kernel, const Vie
     if (!axis)
         fail((j_common_ptr)jpeg);
     int number = axis->last - axis->lowest;
-    if (!reserve(&workspace->rows, ((size_t)number + 1) * bytes))
+    if (!reserve(&workspace->rows, ((size_t)number + ROWS) * bytes))
         fail((j_common_ptr)jpeg);
     uint8_t *resized = workspace->rows.start, *result = resized + (size_t)number * bytes;
     Lines lines;
 
     start(workspace, left + axis->lowest, left + axis->last, &lines);
     jpeg_skip_scanlines(jpeg, top + axis->lowest);
-    for (int row = 0; row < number;) {
-        JDIMENSION wanted = number - row < ROWS ? number - row : ROWS;
-        JDIMENSION found = jpeg_read_scanlines(jpeg, lines.lines, wanted);
-        for (JDIMENSION i = 0; i < found; i++, row++)
-            kernel->resize_row(axis, lines.lines[i] + (size_t)(left + axis->lowest - lines.left) * PIXEL,
-                               resized + (size_t)row * bytes);
+    const uint8_t *pixel = lines.lines[0] + (size_t)(left + axis->lowest - lines.left) * PIXEL;
+    for (int row = 0; row < number; row += ROWS) {
+        JDIMENSION wanted = number - row < ROWS ? number - row : ROWS, found = 0;
+        while (found < wanted)
+            found += jpeg_read_scanlines(jpeg, lines.lines + found, wanted - found);
+        kernel->resize_rows(axis, pixel, lines.stride, resized + (size_t)row * bytes, bytes);
     }
     finish(jpeg, &lines);
     pixels += ((size_t)view->margin * view->size + view->margin) * 3;

@@ -40,6 +40,27 @@ static void spread_weights(Axis *axis)
     }
 }
 
+/* Store the digits of weights to the base 256, from -128 to 127, the least one first. Each half of a vector has those of
+   four pixels, once for each colour. */
+static void spread_digits(Axis *axis)
+{
+    int8_t *digit = axis->digits;
+    for (int group = 0; group < axis->size * axis->taps / GROUP; group++) {
+        int32_t rest[GROUP];
+        memcpy(rest, axis->weights + (size_t)group * GROUP, sizeof(rest));
+        for (int place = 0; place < 3; place++) {
+            int8_t digits[GROUP];
+            for (int pixel = 0; pixel < GROUP; pixel++) {
+                digits[pixel] = (int8_t)(uint8_t)(rest[pixel] & 0xff);
+                rest[pixel] = (rest[pixel] - digits[pixel]) / 256;
+            }
+            for (int half = 0; half < 2; half++)
+                for (int colour = 0; colour < PIXEL; colour++, digit += 4)
+                    memcpy(digit, digits + 4 * half, 4);
+        }
+    }
+}
+
 int axis_init(Axis *axis, int edge, float begin, float end, int size)
 {
     /* As Pillow does: the ends of the range and their difference are float, everything else is double. */
@@ -58,7 +79,8 @@ int axis_init(Axis *axis, int edge, float begin, float end, int size)
     axis->weights = calloc(number, sizeof(int32_t));
     axis->low = malloc(number * PIXEL * sizeof(int16_t));
     axis->high = malloc(number * PIXEL * sizeof(int16_t));
-    if (!kernel || !axis->first || !axis->count || !axis->weights || !axis->low || !axis->high) {
+    axis->digits = malloc(number * PIXEL * 3);
+    if (!kernel || !axis->first || !axis->count || !axis->weights || !axis->low || !axis->high || !axis->digits) {
         free(kernel);
         axis_free(axis);
         return 0;
@@ -84,6 +106,7 @@ int axis_init(Axis *axis, int edge, float begin, float end, int size)
     }
     free(kernel);
     spread_weights(axis);
+    spread_digits(axis);
     return 1;
 }
 
@@ -94,21 +117,23 @@ void axis_free(Axis *axis)
     free(axis->weights);
     free(axis->low);
     free(axis->high);
+    free(axis->digits);
     memset(axis, 0, sizeof(*axis));
 }
 
-static void resize_row(const Axis *axis, const uint8_t *row, uint8_t *result)
+static void resize_rows(const Axis *axis, const uint8_t *rows, size_t stride, uint8_t *result, int bytes)
 {
-    for (int i = 0; i < axis->size; i++) {
-        const uint8_t *pixel = row + (size_t)(axis->first[i] - axis->lowest) * PIXEL;
-        const int32_t *weights = axis->weights + (size_t)i * axis->taps;
-        int32_t sums[PIXEL] = {HALF, HALF, HALF, HALF};
-        for (int tap = 0; tap < axis->count[i]; tap++)
+    for (int row = 0; row < ROWS; row++, rows += stride, result += bytes)
+        for (int i = 0; i < axis->size; i++) {
+            const uint8_t *pixel = rows + (size_t)(axis->first[i] - axis->lowest) * PIXEL;
+            const int32_t *weights = axis->weights + (size_t)i * axis->taps;
+            int32_t sums[PIXEL] = {HALF, HALF, HALF, HALF};
+            for (int tap = 0; tap < axis->count[i]; tap++)
+                for (int colour = 0; colour < PIXEL; colour++)
+                    sums[colour] += weights[tap] * pixel[tap * PIXEL + colour];
             for (int colour = 0; colour < PIXEL; colour++)
-                sums[colour] += weights[tap] * pixel[tap * PIXEL + colour];
-        for (int colour = 0; colour < PIXEL; colour++)
-            result[i * PIXEL + colour] = level_of(sums[colour]);
-    }
+                result[i * PIXEL + colour] = level_of(sums[colour]);
+        }
 }
 
 static void sum_rows(const int32_t *weights, int count, const uint8_t *rows, int bytes, uint8_t *result)
@@ -122,19 +147,21 @@ static void sum_rows(const int32_t *weights, int count, const uint8_t *rows, int
 }
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const Kernel avx2_kernel;
-extern int has_avx2(void);
+extern const Kernel avx2_kernel, vnni_kernel;
+extern int has_avx2(void), has_vnni(void);
 #elif defined(__aarch64__) || defined(_M_ARM64)
 extern const Kernel neon_kernel;
 #endif
 
-static const Kernel plain_kernel = {"plain", resize_row, sum_rows};
+static const Kernel plain_kernel = {"plain", resize_rows, sum_rows};
 
 const Kernel *available_kernels(void)
 {
-    static Kernel kernels[3];
+    static Kernel kernels[4];
     int number = 0;
 #if defined(__x86_64__) || defined(_M_X64)
+    if (has_vnni())
+        kernels[number++] = vnni_kernel;
     if (has_avx2())
         kernels[number++] = avx2_kernel;
 #elif defined(__aarch64__) || defined(_M_ARM64)

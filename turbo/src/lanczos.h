@@ -8,13 +8,16 @@
 /* Bytes of a pixel: red, green, blue and one that is not used. */
 #define PIXEL 4
 
+/* Rows that are resized at once, so that weights are loaded for all of them. */
+#define ROWS 4
+
 /* Taps are computed in groups of this many; weights and rows are padded to whole groups. */
 #define GROUP 8
 
 /* The weights of one axis: pixel i of the result is a sum of `taps` pixels of the image from first[i] on.
 
-   A weight is an integer of 22 fractional bits. The vector code takes it as high * 32768 + low, since it multiplies
-   numbers of 16 bits. */
+   A weight is an integer of 22 fractional bits. Vector code takes it as high * 32768 + low, where it multiplies numbers
+   of 16 bits, or as three digits to the base 256, where it multiplies bytes. */
 typedef struct {
     int size;         /* pixels of the result */
     int taps;         /* weights of each of them, a multiple of GROUP; those that are not needed are 0 */
@@ -24,6 +27,7 @@ typedef struct {
     int32_t *weights; /* [size][taps] */
     int16_t *low;     /* [size][taps / GROUP][2][4][4], see spread_weights() */
     int16_t *high;
+    int8_t *digits;   /* [size][taps / GROUP][3 digits][2][4 colours][4 pixels], see spread_digits() */
 } Axis;
 
 /* Set up the weights that resize the pixels from `begin` to `end` of an axis of `edge` pixels to `size` pixels.
@@ -32,8 +36,9 @@ int axis_init(Axis *axis, int edge, float begin, float end, int size);
 
 void axis_free(Axis *axis);
 
-/* Resize a row of RGBX pixels. `row` begins with the pixel axis->lowest of the image, and ends with GROUP more pixels. */
-typedef void (*ResizeRow)(const Axis *axis, const uint8_t *row, uint8_t *result);
+/* Resize ROWS rows of RGBX pixels, which lie `stride` bytes behind each other, to rows of `bytes` bytes. A row begins
+   with the pixel axis->lowest of the image, and GROUP more pixels follow it. */
+typedef void (*ResizeRows)(const Axis *axis, const uint8_t *rows, size_t stride, uint8_t *result, int bytes);
 
 /* Sum up `count` rows of `bytes` bytes, a multiple of 16, that lie one behind the other. */
 typedef void (*SumRows)(const int32_t *weights, int count, const uint8_t *rows, int bytes, uint8_t *result);
@@ -41,7 +46,7 @@ typedef void (*SumRows)(const int32_t *weights, int count, const uint8_t *rows, 
 /* One way to compute the sums. All ways give the same bytes. */
 typedef struct {
     const char *name;
-    ResizeRow resize_row;
+    ResizeRows resize_rows;
     SumRows sum_rows;
 } Kernel;
 

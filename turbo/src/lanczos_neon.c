@@ -28,6 +28,12 @@ static void resize_row(const Axis *axis, const uint8_t *row, uint8_t *result)
     }
 }
 
+static void resize_rows(const Axis *axis, const uint8_t *rows, size_t stride, uint8_t *result, int bytes)
+{
+    for (int row = 0; row < ROWS; row++)
+        resize_row(axis, rows + row * stride, result + (size_t)row * bytes);
+}
+
 static void sum_rows(const int32_t *weights, int count, const uint8_t *rows, int bytes, uint8_t *result)
 {
     for (int i = 0; i < bytes; i += 8) {
@@ -42,7 +48,7 @@ static void sum_rows(const int32_t *weights, int count, const uint8_t *rows, int
     }
 }
 
-const Kernel neon_kernel = {"neon", resize_row, sum_rows};
+const Kernel neon_kernel = {"neon", resize_rows, sum_rows};
 
 #else
 typedef int nothing_here; /* ISO C wants a declaration in every file */

@@ -33,14 +33,14 @@ static void draw_levels(uint8_t *levels, size_t number)
 /* Compare both sums for an axis; return how many bytes were compared, 0 if some are not the same. */
 static size_t compare(const Kernel *kernel, const Kernel *plain, const Axis *axis)
 {
-    static uint8_t rows[MOST_PIXELS * 64], row[(MOST_PIXELS + GROUP) * PIXEL], found[2][MOST_PIXELS * PIXEL];
+    static uint8_t rows[MOST_PIXELS * 64], lines[ROWS][(MOST_PIXELS + GROUP) * PIXEL], found[2][ROWS * MOST_PIXELS * PIXEL];
     int needed = axis->last - axis->lowest, bytes = 16 * (1 + (int)draw(4));
 
-    draw_levels(row, (size_t)(needed + GROUP) * PIXEL);
+    draw_levels(lines[0], sizeof(lines));
     draw_levels(rows, (size_t)needed * bytes);
-    plain->resize_row(axis, row, found[0]);
-    kernel->resize_row(axis, row, found[1]);
-    if (memcmp(found[0], found[1], (size_t)axis->size * PIXEL) != 0)
+    plain->resize_rows(axis, lines[0], sizeof(lines[0]), found[0], axis->size * PIXEL);
+    kernel->resize_rows(axis, lines[0], sizeof(lines[0]), found[1], axis->size * PIXEL);
+    if (memcmp(found[0], found[1], (size_t)ROWS * axis->size * PIXEL) != 0)
         return 0;
     for (int i = 0; i < axis->size; i++) {
         const uint8_t *first = rows + (size_t)(axis->first[i] - axis->lowest) * bytes;
@@ -50,7 +50,7 @@ static size_t compare(const Kernel *kernel, const Kernel *plain, const Axis *axi
         if (memcmp(found[0], found[1], bytes) != 0)
             return 0;
     }
-    return (size_t)axis->size * (PIXEL + bytes);
+    return (size_t)axis->size * (ROWS * PIXEL + bytes);
 }
 
 int main(int number, char **arguments)
