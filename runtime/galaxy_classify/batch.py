@@ -119,7 +119,7 @@ def classify_batch(
             seen(batch[number][0], found.pixels)
     predictions: dict[int, Prediction] = {}
     if decoded:
-        pixels = np.stack([found.pixels for _, found in decoded])
+        pixels = _stacked([found.pixels for _, found in decoded])
         outputs = model.run(pixels, embedding=embedded is not None)
         # An embedding that is not finite changes no row: rows are the same whether somebody asks for it or not.
         faults = value_faults(replace(outputs, embedding=None))
@@ -156,6 +156,14 @@ def outputs_of(
     for row, reason in sorted(value_faults(outputs).items()):
         raise ImageError(f"image {numbered[row][0]}: {reason}")
     return outputs
+
+
+def _stacked(inputs: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return model inputs as one array; it is there already if the whole batch was decoded in one go."""
+    whole = inputs[0].base
+    if isinstance(whole, np.ndarray) and len(whole) == len(inputs) and all(each.base is whole for each in inputs):
+        return whole
+    return np.stack(inputs)
 
 
 def _itself(image: ImageLike) -> ImageLike:
