@@ -7,6 +7,8 @@ import json
 import pickle
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.prediction import Prediction
@@ -14,7 +16,7 @@ from galaxy_classify.results.csv_rows import CsvWriter, csv_line
 from galaxy_classify.results.formats import OutputFormat, choose_format
 from galaxy_classify.results.jsonl_rows import JsonlWriter
 from galaxy_classify.results.layout import RowLayout
-from galaxy_classify.results.terminal_table import TableWriter, fit
+from galaxy_classify.results.terminal_table import CLASS_COLOURS, TableWriter, fit
 from galaxy_classify.tables.columns import Column
 
 LAYOUT = RowLayout(("round", "spiral"))
@@ -133,6 +135,38 @@ def test_the_table_shows_rows_and_a_summary() -> None:
     assert lines[5] == "3 images: 2 classified (1 of them uncertain), 1 failed"
     assert [line.split()[:2] for line in lines[6:8]] == [["round", "1"], ["spiral", "1"]]
     assert lines[8] == "model m@0"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"TERM": "xterm-256color"}, {"COLORTERM": "truecolor"}, {"TERM": "xterm"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}],
+)
+def test_styles_are_those_that_rich_prints(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
+    """The table's own, faster way to a line knows as well as rich what a terminal can show."""
+    for name in ("COLORTERM", "TERM", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"TERM": "xterm-256color"} | settings).items():
+        monkeypatch.setenv(name, value)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    found, expected = Terminal(), Terminal()
+    writer = TableWriter(found, LAYOUT, "m@0")
+    writer.start()
+    writer.write(UNCERTAIN)
+    writer.write(ERROR)
+    colour = CLASS_COLOURS[LAYOUT.classes.index("round")]
+    head, uncertain, error = (f"{text:<44}  " for text in ("image", "b.jpg", "c.jpg"))
+    for parts in (
+        [(f"{head}class   confidence", "bold")],
+        [uncertain, ("round ", colour), "       0.510", ("  uncertain", "yellow")],
+        [error, ("error: no such file", "bold red")],
+    ):
+        Console(file=expected, highlight=False, soft_wrap=True).print(Text.assemble(*parts), no_wrap=True, crop=False)
+    assert found.getvalue() == expected.getvalue()
+    assert ("\x1b[" in found.getvalue()) == (settings != {"TERM": "dumb"})
 
 
 def test_a_hostile_name_does_nothing_to_the_terminal() -> None:
