@@ -439,33 +439,56 @@ def test_what_the_client_knows_to_be_unreadable_has_its_reason(client: Client, i
         ]  # fmt: skip
 
 
-def test_an_input_that_kills_workers_is_named(start: Start, cluster: Cluster, images: Path, tmp_path: Path) -> None:
-    """A run must not go on for ever; what else was done stays, and can be continued."""
-    preload = tmp_path / "preload.py"
+def deadly(folder: Path, name: str) -> Path:
+    """Write what a worker is to load, so that it dies of an image of this name."""
+    preload = folder / "preload.py"
     preload.write_text(
         "import os, signal\n"
         "from galaxy_classify.images.decode import Decoder\n"
         "def make_deadly(read):\n"
         "    def deadly(self, path):\n"
-        "        if path.endswith('/155.jpg'):\n"
+        f"        if path.endswith('/{name}'):\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
         "        return read(self, path)\n"
         "    return deadly\n"
         "if Decoder.read.__name__ != 'deadly':  # a worker with a nanny may load this twice\n"
         "    Decoder.read = make_deadly(Decoder.read)\n"
     )
+    return preload
+
+
+def test_an_input_that_kills_workers_is_named(start: Start, cluster: Cluster, images: Path, tmp_path: Path) -> None:
+    """A run must not go on for ever; what else was done stays, and can be continued."""
     cluster.start_scheduler(allowed_failures=1)
-    cluster.start_workers(2, "--preload", str(preload), nanny=True)
+    # In the last partition: nothing is queued behind it when the worker dies.
+    cluster.start_workers(2, "--preload", str(deadly(tmp_path, "215.jpg")), nanny=True)
     output = tmp_path / "out"
     process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
     errors = said_by(process)
     assert process.returncode == 4
     assert errors.startswith(
-        f"error: partition 3, which begins with {images / '150.jpg'}, was given up: 2 workers died while they had it"
+        f"error: partition 4, which begins with {images / '200.jpg'}, was given up: 2 workers died that had it "
     ), errors
     assert errors.count("\n") == 1
-    assert "part-000003.parquet" not in {path.name for path in parts(output)}
+    assert "part-000004.parquet" not in {path.name for path in parts(output)}
     assert len(pd.concat(map(pd.read_parquet, parts(output)))) % 10 == 0
+
+
+def test_what_was_queued_behind_an_input_that_kills_workers_is_named_as_well(
+    start: Start, cluster: Cluster, images: Path, tmp_path: Path
+) -> None:
+    """Dask gives up both, and may tell of the innocent one first: nobody should look for the fault in that alone."""
+    cluster.start_scheduler(allowed_failures=0)
+    cluster.start_workers(1, "--preload", str(deadly(tmp_path, "005.jpg")))
+    files = sorted(images.iterdir())[:100]
+    process = start(*files, "--dask", cluster.address, "-o", tmp_path / "out", "--partition-size", "50")
+    errors = said_by(process)
+    assert process.returncode == 4
+    assert errors.startswith(
+        f"error: partition 0, which begins with {files[0]}, and partition 1, which begins with {files[50]}, were given "
+        "up: 1 worker died that had each running or queued"
+    ), errors
+    assert errors.count("\n") == 1
 
 
 def stub(folder: Path, content: str) -> Path:
