@@ -221,9 +221,10 @@ class DaskRun:
         def fill() -> None:
             room = self._at_once(client) - len(in_flight)
             for partition in islice(partitions, max(0, room)):
-                future = submit(partition)
-                in_flight[future] = partition
-                results.add(future)
+                with interrupts_deferred():  # one in a future's constructor makes its destructor fail
+                    future = submit(partition)
+                    in_flight[future] = partition
+                    results.add(future)
 
         fill()
         while in_flight:
@@ -251,7 +252,8 @@ class DaskRun:
         content: Any = model_content(job.classifier)
         if content is not None:
             # As a task's result, not scattered: Dask sends it to each worker once, and makes it again after a loss.
-            content = client.submit(bytes, content, key=f"galaxy-classify-model-{spec.sha256}")
+            with interrupts_deferred():
+                content = client.submit(bytes, content, key=f"galaxy-classify-model-{spec.sha256}")
         here = os.getcwd()
 
         def submit(partition: Partition) -> Future:
@@ -294,8 +296,8 @@ class DaskRun:
         were, each = ("was", "it") if len(names) == 1 else ("were", "each")
         workers = "1 worker" if deaths == 1 else f"{deaths} workers"
         return ClusterError(
-            f"{' and '.join(names)} {were} given up: {workers} died that had {each} running or queued, of lack of memory "
-            f"perhaps; {self._advice()}"
+            f"{' and '.join(names)} {were} given up: {workers} died that had {each} running or queued, "
+            f"of lack of memory perhaps; {self._advice()}"
         )
 
     def _finish(self, partition: Partition, found: list[Prediction]) -> None:

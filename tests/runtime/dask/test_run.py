@@ -14,12 +14,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dask.dataframe as dd
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, Future, LocalCluster
 
 import galaxy_classify
 from dask_processes import DaskProcess, DaskProcesses
@@ -386,6 +387,27 @@ def test_an_interrupt_keeps_whole_parts(
     assert 5 * len(parts(output)) == int(said[1])
     assert run_classify(*options, "--dask", client.scheduler.address, "--resume").returncode == 1
     pd.testing.assert_frame_equal(rows_of(output), expected)
+
+
+def test_an_interrupt_while_a_partition_is_sent(
+    client: Client, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits until Dask's future is made: the destructor of half a future fails, and Python prints that."""
+    make = Future.__init__
+    pressed = False
+
+    def press(self: Future, key: str, *arguments: Any) -> None:
+        nonlocal pressed
+        if key.startswith("classify_paths") and not pressed:
+            pressed = True
+            signal.raise_signal(signal.SIGINT)
+        make(self, key, *arguments)
+
+    monkeypatch.setattr(Future, "__init__", press)
+    result = run_classify(images, "--dask", client.scheduler.address, "-o", tmp_path / "out")
+    assert (pressed, result.returncode) == (True, 130)
+    assert result.stderr.startswith("interrupted")
+    assert result.stderr.count("\n") == 1
 
 
 def test_unfamiliar_rows_of_a_cluster(client: Client, drawn_images: Path, tmp_path: Path) -> None:
