@@ -222,14 +222,15 @@ class DaskRun:
         def fill() -> None:
             room = self._at_once(client) - len(in_flight)
             for partition in islice(partitions, max(0, room)):
-                future = submit(partition)
-                in_flight[future] = partition
-                results.add(future)
+                with interrupts_deferred():  # one in a future's constructor makes its destructor fail
+                    future = submit(partition)
+                    in_flight[future] = partition
+                    results.add(future)
 
         fill()
         while in_flight:
             future = next(results)
-            found = self._result(future, in_flight[future])
+            found = self._result(future, in_flight)
             with interrupts_deferred():  # an interrupt in the future's destructor would be lost
                 self._finish(in_flight.pop(future), found)
                 del future
@@ -252,7 +253,8 @@ class DaskRun:
         content: Any = model_content(job.classifier)
         if content is not None:
             # As a task's result, not scattered: Dask sends it to each worker once, and makes it again after a loss.
-            content = client.submit(bytes, content, key=f"galaxy-classify-model-{spec.sha256}")
+            with interrupts_deferred():
+                content = client.submit(bytes, content, key=f"galaxy-classify-model-{spec.sha256}")
         here = os.getcwd()
 
         def submit(partition: Partition) -> Future:
@@ -261,9 +263,10 @@ class DaskRun:
 
         return submit
 
-    def _result(self, future: Future, partition: Partition) -> list[Prediction]:
+    def _result(self, future: Future, in_flight: dict[Future, Partition]) -> list[Prediction]:
         from distributed import CancelledError, KilledWorker
 
+        partition = in_flight[future]
         try:
             found: list[Prediction] = future.result()
             return found
@@ -274,12 +277,29 @@ class DaskRun:
         except (CancelledError, OSError):  # not from a worker: errors there arrive as GalaxyClassifyError
             raise self._lost() from None
         except KilledWorker as error:
-            raise ClusterError(
-                f"{partition.name()} was given up: {error.allowed_failures + 1} workers died while they had it, of "
-                f"lack of memory perhaps; {self._advice()}"
-            ) from None
+            raise self._given_up(error.allowed_failures + 1, in_flight) from None
         except Exception as error:
             raise ClusterError(f"{partition.name()} failed: {type(error).__name__}: {error}") from error
+
+    def _given_up(self, deaths: int, in_flight: dict[Future, Partition]) -> ClusterError:
+        """Return an error that names each partition that may be the one that workers die of.
+
+        Dask holds a death against all that the worker had, whether it ran or was queued, and tells the client of those
+        that it gives up then at the same time.
+        """
+        from distributed import KilledWorker
+
+        names = [
+            partition.name()
+            for future, partition in in_flight.items()
+            if future.status == "error" and isinstance(future.exception(), KilledWorker)
+        ]
+        were, each = ("was", "it") if len(names) == 1 else ("were", "each")
+        workers = "1 worker" if deaths == 1 else f"{deaths} workers"
+        return ClusterError(
+            f"{' and '.join(names)} {were} given up: {workers} died that had {each} running or queued, "
+            f"of lack of memory perhaps; {self._advice()}"
+        )
 
     def _finish(self, partition: Partition, found: list[Prediction]) -> None:
         new = iter(found)

@@ -14,12 +14,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dask.dataframe as dd
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, Future, LocalCluster
 
 import galaxy_classify
 from dask_processes import DaskProcess, DaskProcesses
@@ -388,6 +389,27 @@ def test_an_interrupt_keeps_whole_parts(
     pd.testing.assert_frame_equal(rows_of(output), expected)
 
 
+def test_an_interrupt_while_a_partition_is_sent(
+    client: Client, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits until Dask's future is made: the destructor of half a future fails, and Python prints that."""
+    make = Future.__init__
+    pressed = False
+
+    def press(self: Future, key: str, *arguments: Any) -> None:
+        nonlocal pressed
+        if key.startswith("classify_paths") and not pressed:
+            pressed = True
+            signal.raise_signal(signal.SIGINT)
+        make(self, key, *arguments)
+
+    monkeypatch.setattr(Future, "__init__", press)
+    result = run_classify(images, "--dask", client.scheduler.address, "-o", tmp_path / "out")
+    assert (pressed, result.returncode) == (True, 130)
+    assert result.stderr.startswith("interrupted")
+    assert result.stderr.count("\n") == 1
+
+
 def test_unfamiliar_rows_of_a_cluster(client: Client, drawn_images: Path, tmp_path: Path) -> None:
     """The workers have the minimum of the command; parts that are kept are counted, and another minimum is refused."""
     model = save_tiny_model(tmp_path / "a.onnx", familiarity=True)
@@ -439,33 +461,56 @@ def test_what_the_client_knows_to_be_unreadable_has_its_reason(client: Client, i
         ]  # fmt: skip
 
 
-def test_an_input_that_kills_workers_is_named(start: Start, cluster: Cluster, images: Path, tmp_path: Path) -> None:
-    """A run must not go on for ever; what else was done stays, and can be continued."""
-    preload = tmp_path / "preload.py"
+def deadly(folder: Path, name: str) -> Path:
+    """Write what a worker is to load, so that it dies of an image of this name."""
+    preload = folder / "preload.py"
     preload.write_text(
         "import os, signal\n"
         "from galaxy_classify.images.decode import Decoder\n"
         "def make_deadly(read):\n"
         "    def deadly(self, path):\n"
-        "        if path.endswith('/155.jpg'):\n"
+        f"        if path.endswith('/{name}'):\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
         "        return read(self, path)\n"
         "    return deadly\n"
         "if Decoder.read.__name__ != 'deadly':  # a worker with a nanny may load this twice\n"
         "    Decoder.read = make_deadly(Decoder.read)\n"
     )
+    return preload
+
+
+def test_an_input_that_kills_workers_is_named(start: Start, cluster: Cluster, images: Path, tmp_path: Path) -> None:
+    """A run must not go on for ever; what else was done stays, and can be continued."""
     cluster.start_scheduler(allowed_failures=1)
-    cluster.start_workers(2, "--preload", str(preload), nanny=True)
+    # In the last partition: nothing is queued behind it when the worker dies.
+    cluster.start_workers(2, "--preload", str(deadly(tmp_path, "215.jpg")), nanny=True)
     output = tmp_path / "out"
     process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
     errors = said_by(process)
     assert process.returncode == 4
     assert errors.startswith(
-        f"error: partition 3, which begins with {images / '150.jpg'}, was given up: 2 workers died while they had it"
+        f"error: partition 4, which begins with {images / '200.jpg'}, was given up: 2 workers died that had it "
     ), errors
     assert errors.count("\n") == 1
-    assert "part-000003.parquet" not in {path.name for path in parts(output)}
+    assert "part-000004.parquet" not in {path.name for path in parts(output)}
     assert len(pd.concat(map(pd.read_parquet, parts(output)))) % 10 == 0
+
+
+def test_what_was_queued_behind_an_input_that_kills_workers_is_named_as_well(
+    start: Start, cluster: Cluster, images: Path, tmp_path: Path
+) -> None:
+    """Dask gives up both, and may tell of the innocent one first: nobody should look for the fault in that alone."""
+    cluster.start_scheduler(allowed_failures=0)
+    cluster.start_workers(1, "--preload", str(deadly(tmp_path, "005.jpg")))
+    files = sorted(images.iterdir())[:100]
+    process = start(*files, "--dask", cluster.address, "-o", tmp_path / "out", "--partition-size", "50")
+    errors = said_by(process)
+    assert process.returncode == 4
+    assert errors.startswith(
+        f"error: partition 0, which begins with {files[0]}, and partition 1, which begins with {files[50]}, were given "
+        "up: 1 worker died that had each running or queued"
+    ), errors
+    assert errors.count("\n") == 1
 
 
 def stub(folder: Path, content: str) -> Path:
