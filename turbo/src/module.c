@@ -148,10 +148,6 @@ static PyObject *decode(PyObject *module, PyObject *arguments, PyObject *keyword
     Handle *handle = PyCapsule_GetPointer(capsule, WORKSPACE);
     if (!kernel || !handle || !check_view(&view))
         return NULL;
-    if (handle->busy) {
-        PyErr_SetString(PyExc_RuntimeError, "the workspace is in use in another thread");
-        return NULL;
-    }
     if (PyObject_GetBuffer(buffer, &pixels, PyBUF_WRITABLE) < 0)
         return NULL;
     images = PySequence_Tuple(given);
@@ -175,6 +171,11 @@ static PyObject *decode(PyObject *module, PyObject *arguments, PyObject *keyword
             goto end;
         }
     char *decoded = PyBytes_AsString(result);
+    if (handle->busy) { /* asked now, since the images may have been made by other code, in whatever threads */
+        PyErr_SetString(PyExc_RuntimeError, "the workspace is in use in another thread");
+        Py_CLEAR(result);
+        goto end;
+    }
     handle->busy = 1;
     Py_INCREF(capsule);
     Py_BEGIN_ALLOW_THREADS

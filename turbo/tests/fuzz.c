@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../src/headers.h"
 #include "../src/jpeg_crop.h"
 
 #define MOST_FILES 256
@@ -147,12 +148,19 @@ static void damage(Content *content, const Content *other)
     }
 }
 
-static View draw_view(void)
+/* Draw what a model sees; one time in eight, it sees the whole image. */
+static View draw_view(const Content *content)
 {
+    int width = 0, height = 0;
     View view = {below(3) ? 16 + (int)below(MOST_SIZE - 15) : 64, 0, 0.75, below(64) ? 1 << 15 : 1 << 22};
     view.margin = below(3) ? (int)below((view.size + 1) / 2) : view.size / 8;
     if (below(3) == 0)
         view.crop = (1 + below(1000)) / 1000.0;
+    if (below(8) == 0 && read_headers(content->bytes, content->size, &width, &height) && width == height && width > 0 &&
+        width <= MOST_SIZE) {
+        view.size = width;
+        view.margin = (int)below((width + 1) / 2);
+    }
     return view;
 }
 
@@ -191,7 +199,7 @@ int main(int number, char **arguments)
         memcpy(content.bytes, source->bytes, source->size);
         for (size_t edits = below(16) ? 1 + below(3) : 0; edits > 0; edits--)
             damage(&content, &files[below(many)]);
-        View view = draw_view();
+        View view = draw_view(&content);
         size_t bytes = (size_t)view.size * view.size * 3;
         uint8_t *first = get(bytes);
         int result = -1;

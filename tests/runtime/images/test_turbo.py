@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,11 @@ def arguments(**changed: Any) -> dict[str, Any]:
     return usual | {"size": 64, "margin": 8, "crop": 0.75, "max_pixels": 10**6} | changed
 
 
+def many(workspace: object, images: Sequence[Any]) -> dict[str, Any]:
+    """Return the arguments for several images."""
+    return arguments(workspace=workspace, images=images, pixels=np.zeros((len(images), 64, 64, 3), np.uint8))
+
+
 READ_ONLY = np.zeros((1, 64, 64, 3), np.uint8)
 READ_ONLY.flags.writeable = False
 
@@ -272,17 +278,6 @@ def test_any_array_of_the_right_size_is_filled() -> None:
     assert (found[:, -8:] == 7).all()
 
 
-class Interfering:
-    """Images that use the workspace while the call that they are for is being prepared."""
-
-    def __init__(self, workspace: object, images: Iterable[bytes]) -> None:
-        self.workspace, self.images = workspace, images
-
-    def __iter__(self) -> Any:
-        assert turbo.decode(**arguments(workspace=self.workspace)) == b"\1"
-        return iter(self.images)
-
-
 def test_a_workspace_serves_one_thread_at_a_time() -> None:
     """Two calls at once would write into the same buffers: the second is refused, or comes after the first."""
     workspace = turbo.new_workspace()
@@ -294,7 +289,7 @@ def test_a_workspace_serves_one_thread_at_a_time() -> None:
     def use() -> None:
         start.wait()
         try:
-            results.append(turbo.decode(**arguments(**many(workspace, images))))
+            results.append(turbo.decode(**many(workspace, images)))
         except RuntimeError as error:
             assert "another thread" in str(error)  # noqa: PT017 - in a thread
             refused.set()
@@ -312,15 +307,38 @@ def test_a_workspace_serves_one_thread_at_a_time() -> None:
     assert turbo.decode(**arguments(workspace=workspace)) == b"\1"
 
 
-def test_a_call_within_a_call_does_no_harm() -> None:
-    """Even images that decode others while they are asked for."""
+class Interfering:
+    """Images that leave the workspace in use in another thread when they have been asked for."""
+
+    def __init__(self, workspace: object) -> None:
+        self.workspace = workspace
+        self.other = threading.Thread(target=self.use)
+
+    def use(self) -> None:
+        """Decode for a while, as soon as the workspace is free."""
+        while True:
+            with contextlib.suppress(RuntimeError):
+                turbo.decode(**many(self.workspace, [GALAXY] * 2000))
+                return
+
+    def __iter__(self) -> Any:
+        self.other.start()
+        while self.other.is_alive():
+            try:
+                turbo.decode(**arguments(workspace=self.workspace, images=[], pixels=bytearray()))
+            except RuntimeError:
+                break
+        return iter([GALAXY])
+
+
+def test_images_may_use_the_workspace_while_they_are_asked_for() -> None:
+    """Whether it is free is looked at when they are there."""
     workspace = turbo.new_workspace()
-    assert turbo.decode(**arguments(workspace=workspace, images=Interfering(workspace, [GALAXY]))) == b"\1"
-
-
-def many(workspace: object, images: Sequence[Any]) -> dict[str, Any]:
-    """Return arguments for several images."""
-    return {"workspace": workspace, "images": images, "pixels": np.zeros((len(images), 64, 64, 3), np.uint8)}
+    images = Interfering(workspace)
+    with pytest.raises(RuntimeError, match="another thread"):
+        turbo.decode(**arguments(workspace=workspace, images=images))
+    images.other.join()
+    assert turbo.decode(**arguments(workspace=workspace)) == b"\1"
 
 
 def test_threads_with_workspaces_of_their_own_agree() -> None:
@@ -354,7 +372,7 @@ def test_memory_does_not_grow() -> None:
     contents += [content[: len(content) // 2] for content in contents]
     contents += [without(content, 0xDB) for content in contents[:100]]
     workspace = turbo.new_workspace()
-    call = arguments(**many(workspace, contents))
+    call = many(workspace, contents)
     before = 0
     for round_ in range(20_000 // len(contents) + 1):
         turbo.decode(**call)

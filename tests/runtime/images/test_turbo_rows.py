@@ -7,10 +7,12 @@ import json
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import tarfile
 import threading
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -21,6 +23,7 @@ import pytest
 from PIL import Image
 
 from fits_galaxies import fits_bytes, image_hdu, nanomaggies
+from forked_commands import ForkedCommands
 from galaxy_classify import GalaxyClassifier, MissingExtraError, UsageError
 from galaxy_classify.images.decode import Decoder
 from galaxy_classify.inference.contract import Preprocessing
@@ -171,14 +174,15 @@ def without_day(page: bytes) -> bytes:
 
 
 def test_result_files_are_the_same(folder: Path, tmp_path: Path) -> None:
-    """Rows, sidecar but for the decoder, page, pictures that the model saw, and sorted copies."""
+    """Rows, sidecar but for the decoder, page, pictures that the model saw, sorted copies, and embeddings."""
     inputs = [folder / f"{name}.jpg" for name in list(FILES)[::7]]
     written = []
     for way in (PILLOW, TURBO):
         out = tmp_path / way[1]
         out.mkdir()
-        saved = ("--report", "page.html", "--save-seen", "seen", "--sort-into", "sorted", "-q")
-        result = run_classify(*inputs, "-o", "rows.csv", *saved, *way, cwd=out)
+        rows = ("-q", "-o", "rows.csv", "--embeddings", "e.parquet")
+        pictures = ("--report", "page.html", "--save-seen", "seen", "--sort-into", "sorted")
+        result = run_classify(*inputs, *rows, *pictures, *way, cwd=out)
         assert result.returncode == 1, result.stderr
         written.append(contents_of(out))
     first, second = written
@@ -186,6 +190,31 @@ def test_result_files_are_the_same(folder: Path, tmp_path: Path) -> None:
     assert without_decoder(first.pop("rows.csv.meta.json")) == without_decoder(second.pop("rows.csv.meta.json"))
     assert without_day(first.pop("page.html")) == without_day(second.pop("page.html"))
     assert [name for name in first if first[name] != second[name]] == []
+
+
+@pytest.mark.slow
+def test_rows_of_a_watched_folder_are_the_same(tmp_path: Path, forked_commands: ForkedCommands) -> None:
+    """Files come in no order, so that the rows do, too; bad ones come last."""
+    (tmp_path / "images").mkdir()
+    names = list(FILES)[::20]
+    for name in names:
+        (tmp_path / "images" / f"{name}.jpg").write_bytes(FILES[name])
+    results = []
+    for way in (PILLOW, TURBO):
+        output = tmp_path / f"{way[1]}.csv"
+        watch = ("--watch", "-o", str(output), "--threads", "1", "-q", *way)
+        settings = {"galaxy_classify.runs.watch.GRACE": 0.2}
+        command = forked_commands.start(str(tmp_path / "images"), *watch, settings=settings)
+        deadline = time.monotonic() + 60
+        rows: list[str] = []
+        while len(rows) < 1 + len(names):
+            assert time.monotonic() < deadline, f"{len(rows)} of {len(names)} rows"
+            time.sleep(0.05)
+            rows = output.read_text().splitlines() if output.exists() else []
+        command.send_signal(signal.SIGTERM)
+        command.wait(60)
+        results.append(sorted(output.read_text().splitlines()))
+    assert results[0] == results[1]
 
 
 @pytest.mark.slow
