@@ -32,8 +32,10 @@ switch_off_telemetry()
 #: Tests that share the expensive fixtures of a session, longest first: each group is run by one worker. Other tests
 #: are grouped by file.
 GROUPS = {
-    "cnn": (
+    "networks": (
         "tests/parity/test_cnn_parity.py",
+        "tests/parity/test_parity.py",
+        "tests/parity/test_verify.py",
         "tests/exporter/int8/test_convolutions.py",
         "tests/exporter/test_model_card.py",
         "tests/exporter/graph/test_margin.py",
@@ -45,10 +47,6 @@ GROUPS = {
         "tests/trainer/training/test_outliers.py",
         "tests/trainer/networks/test_statistics.py",
         "tests/trainer/networks/test_compact.py",
-    ),
-    "mlp": (
-        "tests/parity/test_parity.py",
-        "tests/parity/test_verify.py",
         "tests/test_end_to_end.py",
         "tests/trainer/training/test_fit.py",
     ),
@@ -184,13 +182,13 @@ def minute_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
-    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", whole=True, epochs=8, batch_size=50)
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", whole=True, epochs=6, batch_size=50)
 
 
 @pytest.fixture(scope="session")
 def trained_cnn(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the CNN, trained for a few epochs on drawn galaxies."""
-    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "cnn", "cnn", whole=True, epochs=4)
+    return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "cnn", "cnn", whole=True, epochs=2, batch_size=32)
 
 
 @pytest.fixture(scope="session")
@@ -244,12 +242,17 @@ def painted_notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cnn_elsewhere(
-    trained_cnn: Path, drawn_dataset: Path, painted_notes: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """Folder with what another process makes of the CNN: answers to random images, and then its file ``int8.onnx``.
+def elsewhere(
+    trained_run: Path,
+    trained_cnn: Path,
+    drawn_dataset: Path,
+    painted_notes: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Folder with what another process makes of the networks, and how it has ended: its last export is a mistake.
 
-    It is calibrated on a few images, as `convert` does.
+    These are the CNN's answers to random images, its file ``cnn-int8.onnx``, calibrated on a few images as `convert`
+    does, and ``mlp-float.onnx`` and ``mlp-int8.onnx``.
     """
     folder = tmp_path_factory.mktemp("elsewhere")
     answers = (
@@ -261,7 +264,13 @@ def cnn_elsewhere(
         "few = with_few_calibration_images()\n"
         "few.__enter__()"
     )
-    common: list[str | Path] = ["convert", trained_cnn, "--images", drawn_dataset, "--notes", painted_notes]
-    result = run_exports_as_process([*common, "-o", folder / "int8.onnx", "--int8"], first=answers)
-    assert result.returncode == 0, result.stderr
-    return folder
+    mlp: list[str | Path] = ["convert", trained_run, "--images", drawn_dataset]
+    cnn: list[str | Path] = ["convert", trained_cnn, "--images", drawn_dataset, "--notes", painted_notes]
+    ended = run_exports_as_process(
+        [*cnn, "-o", folder / "cnn-int8.onnx", "--name", "int8", "--int8"],
+        [*mlp, "-o", folder / "mlp-float.onnx", "--name", "float"],
+        [*mlp, "-o", folder / "mlp-int8.onnx", "--name", "int8", "--int8"],
+        ["convert", folder / "none", "--images", drawn_dataset, "-o", folder / "none.onnx"],
+        first=answers,
+    )
+    return folder, ended

@@ -48,7 +48,7 @@ def test_a_card_says_what_was_measured(metrics: dict[str, Any]) -> None:
         f"Expected calibration error (15 bins) {test['calibration_error']:.4f}",
         f"Temperature {metrics['temperature']:.4f}, fitted on 160 held-out training images",
         "7.2e-07, the limit is 1e-05",
-        "galaxy-train fit --data DIR --recipe cnn --epochs 4 --seed 0 --out RUN",
+        "galaxy-train fit --data DIR --recipe cnn --epochs 2 --batch-size 32 --seed 0 --out RUN",
         "galaxy-export convert RUN -o mine.onnx --images DIR",
     ):
         assert text in card
@@ -101,8 +101,8 @@ def test_a_card_of_a_training_that_was_repeated_on_all_images(metrics: dict[str,
         f"Temperature {metrics['temperature']:.4f}, fitted on 160 held-out training images",
         "are those of the same training without these images (`0123456789ab`), which was then repeated with them.",
         "| held-out training images: kept |",
-        "galaxy-train fit --data DIR --recipe cnn --epochs 4 --seed 0 --out HELD_OUT_RUN\n"
-        "galaxy-train fit --data DIR --recipe cnn --epochs 4 --seed 0 --refit HELD_OUT_RUN --out RUN\n",
+        "galaxy-train fit --data DIR --recipe cnn --epochs 2 --batch-size 32 --seed 0 --out HELD_OUT_RUN\n"
+        "galaxy-train fit --data DIR --recipe cnn --epochs 2 --batch-size 32 --seed 0 --refit HELD_OUT_RUN --out RUN\n",
     ):
         assert text in card
 
@@ -123,7 +123,8 @@ def test_a_card_of_a_fold(metrics: dict[str, Any]) -> None:
     """The command that makes it again is that of the cross-validation."""
     metrics["parameters"]["fold"] = "2/5"
     card = model_card("mine", "1.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing())
-    assert "galaxy-train cross-validate --folds 5 --data DIR --recipe cnn --epochs 4 --seed 0 --out FOLDS\n" in card
+    command = "galaxy-train cross-validate --folds 5 --data DIR --recipe cnn --epochs 2 --batch-size 32 --seed 0"
+    assert f"{command} --out FOLDS\n" in card
     assert "galaxy-export convert FOLDS/fold2 -o mine.onnx" in card
 
 

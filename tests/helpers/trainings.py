@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,6 +22,20 @@ Convert = Callable[..., subprocess.CompletedProcess[str]]
 
 #: What starts galaxy-train in a process of its own.
 TRAIN_COMMAND = [sys.executable, "-c", "from galaxy_train.cli import main; main()"]
+
+
+@contextmanager
+def step_by_step() -> Iterator[None]:
+    """Let Keras compute operation by operation: where it takes few steps, compiling them first would take longer."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Even though the `tf.config", category=UserWarning)
+            yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 @contextmanager
@@ -78,10 +93,10 @@ def run_exports_as_process(*exports: list[str | Path], first: str = "") -> subpr
         "if 'PYTEST_XDIST_WORKER' in os.environ:\n"
         "    from one_thread import use_one_thread\n"
         "    use_one_thread()\n"
-        f"{first}\n"
         "from galaxy_export.cli import main\n"
         "from galaxy_train.quiet_tensorflow import import_tensorflow_quietly\n"
         "import_tensorflow_quietly()\n"
+        f"{first}\n"
         "from galaxy_export import export\n"
         "from keras_once import KerasOnce\n"
         "*exports, last = json.loads(sys.stdin.read())\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,9 +177,11 @@ def test_an_int8_file_without_its_ranges_is_refused(
         verify(tmp_path / "changed.onnx")
 
 
-def test_two_processes_give_the_same_bytes(files: dict[str, Path], cnn_elsewhere: Path) -> None:
+def test_two_processes_give_the_same_bytes(
+    files: dict[str, Path], elsewhere: tuple[Path, subprocess.CompletedProcess[str]]
+) -> None:
     """Folding, calibration and quantization leave nothing to chance; int8 is made from the float graph."""
-    assert (cnn_elsewhere / "int8.onnx").read_bytes() == files["int8"].read_bytes()
+    assert (elsewhere[0] / "cnn-int8.onnx").read_bytes() == files["int8"].read_bytes()
 
 
 def test_what_the_files_carry(files: dict[str, Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from galaxy_classify.inference.model import OnnxModel
 from galaxy_painter import paint_set
 from in_process import run_classify
 from keras_once import KerasOnce
-from trainings import Convert, run_export, run_exports_as_process
+from trainings import Convert, run_export
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
 
@@ -257,23 +258,17 @@ def test_a_network_that_was_exchanged_is_refused(trained_run: Path, tmp_path: Pa
 
 
 def test_the_same_network_gives_the_same_bytes(
-    exported: dict[str, Any], trained_run: Path, drawn_dataset: Path, tmp_path: Path
+    exported: dict[str, Any], elsewhere: tuple[Path, subprocess.CompletedProcess[str]]
 ) -> None:
     """Exported again in another process, float32 and int8 alike, the file has the same SHA-256.
 
     The last export is a mistake, and the process ends as one of the command does.
     """
-    again = {name: tmp_path / f"{name}.onnx" for name in ("float", "int8")}
-    common: list[str | Path] = ["convert", trained_run, "--images", drawn_dataset]
-    result = run_exports_as_process(
-        [*common, "-o", again["float"]],
-        [*common, "-o", again["int8"], "--int8"],
-        ["convert", tmp_path / "none", "--images", drawn_dataset, "-o", tmp_path / "none.onnx"],
-    )
+    folder, result = elsewhere
     assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
     assert re.match(r"error: .* no such run folder", result.stderr)
-    for name, path in again.items():
-        assert path.read_bytes() == exported[name][0].read_bytes()
+    for name in ("float", "int8"):
+        assert (folder / f"mlp-{name}.onnx").read_bytes() == exported[name][0].read_bytes()
 
 
 def test_mistakes_are_one_line_each(

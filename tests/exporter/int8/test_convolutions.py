@@ -109,7 +109,7 @@ def test_as_many_convolutions_stay_float_as_it_takes(
     """A looser demand quantizes more; one that nothing meets is refused."""
     from galaxy_export.int8 import convolutions as quantization_static
 
-    few = pixels[:48]
+    few = pixels[:16]
     monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 0.0)
     assert calibrate(graph, few).float_convolutions == 0 <= recipe.float_convolutions
     monkeypatch.setattr(quantization_static, "MIN_TRAINING_AGREEMENT", 1.1)

@@ -20,7 +20,7 @@ import dask.dataframe as dd
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from distributed import Client, Future, LocalCluster
+from distributed import Client, Future
 
 import galaxy_classify
 from dask_processes import DaskProcess, DaskProcesses
@@ -129,13 +129,14 @@ def sound_cluster(dask_processes: DaskProcesses, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    """Return the current client, of a cluster of two processes on this machine."""
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as local,
-        Client(local) as found,
-    ):
+def client(dask_processes: DaskProcesses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Return the current client, of a cluster of two processes that no test harms."""
+    cluster = Cluster(dask_processes, tmp_path_factory.mktemp("scratch"))
+    cluster.start_scheduler()
+    cluster.start_workers(2)
+    with Client(cluster.address, timeout=PATIENCE) as found:
         yield found
+    cluster.stop()
 
 
 @pytest.fixture(scope="module")
@@ -272,11 +273,13 @@ def test_a_model_file_that_only_the_client_has(
 ) -> None:
     """It is sent to the workers, by its checksum, also when the first that had it has died."""
     cluster.start_scheduler()
-    cluster.start_workers(2, nanny=True)
+    cluster.start_workers(2)
     output = tmp_path / "out"
     process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "5", "-m", tiny_model)
     wait_until(lambda: parts(output))
-    for pid in cluster.worker_pids():
+    first = cluster.worker_pids()
+    cluster.start_workers(1)
+    for pid in first:
         os.kill(pid, signal.SIGKILL)
     errors = said_by(process)
     assert process.returncode == 1, errors
@@ -473,7 +476,7 @@ def deadly(folder: Path, name: str) -> Path:
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
         "        return read(self, path)\n"
         "    return deadly\n"
-        "if Decoder.read.__name__ != 'deadly':  # a worker with a nanny may load this twice\n"
+        "if Decoder.read.__name__ != 'deadly':  # Dask may load this twice\n"
         "    Decoder.read = make_deadly(Decoder.read)\n"
     )
     return preload
@@ -482,8 +485,8 @@ def deadly(folder: Path, name: str) -> Path:
 def test_an_input_that_kills_workers_is_named(start: Start, cluster: Cluster, images: Path, tmp_path: Path) -> None:
     """A run must not go on for ever; what else was done stays, and can be continued."""
     cluster.start_scheduler(allowed_failures=1)
-    # In the last partition: nothing is queued behind it when the worker dies.
-    cluster.start_workers(2, "--preload", str(deadly(tmp_path, "215.jpg")), nanny=True)
+    # In the last partition: nothing is queued behind it when the worker dies. A third worker makes lost results again.
+    cluster.start_workers(3, "--preload", str(deadly(tmp_path, "215.jpg")))
     output = tmp_path / "out"
     process = start(images, "--dask", cluster.address, "-o", output, "--partition-size", "50")
     errors = said_by(process)
@@ -627,14 +630,17 @@ def test_a_frame_on_a_cluster(client: Client, images: Path, expected: pd.DataFra
 
 
 def test_a_frame_loses_no_row_with_a_killed_worker(
-    client: Client, images: Path, expected: pd.DataFrame, tiny_model: Path
+    cluster: Cluster, images: Path, expected: pd.DataFrame, tiny_model: Path
 ) -> None:
     """Dask does its partitions again, and has the model for them."""
+    cluster.start_scheduler()
+    cluster.start_workers(2)
     frame = dd.from_pandas(pd.DataFrame({"file": expected.path}), npartitions=40)
-    future = client.compute(classify(frame, path_column="file", model=tiny_model))
-    time.sleep(0.3)
-    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-    found = future.result(timeout=PATIENCE)
+    with Client(cluster.address, timeout=PATIENCE) as client:
+        future = client.compute(classify(frame, path_column="file", model=tiny_model))
+        time.sleep(0.3)
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        found = future.result(timeout=PATIENCE)
     assert found.path.tolist() == expected.path.tolist()
     assert found.status.tolist().count("error") == 40
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,11 +125,13 @@ def test_settled_statistics_are_those_of_all_images() -> None:
         assert np.array_equal(before, after.numpy())
 
 
-def test_the_saved_network_is_the_trained_one(trained_cnn: Path, cnn_elsewhere: Path, images: np.ndarray) -> None:
+def test_the_saved_network_is_the_trained_one(
+    trained_cnn: Path, elsewhere: tuple[Path, subprocess.CompletedProcess[str]], images: np.ndarray
+) -> None:
     """Layers of our own survive model.keras, in a process that has not trained anything."""
     from galaxy_train.networks.keras_model import load_model
 
-    answers = np.load(cnn_elsewhere / "answers.npy")
+    answers = np.load(elsewhere[0] / "answers.npy")
     assert answers == pytest.approx(load_model(trained_cnn / "model.keras")(images).numpy(), abs=1e-6)
 
 

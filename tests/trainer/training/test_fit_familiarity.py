@@ -17,7 +17,7 @@ from galaxy_painter import KINDS, paint_set
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import load_data
 from galaxy_train.networks.recipes import FAMILIARITY_SHIFT, LATE_HIDDEN, LATE_LOGIT, RECIPES
-from trainings import run_train
+from trainings import run_train, step_by_step
 
 pytestmark = pytest.mark.slow
 
@@ -145,9 +145,11 @@ def test_long_steps_are_announced(output: tuple[Path, str]) -> None:
 def test_a_repetition_takes_the_shift(run: Path, options: list[str | Path], tmp_path: Path) -> None:
     """Nothing is left to fit it on: it is that of the run, in the network as in the metrics."""
     from galaxy_train.networks.keras_model import load_model
+    from galaxy_train.training import fit
 
     again = tmp_path / "again"
-    result = run_train(*options, "--refit", run, "--out", again)
+    with mock.patch.object(fit, "train_late_head"):  # it takes a third of the time, and calibrates nothing
+        result = run_train(*options, "--refit", run, "--out", again)
     assert result.returncode == 0, result.stderr
     before, after = metrics_of(run), metrics_of(again)
     assert after["validation"] is None
@@ -171,7 +173,8 @@ def test_the_second_head_is_trained_on_its_own() -> None:
     before = {layer.name: layer.get_weights() for layer in model.layers}
     assert not model.get_layer(LATE_LOGIT).get_weights()[0].any()  # it says nothing while the network is trained
     galaxies = TrainingExamples(images[:40], np.eye(4)[labels[:40]])
-    train_late_head(model, galaxies, {"negative": 255 - images[:40]}, 0, 0.0)
+    with step_by_step():
+        train_late_head(model, galaxies, {"negative": 255 - images[:40]}, 0, 0.0)
     changed = {
         layer.name for layer in model.layers if not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
     }
@@ -192,10 +195,11 @@ def test_it_works_without_outliers_and_with_wide_augmentation(
     minute_dataset: Path, tiny_recipe: str, tmp_path: Path
 ) -> None:
     """Most people have none: the generated ones do."""
-    result = run_train(
-        "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--augment", "wide",
-        "--epochs", "1", "--out", tmp_path / "run",
-    )  # fmt: skip
+    with step_by_step():
+        result = run_train(
+            "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--augment", "wide",
+            "--epochs", "1", "--out", tmp_path / "run",
+        )  # fmt: skip
     assert result.returncode == 0, result.stderr
     metrics = metrics_of(tmp_path / "run")
     assert metrics["parameters"]["outliers"] is None
@@ -216,7 +220,7 @@ def test_an_interrupted_training_is_calibrated(minute_dataset: Path, tiny_recipe
         if epoch == 1:
             raise KeyboardInterrupt
 
-    with mock.patch.object(EpochReporter, "on_epoch_end", stop):
+    with mock.patch.object(EpochReporter, "on_epoch_end", stop), step_by_step():
         result = run_train(
             "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--out", folder
         )  # fmt: skip
@@ -237,7 +241,7 @@ def test_an_interrupt_in_the_last_stage_loses_nothing(minute_dataset: Path, tiny
     from galaxy_train.training import fit
 
     folder = tmp_path / "run"
-    with mock.patch.object(fit, "train_late_head", side_effect=KeyboardInterrupt):
+    with mock.patch.object(fit, "train_late_head", side_effect=KeyboardInterrupt), step_by_step():
         result = run_train(
             "fit", "--data", minute_dataset, "--recipe", f"{tiny_recipe}-familiar", "--epochs", "1", "--out", folder
         )

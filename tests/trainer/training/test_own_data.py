@@ -38,7 +38,7 @@ def fine_tuned(folders: Path, trained_cnn: Path, tmp_path_factory: pytest.TempPa
     """Run that began with the network of other classes."""
     out = tmp_path_factory.mktemp("tuned") / "run"
     result = run_train(
-        "fit", "--data", folders, "--recipe", "cnn", "--init", trained_cnn, "--out", out, "--epochs", "8",
+        "fit", "--data", folders, "--recipe", "cnn", "--init", trained_cnn, "--out", out, "--epochs", "4",
         "--balance", "0.5", "--batch-size", "8",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -197,15 +197,15 @@ def test_weights_change_the_training(drawn_dataset: Path, tiny_recipe: str, tmp_
     assert metrics["test"]["accuracy"] > 0.5
 
 
-def test_training_on_larger_images(tiny_recipe: str, tmp_path: Path) -> None:
+def test_training_on_larger_images(tiny_recipe: str, drawn_images: Path, tmp_path: Path) -> None:
     """The size comes from the data: class folders of 424 px cutouts, brought to 96 px by the runtime's own code."""
     for split in ("train", "test"):
         for kind in ("smooth_round", "edge_on_disk"):
             (tmp_path / "data" / split / kind).mkdir(parents=True)
+            galaxy = Image.open(drawn_images / f"{kind}.jpg")
             for number in range(4 if split == "train" else 2):
-                paint(kind, seed=number + 50 * (split == "test")).save(
-                    tmp_path / "data" / split / kind / f"{number}.jpg"
-                )
+                turned = galaxy.rotate(90 * number + 45 * (split == "test"))
+                turned.save(tmp_path / "data" / split / kind / f"{number}.jpg")
     out = train(tmp_path / "data", tmp_path / "run", tiny_recipe, size=96, epochs=1, batch_size=8)
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["data"]["train"]["shape"] == [8, 96, 96, 3]
