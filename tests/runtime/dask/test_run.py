@@ -445,14 +445,14 @@ def test_an_input_that_kills_workers_is_named(start: Start, cluster: Cluster, im
     preload.write_text(
         "import os, signal\n"
         "from galaxy_classify.images.decode import Decoder\n"
-        "def make_deadly(decode_batch):\n"
-        "    def deadly(self, images):\n"
-        "        if any(str(image).endswith('/155.jpg') for image in images):\n"
+        "def make_deadly(read):\n"
+        "    def deadly(self, path):\n"
+        "        if path.endswith('/155.jpg'):\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
-        "        return decode_batch(self, images)\n"
+        "        return read(self, path)\n"
         "    return deadly\n"
-        "if Decoder.decode_batch.__name__ != 'deadly':  # a worker with a nanny may load this twice\n"
-        "    Decoder.decode_batch = make_deadly(Decoder.decode_batch)\n"
+        "if Decoder.read.__name__ != 'deadly':  # a worker with a nanny may load this twice\n"
+        "    Decoder.read = make_deadly(Decoder.read)\n"
     )
     cluster.start_scheduler(allowed_failures=1)
     cluster.start_workers(2, "--preload", str(preload), nanny=True)
