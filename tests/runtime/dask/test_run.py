@@ -470,14 +470,14 @@ def deadly(folder: Path, name: str) -> Path:
     preload.write_text(
         "import os, signal\n"
         "from galaxy_classify.images.decode import Decoder\n"
-        "def make_deadly(read):\n"
-        "    def deadly(self, path):\n"
-        f"        if path.endswith('/{name}'):\n"
+        "def make_deadly(decode_batch):\n"
+        "    def deadly(self, images):\n"
+        f"        if any(str(image).endswith('/{name}') for image in images):\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
-        "        return read(self, path)\n"
+        "        return decode_batch(self, images)\n"
         "    return deadly\n"
-        "if Decoder.read.__name__ != 'deadly':  # Dask may load this twice\n"
-        "    Decoder.read = make_deadly(Decoder.read)\n"
+        "if Decoder.decode_batch.__name__ != 'deadly':  # Dask may load this twice\n"
+        "    Decoder.decode_batch = make_deadly(Decoder.decode_batch)\n"
     )
     return preload
 
