@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from galaxy_classify.defaults import JpegDecoder
 from galaxy_classify.errors import ImageError, MissingExtraError, UsageError
@@ -42,8 +43,8 @@ class TurboDecoder:
             "size": size,
             "margin": preprocessing.margin,
             "crop": preprocessing.crop_fraction,
-            "max_pixels": min(max_pixels, 2**63 - 1),
         }
+        self._max_pixels = max_pixels
         self._of_thread = threading.local()
 
     def decode(self, images: Sequence[str | bytes | None]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -67,7 +68,9 @@ class TurboDecoder:
         if not OPENS_FILES:
             images = [_content(image) if isinstance(image, str) else image for image in images]
         pixels = np.zeros((len(images), self._size, self._size, 3), np.uint8)
-        decoded = self._module.decode(workspace, images, pixels, **self._view)
+        # Of images beyond Pillow's own limit, which the caller may change, Pillow has to say what becomes.
+        max_pixels = min(self._max_pixels, Image.MAX_IMAGE_PIXELS or self._max_pixels, 2**63 - 1)
+        decoded = self._module.decode(workspace, images, pixels, max_pixels=max_pixels, **self._view)
         return pixels, np.frombuffer(decoded, np.bool_)
 
 

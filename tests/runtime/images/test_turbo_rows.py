@@ -271,6 +271,15 @@ ORDINARY = [
 ]  # fmt: skip
 
 
+def test_pillows_own_limit_of_pixels_holds_for_both(
+    classifiers: tuple[GalaxyClassifier, GalaxyClassifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller who lowers the limit of Pillow gets its refusal, whatever would decode the image."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    rows = [next(classifier.classify([("a.jpg", FILES["baseline"])])) for classifier in classifiers]
+    assert [row.message for row in rows] == ["too many pixels: more than Pillow's own limit"] * 2
+
+
 @pytest.mark.parametrize("name", ORDINARY)
 def test_ordinary_jpegs_do_not_go_pillows_way(
     name: str, classifiers: tuple[GalaxyClassifier, GalaxyClassifier], monkeypatch: pytest.MonkeyPatch
