@@ -180,6 +180,14 @@ def minute_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def gate_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data set of drawn galaxies for gates that must see a change on few images: 64 to test."""
+    folder = tmp_path_factory.mktemp("gate")
+    draw_dataset(folder, train=1, test=16)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory, drawn_dataset: Path) -> Path:
     """Run folder of the MLP, trained for a few epochs on drawn galaxies."""
     return train(drawn_dataset, tmp_path_factory.mktemp("runs") / "mlp", "mlp", whole=True, epochs=6, batch_size=50)

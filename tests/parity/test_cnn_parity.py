@@ -48,7 +48,7 @@ def files(
 
 
 @pytest.fixture(scope="module")
-def verify(keras_once: KerasOnce, trained_cnn: Path, drawn_dataset: Path) -> Callable[[Path], None]:
+def verify(keras_once: KerasOnce, trained_cnn: Path, gate_dataset: Path) -> Callable[[Path], None]:
     """Verify a file against the trained network."""
     from galaxy_export import verify
     from galaxy_export.report import GateReport
@@ -57,7 +57,7 @@ def verify(keras_once: KerasOnce, trained_cnn: Path, drawn_dataset: Path) -> Cal
 
     def check(path: Path) -> None:
         with keras_once.inside(verify):
-            verify.verify_model(path, trained, drawn_dataset, 1e-5, GateReport(path.name))
+            verify.verify_model(path, trained, gate_dataset, 1e-5, GateReport(path.name))
 
     return check
 

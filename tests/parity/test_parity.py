@@ -108,7 +108,7 @@ def test_int8_is_small_and_close(exported: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def convert_changed(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path) -> Callable[..., None]:
+def convert_changed(keras_once: KerasOnce, trained_run: Path, gate_dataset: Path) -> Callable[..., None]:
     """Export a run while `change` is done to the converted graph, as a broken converter would."""
     from galaxy_export import export
     from galaxy_export.report import GateReport
@@ -122,7 +122,7 @@ def convert_changed(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Pat
 
         settings: dict[str, Any] = {"name": "x", "version": "1", "tolerance": 1e-5, "int8": False} | options
         with keras_once.inside(export, to_onnx=broken):
-            export.export_run(RunFolder(trained_run), output, drawn_dataset, GateReport("x"), **settings)
+            export.export_run(RunFolder(trained_run), output, gate_dataset, GateReport("x"), **settings)
 
     return convert
 

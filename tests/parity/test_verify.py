@@ -45,7 +45,7 @@ def files(
 
 
 @pytest.fixture(scope="module")
-def verify(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path) -> Callable[[Path], Any]:
+def verify(keras_once: KerasOnce, trained_run: Path, gate_dataset: Path) -> Callable[[Path], Any]:
     """Verify a file against the trained network, and return the report."""
     from galaxy_export import verify
     from galaxy_export.report import GateReport
@@ -55,7 +55,7 @@ def verify(keras_once: KerasOnce, trained_run: Path, drawn_dataset: Path) -> Cal
     def check(path: Path) -> GateReport:
         report = GateReport(path.name)
         with keras_once.inside(verify):
-            verify.verify_model(path, trained, drawn_dataset, 1e-5, report)
+            verify.verify_model(path, trained, gate_dataset, 1e-5, report)
         return report
 
     return check
