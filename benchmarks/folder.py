@@ -109,13 +109,14 @@ def print_tables(results: dict[str, dict[str, float]]) -> None:
 
 
 def scaling(setting: Setting, size: int, images: Path | None) -> Iterator[dict[str, Any]]:
-    """Measure our command and Keras on growing numbers of files."""
+    """Measure our command, as it runs by default and with Pillow, and Keras, on growing numbers of files."""
+    candidates = (KERAS, OURS, f"{OURS} --decoder pillow")
     for files in (1_000, 10_000, 100_000):
         at = replace(setting, folder=setting.folder.with_name(f"files_{files}"), files=files)
         make_folder(at.folder, files, size, images)
         keras: dict[str, float] = {}
         for name, command in reversed(command_lines(at).items()):
-            if name == KERAS or (name.startswith(OURS) and not name.endswith("1 thread")):
+            if name in candidates:
                 found = measure_candidate(command, at)
                 keras = keras or found
                 whole, steady = (found[key] / keras[key] for key in (WHOLE, STEADY))
