@@ -152,7 +152,7 @@ def outputs_of(
         if isinstance(found, str):
             raise ImageError(f"image {number}: {found}")
         pixels.append(found.pixels)
-    outputs = model.run(np.stack(pixels), embedding=embedding)
+    outputs = model.run(_stacked(pixels), embedding=embedding)
     for row, reason in sorted(value_faults(outputs).items()):
         raise ImageError(f"image {numbered[row][0]}: {reason}")
     return outputs

@@ -171,8 +171,8 @@ class GalaxyClassifier:
 
     def _load(self, source: ModelSource, options: ClassifierOptions) -> None:
         self._model: OnnxModel | None = OnnxModel(source, options.provider)
-        trained = self._model.description.preprocessing
-        preprocessing = trained if options.crop is None else replace(trained, crop_fraction=options.crop)
+        self.options = options
+        preprocessing = self.preprocessing
         turbo = choose_turbo(options.decoder, self._model.input_size, preprocessing, options.max_pixels)
         exact = options.exact or turbo is not None
         #: The options as given, but with the provider and the minimum of familiarity that are in use. With them another

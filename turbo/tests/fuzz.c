@@ -9,6 +9,7 @@
 
 #include "../src/headers.h"
 #include "../src/jpeg_crop.h"
+#include "draw.h"
 
 #define MOST_FILES 256
 #define MOST_SIZE 96      /* of a model's input */
@@ -18,22 +19,6 @@ typedef struct {
     uint8_t *bytes;
     size_t size;
 } Content;
-
-static uint64_t state;
-
-/* SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). */
-static uint64_t draw(void)
-{
-    uint64_t z = (state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static size_t below(size_t limit)
-{
-    return (size_t)(draw() % limit);
-}
 
 static void *get(size_t size)
 {

@@ -6,25 +6,15 @@
 #include <string.h>
 
 #include "../src/lanczos.h"
+#include "draw.h"
 
 #define MOST_PIXELS 500
 
-static uint64_t state;
-
-/* SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). */
-static unsigned draw(unsigned limit)
-{
-    uint64_t z = (state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (unsigned)((z ^ (z >> 31)) % limit);
-}
-
 static void draw_levels(uint8_t *levels, size_t number)
 {
-    unsigned kind = draw(3);
+    unsigned kind = below(3);
     for (size_t i = 0; i < number; i++)
-        levels[i] = kind ? (uint8_t)draw(256) : draw(2) ? 255 : 0;
+        levels[i] = kind ? (uint8_t)below(256) : below(2) ? 255 : 0;
     if (kind == 1) /* stripes, at which the kernel swings furthest beyond black and white */
         for (size_t i = 0; i < number; i++)
             levels[i] = i / (4 * 3) % 2 ? 255 : 0;
@@ -34,7 +24,7 @@ static void draw_levels(uint8_t *levels, size_t number)
 static size_t compare(const Kernel *kernel, const Kernel *plain, const Axis *axis)
 {
     static uint8_t rows[MOST_PIXELS * 64], lines[ROWS][(MOST_PIXELS + GROUP) * PIXEL], found[2][ROWS * MOST_PIXELS * PIXEL];
-    int needed = axis->last - axis->lowest, bytes = 16 * (1 + (int)draw(4));
+    int needed = axis->last - axis->lowest, bytes = 16 * (1 + (int)below(4));
 
     draw_levels(lines[0], sizeof(lines));
     draw_levels(rows, (size_t)needed * bytes);
@@ -63,8 +53,8 @@ int main(int number, char **arguments)
         size_t compared = 0;
         for (int i = 0; i < count; i++) {
             state = i;
-            int edge = 1 + (int)draw(MOST_PIXELS), size = 1 + (int)draw(128);
-            float left_out = draw(2) ? 0 : (float)draw(1000) / 2100 * edge;
+            int edge = 1 + (int)below(MOST_PIXELS), size = 1 + (int)below(128);
+            float left_out = below(2) ? 0 : (float)below(1000) / 2100 * edge;
             Axis axis;
             if (!axis_init(&axis, edge, left_out, edge - left_out, size))
                 return 2;

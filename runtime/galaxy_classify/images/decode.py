@@ -97,9 +97,9 @@ class Decoder:
         if self.turbo is None:
             return [self._decode_or_say_why(image) for image in images]
         pixels, decoded = self.turbo.decode([None if self._is_of_bands(image) else image for image in images])
-        constant = iter(are_constant(pixels[decoded], self.resizer.preprocessing.margin))
+        constant = are_constant(pixels, self.resizer.preprocessing.margin)
         return [
-            (CONSTANT if next(constant) else ModelInput(pixels[number]))
+            (CONSTANT if constant[number] else ModelInput(pixels[number]))
             if decoded[number]
             else self._decode_or_say_why(image)
             for number, image in enumerate(images)

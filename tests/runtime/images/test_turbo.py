@@ -10,6 +10,7 @@ import os
 import random
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -345,18 +346,13 @@ def test_threads_with_workspaces_of_their_own_agree() -> None:
     """No state is shared."""
     contents = [random_jpeg(random.Random(seed), most=200) for seed in range(40)]
     expected = View().with_turbo(contents)[0]
-    found: list[bool] = []
 
-    def use() -> None:
+    def use(_: int) -> list[bool]:
         workspace = turbo.new_workspace()
-        found.extend(bool((View().with_turbo(contents, workspace)[0] == expected).all()) for _ in range(5))
+        return [bool((View().with_turbo(contents, workspace)[0] == expected).all()) for _ in range(5)]
 
-    threads = [threading.Thread(target=use) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [True] * 20
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(use, range(4))) == [[True] * 5] * 4
 
 
 def resident_bytes() -> int:

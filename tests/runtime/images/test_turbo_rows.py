@@ -15,6 +15,7 @@ import threading
 import time
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -424,17 +425,12 @@ def test_threads_of_one_classifier_agree(classifiers: tuple[GalaxyClassifier, Ga
     """A classifier may be used in several threads at once."""
     named = [(name, FILES[name]) for name in list(FILES)[::8]]
     expected = [str(row) for row in classifiers[0].classify(named)]
-    found: list[bool] = []
 
-    def use() -> None:
-        found.append([str(row) for row in classifiers[1].classify(named)] == expected)
+    def use(_: int) -> list[str]:
+        return [str(row) for row in classifiers[1].classify(named)]
 
-    threads = [threading.Thread(target=use) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [True] * 4
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(use, range(4))) == [expected] * 4
 
 
 @pytest.mark.parametrize(("height", "resample"), [(48, "lanczos"), (64, "bicubic")])
