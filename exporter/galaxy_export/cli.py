@@ -23,6 +23,7 @@ from galaxy_classify.cli.with_typer.command import (
 from galaxy_classify.cli.with_typer.errors import parsed
 from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
+from galaxy_classify.inference.embedded import find_model
 from galaxy_classify.text import did_you_mean
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly, keras_backend
 from galaxy_train.run_folder import RunFolder
@@ -50,6 +51,15 @@ class ExportCommand(PlainCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run it if TensorFlow and the others are installed."""
         require_extra("export", ("tensorflow", "h5py", "matplotlib", "onnx", "tf2onnx"))
+        return super().invoke(ctx)
+
+
+class OnnxCommand(PlainCommand):
+    """A subcommand that needs no TensorFlow."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it if onnx is installed."""
+        require_extra("onnx", ("onnx",))
         return super().invoke(ctx)
 
 
@@ -102,6 +112,10 @@ def convert(
         str | None, option(metavar="MODEL", help="Name of the model. Default: that of the file, without suffix.")
     ] = None,
     model_version: Annotated[str, option(metavar="VERSION", help="Version of the model.")] = "1.0.0",
+    author: Annotated[str | None, option(metavar="NAME", help="Who made the model, for the file's metadata.")] = None,
+    licence: Annotated[
+        str | None, option("--licence", "--license", metavar="SPDX", help="Its licence, as in BSD-3-Clause.")
+    ] = None,
 ) -> None:
     """Convert a run to ONNX; write the file only if it gives the trained network's predictions.
 
@@ -115,6 +129,7 @@ def convert(
         raise UsageError(f"{run_path}: does not say where its data are; name images with --images")
     import_tensorflow()
     from galaxy_export.export import export_run
+    from galaxy_export.metadata import AUTHOR, LICENCE
 
     with reported(output, report or []) as findings:
         model = export_run(
@@ -129,6 +144,7 @@ def convert(
             calibration=calibration,
             golden=golden,
             notes=read_notes(notes) if notes is not None else "",
+            credit={key: text for key, text in ((AUTHOR, author), (LICENCE, licence)) if text},
         )
     typer.echo(f"{output}: {output.stat().st_size:,} bytes, sha256 {model.sha256}")
 
@@ -151,6 +167,30 @@ def verify(
     with reported(model, report or []) as findings:
         verify_model(model, load_trained(against), images, tolerance, findings)
     typer.echo(f"{model}: is the trained network")
+
+
+@app.command(cls=OnnxCommand)
+def standalone(
+    made_from: Annotated[str, argument("MODEL")],
+    output: Annotated[Path, option("--output", "-o", metavar="FILE.onnx", help="Model file to write.")],
+    images: Annotated[
+        Path | None, option(metavar="DIR_OR_FILE", help="Images to compare on, beside the model's golden images.")
+    ] = None,
+    batched: Annotated[bool, flag("--batched", help="Take several images of equal size, not one.")] = False,
+) -> None:
+    """Put crop and resize into a model's graph, so that programs in any language can give it whole images.
+
+    MODEL: model file, or name of an embedded model.
+    """
+    from galaxy_export.standalone.write import write_standalone
+
+    check_suffix(output)
+    written, parity = write_standalone(find_model(made_from), output, images, batched=batched)
+    typer.echo(
+        f"{parity.images:,} images compared: {parity.changed_values:,} of {parity.values:,} colour values differ by a "
+        f"level, outputs by {parity.output_difference:.1e} at most"
+    )
+    typer.echo(f"{output}: {output.stat().st_size:,} bytes, sha256 {written.sha256}")
 
 
 @subcommand

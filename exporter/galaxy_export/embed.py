@@ -10,6 +10,7 @@ from galaxy_classify.errors import DataError
 from galaxy_classify.inference.embedded import MANIFEST, ModelSource
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_export.standalone.write import write_standalone
 
 
 def card_file(model: Path) -> Path:
@@ -17,8 +18,15 @@ def card_file(model: Path) -> Path:
     return model.with_name(f"{model.stem}.MODEL_CARD.md")
 
 
+def standalone_file(model: Path) -> Path:
+    """Return the path of an embedded model's standalone file."""
+    return model.with_name(f"{model.stem}-standalone.onnx")
+
+
 def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
     """Copy a model, its golden images and its card into a models folder, and add it to the manifest.
+
+    Of the default model, the folder gets the standalone file as well.
 
     Parameters
     ----------
@@ -40,6 +48,8 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
         If there is no such folder.
     ModelError
         If the file breaks the contract.
+    ParityError
+        If its standalone file is not the same model.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --into names runtime/galaxy_classify/models of a source tree")
@@ -57,5 +67,10 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
     manifest["models"][name] = {"file": target.name, "version": loaded.description.version, "sha256": loaded.sha256}
     if default or "default" not in manifest:
         manifest["default"] = name
+    if manifest["default"] == name:
+        standalone, _ = write_standalone(ModelSource(target, name), standalone_file(target), None, batched=False)
+        # The runtime writes its golden images itself, from those of the model.
+        golden_file(standalone.source.path).unlink(missing_ok=True)
+        manifest["standalone"] = {"file": standalone.source.path.name, "model": name, "sha256": standalone.sha256}
     manifest_file.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return OnnxModel(ModelSource(target, name, loaded.sha256))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.graph.predictions import keras_predictions, onnx_runner
 from galaxy_export.int8.choose import quantize
 from galaxy_export.int8.guard import check_quantization
+from galaxy_export.metadata import set_metadata
 from galaxy_export.model_card.card import model_card
-from galaxy_export.model_file import set_metadata, tool_versions, training_summary, write_model
+from galaxy_export.model_file import tool_versions, training_summary, write_model
 from galaxy_export.parity import BATCH_SIZES, check_graph, check_outputs, measure_parity
 from galaxy_export.report import GateReport
 from galaxy_export.verify import load_trained
@@ -39,6 +41,7 @@ def export_run(
     calibration: Path | None = None,
     golden: Path | None = None,
     notes: str = "",
+    credit: Mapping[str, str] | None = None,
 ) -> OnnxModel:
     """Export a run to an ONNX file that keeps the model contract; write no file if a check fails.
 
@@ -64,6 +67,8 @@ def export_run(
         Folder of a few images to record beside the model file for its self-test.
     notes : str, optional
         Markdown for the model card, about the data and the limits of use.
+    credit : mapping, optional
+        Author and licence, by ONNX' keys.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def export_run(
         card=model_card(name, version, metrics, proof, preprocessing, notes),
         contract=contract_version(output.name for output in proto.graph.output),
     )
-    set_metadata(proto, description)
+    set_metadata(proto, description, credit or {})
     model = write_model(proto, output, gate.pixels, expected, tolerance)
     if candidates:
         write_golden(model, trained.network, candidates, machine_tolerance(proto, gate.pixels))

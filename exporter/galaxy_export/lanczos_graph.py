@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from galaxy_classify.images.resize import BLOCKS, GRAPH_FILE
+from galaxy_export.graph.builder import GraphBuilder
 from galaxy_export.graph.canonical import make_canonical
 
 OPSET: Final = 17
@@ -27,13 +27,13 @@ def lanczos_graph() -> onnx.ModelProto:
         `galaxy_classify.images.resize.AxisWeights` has them, the columns' weights transposed; and ``lines``, the shape
         (height, 3 · columns). Output ``pixels``, uint8 (rows, columns, 3).
     """
-    graph = _Graph()
+    graph = GraphBuilder()
     # In Pillow's order: resize along the lines, round to integer levels, resize along the columns.
     lines = graph.add("Flatten", "planes", axis=2)
     sums = graph.add("Concat", *_products(graph, "column", lines, axis=1), axis=2)
     lines = graph.add("Reshape", _levels(graph, sums), "lines")
     sums = graph.add("Concat", *_products(graph, "row", lines, axis=0), axis=1)
-    planes = graph.add("Reshape", graph.add("Flatten", _levels(graph, sums), axis=2), graph.constant([0, 3, -1]))
+    planes = graph.add("Reshape", graph.add("Flatten", _levels(graph, sums), axis=2), graph.integers([0, 3, -1]))
     graph.add("Transpose", planes, perm=[0, 2, 1], output="pixels")
 
     inputs = [
@@ -57,37 +57,10 @@ def lanczos_graph() -> onnx.ModelProto:
     return proto
 
 
-class _Graph:
-    """A graph under construction: its nodes and constants."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        """Add a node with one output, and return the output's name."""
-        name = output or f"tensor {len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
-        return name
-
-    def split(self, tensor: str, parts: int, axis: int) -> list[str]:
-        """Add a node that splits a tensor into equal parts."""
-        names = [f"tensor {len(self.nodes)}, part {part}" for part in range(parts)]
-        self.nodes.append(helper.make_node("Split", [tensor], names, axis=axis))
-        return names
-
-    def constant(self, value: float | list[int]) -> str:
-        """Add a constant: a float32, or a list of int64."""
-        name = f"constant {len(self.constants)}"
-        array = np.array(value, np.int64 if isinstance(value, list) else np.float32)
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-
-def _products(graph: _Graph, name: str, pixels: str, axis: int) -> list[str]:
+def _products(graph: GraphBuilder, name: str, pixels: str, axis: int) -> list[str]:
     """Multiply the pixels of each block by its weights; `axis` is the axis to sum over."""
     parts = [graph.split(f"{name}_{what}", BLOCKS, 0) for what in ("starts", "ends", "weights")]
-    axes = graph.constant([axis])
+    axes = graph.integers([axis])
     products = []
     for start, end, weights in zip(*parts, strict=True):
         needed = graph.add("Cast", graph.add("Slice", pixels, start, end, axes), to=TensorProto.FLOAT)
@@ -96,10 +69,10 @@ def _products(graph: _Graph, name: str, pixels: str, axis: int) -> list[str]:
     return products
 
 
-def _levels(graph: _Graph, sums: str) -> str:
+def _levels(graph: GraphBuilder, sums: str) -> str:
     """Round sums to levels from 0 to 255, halves up, as Pillow does."""
-    nearest = graph.add("Add", sums, graph.constant(0.5))
-    clipped = graph.add("Clip", nearest, graph.constant(0.0), graph.constant(255.0))
+    nearest = graph.add("Add", sums, graph.floats(0.5))
+    clipped = graph.add("Clip", nearest, graph.floats(0.0), graph.floats(255.0))
     return graph.add("Cast", clipped, to=TensorProto.UINT8)  # truncates
 
 

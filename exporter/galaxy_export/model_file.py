@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import replace
 from importlib.metadata import version
@@ -13,13 +12,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from galaxy_classify.errors import ContractError, DataError, ModelError, ParityError
-from galaxy_classify.inference.contract import ModelDescription
+from galaxy_classify.errors import ParityError
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.graph.comparison import compare
 from galaxy_export.graph.predictions import Predictions
 from galaxy_export.parity import Parity
+from galaxy_export.partial_model import partial_model
 from galaxy_train.run_metrics.runs import RunMetrics
 
 
@@ -37,14 +36,6 @@ def tool_versions() -> dict[str, str]:
     """Return the versions of the tools that take part in an export."""
     packages = ("galaxy-classify", "tf2onnx", "onnx", "onnxruntime", "tensorflow", "keras")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
-
-
-def set_metadata(proto: onnx.ModelProto, description: ModelDescription) -> None:
-    """Replace a graph's metadata by a model description."""
-    del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, description.to_metadata())
-    proto.producer_name = "galaxy-export"
-    proto.producer_version = version("galaxy-classify")
 
 
 def write_model(
@@ -79,27 +70,16 @@ def write_model(
     ParityError
         If the runtime gets other values from the file; the subclass names the output.
     """
-    # Not NAME.partial: that may be a file of the user's.
-    partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
     try:
-        with partial.open("xb") as file:
-            file.write(proto.SerializeToString(deterministic=True))
-    except OSError as error:
-        raise DataError(f"{partial}: cannot be written: {error.strerror}") from None
-    try:
-        outputs = OnnxModel(ModelSource(partial)).run(pixels, embedding=True)
-        found = replace(
-            expected,
-            probabilities=outputs.probabilities,
-            familiarity=outputs.familiarity,
-            embedding=outputs.embedding,
-        )
-        Parity(len(pixels), (compare(expected, found, len(pixels)),), tolerance).check()
-        os.replace(partial, output)
-    except ModelError as error:
-        raise ContractError(str(error)) from None
+        with partial_model(proto, output) as partial:
+            outputs = OnnxModel(ModelSource(partial)).run(pixels, embedding=True)
+            found = replace(
+                expected,
+                probabilities=outputs.probabilities,
+                familiarity=outputs.familiarity,
+                embedding=outputs.embedding,
+            )
+            Parity(len(pixels), (compare(expected, found, len(pixels)),), tolerance).check()
     except ParityError as error:
         raise type(error)(f"in the runtime: {error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return OnnxModel(ModelSource(output))

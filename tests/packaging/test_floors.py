@@ -33,8 +33,8 @@ FLOORS = {
         cli""",
     "exporter/galaxy_export": """
         graph
-        lanczos_graph parity gate_images
-        int8
+        lanczos_graph parity gate_images metadata partial_model
+        int8 standalone
         report golden model_file model_card
         verify
         export embed

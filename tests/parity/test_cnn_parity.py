@@ -207,7 +207,7 @@ def load(path: Path) -> OnnxModel:
 
 def test_the_self_test_of_an_int8_network(files: dict[str, Path]) -> None:
     """Its golden images hold on the machine that made them."""
-    from galaxy_classify.cli.self_test import run_self_test
+    from galaxy_classify.cli.about.self_test import run_self_test
 
     outcome = run_self_test(load(files["int8"]))
     assert outcome.preprocessing_holds

@@ -419,7 +419,7 @@ def test_what_the_runtime_reads_is_checked(files: dict[str, Any], drawn_pixels: 
 
 def test_golden_images_record_the_familiarity(files: dict[str, Any]) -> None:
     """The self-test of an installation compares it."""
-    from galaxy_classify.cli.self_test import run_self_test
+    from galaxy_classify.cli.about.self_test import run_self_test
 
     model, _ = files["int8"]
     images = json.loads(golden_file(model.source.path).read_text())["images"]

@@ -42,8 +42,7 @@ typedef struct {
 } Buffer;
 
 typedef struct {
-    int edge, size;
-    float begin, end;
+    int edge, size, margin;
     Axis axis;
 } KeptAxis;
 
@@ -124,15 +123,12 @@ static int reserve(Buffer *buffer, size_t size)
 /* Return the weights that resize `edge` pixels to `size`, without the margin; NULL if there is not enough memory. */
 static const Axis *axis_for(Workspace *workspace, int edge, int size, int margin)
 {
-    /* Numbers of the range as galaxy_classify.images.resize passes them to Pillow, which takes float. */
-    double left_out = (double)((int64_t)margin * edge) / size;
-    float begin = (float)left_out, end = (float)(edge - left_out);
     KeptAxis *kept = workspace->axes;
     for (int i = 0; i < workspace->number; i++)
-        if (kept[i].edge == edge && kept[i].begin == begin && kept[i].end == end && kept[i].size == size - 2 * margin)
+        if (kept[i].edge == edge && kept[i].size == size && kept[i].margin == margin)
             return &kept[i].axis;
     Axis axis;
-    if (!axis_init(&axis, edge, begin, end, size - 2 * margin))
+    if (!axis_init(&axis, edge, size, margin))
         return NULL;
     kept += workspace->next;
     workspace->next = (workspace->next + 1) % AXES;
@@ -140,7 +136,7 @@ static const Axis *axis_for(Workspace *workspace, int edge, int size, int margin
         workspace->number++;
     else
         axis_free(&kept->axis);
-    *kept = (KeptAxis){edge, size - 2 * margin, begin, end, axis};
+    *kept = (KeptAxis){edge, size, margin, axis};
     return &kept->axis;
 }
 

@@ -61,10 +61,10 @@ static void spread_digits(Axis *axis)
     }
 }
 
-int axis_init(Axis *axis, int edge, float begin, float end, int size)
+int axis_init(Axis *axis, int edge, int whole, int margin)
 {
-    /* As Pillow does: the ends of the range and their difference are float, everything else is double. */
-    double scale = (double)(end - begin) / size;
+    int size = whole - 2 * margin;
+    double scale = (double)edge / whole;
     double stretch = scale < 1.0 ? 1.0 : scale;
     double support = SUPPORT * stretch;
     int taps = ((int)ceil(support) * 2 + 1 + GROUP - 1) / GROUP * GROUP;
@@ -87,7 +87,7 @@ int axis_init(Axis *axis, int edge, float begin, float end, int size)
     }
     axis->lowest = edge;
     for (int i = 0; i < size; i++) {
-        double centre = begin + (i + 0.5) * scale, sum = 0.0;
+        double centre = (margin + i + 0.5) * scale, sum = 0.0;
         int first = (int)(centre - support + 0.5), behind = (int)(centre + support + 0.5);
         first = first < 0 ? 0 : first;
         behind = behind > edge ? edge : behind;

@@ -30,9 +30,9 @@ typedef struct {
     int8_t *digits;   /* [size][taps / GROUP][3 digits][2][4 colours][4 pixels], see spread_digits() */
 } Axis;
 
-/* Set up the weights that resize the pixels from `begin` to `end` of an axis of `edge` pixels to `size` pixels.
+/* Set up the weights that resize an axis of `edge` pixels to `whole` pixels, of which `margin` at each end are left out.
    Return 0 if there is not enough memory. */
-int axis_init(Axis *axis, int edge, float begin, float end, int size);
+int axis_init(Axis *axis, int edge, int whole, int margin);
 
 void axis_free(Axis *axis);
 

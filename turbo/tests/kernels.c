@@ -54,9 +54,9 @@ int main(int number, char **arguments)
         for (int i = 0; i < count; i++) {
             state = i;
             int edge = 1 + (int)below(MOST_PIXELS), size = 1 + (int)below(128);
-            float left_out = below(2) ? 0 : (float)below(1000) / 2100 * edge;
+            int margin = below(2) ? 0 : (int)below((size + 1) / 2);
             Axis axis;
-            if (!axis_init(&axis, edge, left_out, edge - left_out, size))
+            if (!axis_init(&axis, edge, size, margin))
                 return 2;
             size_t bytes = compare(kernel, plain, &axis);
             axis_free(&axis);

@@ -6,7 +6,15 @@ import gc
 import os
 import sys
 
-from galaxy_classify.cli.about import check_alone, show_card, show_models, show_self_test, show_shards, show_version
+from galaxy_classify.cli.about.show import (
+    check_alone,
+    show_card,
+    show_models,
+    show_self_test,
+    show_shards,
+    show_version,
+    write_and_show_standalone,
+)
 from galaxy_classify.cli.declare import read_plain
 from galaxy_classify.cli.options import COMPLETION, Options
 from galaxy_classify.cli.runner import run
@@ -40,6 +48,8 @@ def perform(options: Options) -> int:
         show_card(options.model)
     elif options.self_test:
         return show_self_test(options.model)
+    elif options.write_standalone is not None:
+        write_and_show_standalone(options.write_standalone, options.model, force=options.force)
     elif options.check_shards is not None:
         return show_shards(options.check_shards)
     else:

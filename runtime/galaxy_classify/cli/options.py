@@ -220,6 +220,10 @@ class Options:
     self_test: Annotated[bool, flag("--self-test", panel=ABOUT, help="Check this installation: exit code 0 or 3.")] = (
         False
     )
+    write_standalone: Annotated[
+        str | None,
+        option(panel=ABOUT, metavar="FILE.onnx", help="Write the model with crop and resize, for any language."),
+    ] = None
     list_models: Annotated[bool, flag("--list-models", panel=ABOUT, help="List the embedded models.")] = False
     model_card: Annotated[
         bool, flag("--model-card", panel=ABOUT, help="Show the model's data, metrics and limits.")

@@ -6,13 +6,17 @@ those that the model can judge; and ``embedding``, float32, (batch, features): t
 images by. The graph contains every step from pixels to outputs. What a graph cannot express (class names, crop, resize,
 training, parity) is JSON in the file's metadata, under ``galaxy_classify.*``. `galaxy_classify.inference.tensors`
 checks the tensors, this module the metadata.
+
+A standalone file crops and resizes in its graph, too. It takes a whole image, ``image``, uint8, (height, width, 3), or
+several of equal size, ``images``, uint8, (batch, height, width, 3). After the outputs of the model that it was made
+from comes ``pixels``, uint8, (batch, height, width, 3): what the network saw. docs/contract.md has all of it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from galaxy_classify.errors import ModelError
@@ -21,7 +25,13 @@ from galaxy_classify.inference.names import MOST_CHARACTERS, class_fault, name_f
 #: Versions of the contract that this release understands. In the first, `probabilities` is the only output; the second
 #: allows `OPTIONAL_OUTPUTS`.
 CONTRACT_VERSIONS: Final = ("1", "2")
+#: What standalone files state instead of a version.
+STANDALONE: Final = "standalone"
 INPUT_NAME: Final = "images"
+#: Input of a standalone file that takes one image; if it takes several, it is `INPUT_NAME`.
+IMAGE_INPUT: Final = "image"
+#: Last output of a standalone file.
+PIXELS_NAME: Final = "pixels"
 OUTPUT_NAME: Final = "probabilities"
 FAMILIARITY_NAME: Final = "familiarity"
 EMBEDDING_NAME: Final = "embedding"
@@ -106,7 +116,10 @@ class ModelDescription:
     card : str
         Model card in Markdown; empty if there is none.
     contract : str
-        Version of the contract that the file states, as `contract_version` gives it for the file's outputs.
+        Version of the contract that the file states, as `contract_version` gives it for the file's outputs; or
+        `STANDALONE`.
+    made_from : dict or None
+        Of a standalone file: ``contract`` and ``sha256`` of the model file that it was made from.
     """
 
     name: str
@@ -119,6 +132,16 @@ class ModelDescription:
     exported_with: dict[str, Any]
     card: str = ""
     contract: str = CONTRACT_VERSIONS[0]
+    made_from: dict[str, Any] | None = None
+
+    @property
+    def is_standalone(self) -> bool:
+        """Whether the file crops and resizes in its graph."""
+        return self.contract == STANDALONE
+
+    def as_standalone(self, sha256: str) -> ModelDescription:
+        """Return the description of a standalone file that is made from this model's file."""
+        return replace(self, contract=STANDALONE, made_from={"contract": self.contract, "sha256": sha256})
 
     def to_metadata(self) -> dict[str, str]:
         """Return the metadata as an ONNX file's ``metadata_props``."""
@@ -132,17 +155,22 @@ class ModelDescription:
             "parity": _dump(self.parity),
             "source_sha256": self.source_sha256,
             "exported_with": _dump(self.exported_with),
-        } | ({"card": self.card} if self.card else {})
+        }
+        if self.card:
+            values["card"] = self.card
+        if self.made_from is not None:
+            values["made_from"] = _dump(self.made_from)
         return {METADATA_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> ModelDescription:
         """Read an ONNX file's ``metadata_props``; raise `ModelError` naming the clause of the contract they break."""
         contract = _text(metadata, "contract")
-        if contract not in CONTRACT_VERSIONS:
+        if contract not in (*CONTRACT_VERSIONS, STANDALONE):
             raise ModelError(
                 f"contract: version is {contract!r}, this galaxy-classify understands "
-                f"{' and '.join(map(repr, CONTRACT_VERSIONS))}; install a release that matches the model"
+                f"{', '.join(map(repr, CONTRACT_VERSIONS))} and {STANDALONE!r}; install a release that matches the "
+                "model"
             )
         return cls(
             name=_checked(metadata, "name", name_fault),
@@ -155,6 +183,7 @@ class ModelDescription:
             exported_with=_object(metadata, "exported_with"),
             card=metadata.get(METADATA_PREFIX + "card", ""),
             contract=contract,
+            made_from=_object(metadata, "made_from") if contract == STANDALONE else None,
         )
 
 

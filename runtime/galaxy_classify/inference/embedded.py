@@ -48,6 +48,21 @@ def embedded_models(folder: Path = MODELS_FOLDER) -> dict[str, ModelSource]:
         raise ModelError(f"{folder / MANIFEST}: cannot be used ({error!r}); install galaxy-classify again") from None
 
 
+def embedded_standalone(folder: Path = MODELS_FOLDER) -> tuple[ModelSource, ModelSource]:
+    """Return the standalone file that comes with the package, and the embedded model that it was made from.
+
+    Raises
+    ------
+    ModelError
+        If the manifest cannot be read, or lists none.
+    """
+    try:
+        entry = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["standalone"]
+        return ModelSource(folder / entry["file"], None, entry["sha256"]), embedded_models(folder)[entry["model"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder / MANIFEST}: cannot be used ({error!r}); install galaxy-classify again") from None
+
+
 @cache
 def _new_name(model: str) -> str:
     """Return the new name of a renamed model, and warn of the old one, once in a process."""

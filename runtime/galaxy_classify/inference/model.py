@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from galaxy_classify.errors import ModelError, UsageError
 from galaxy_classify.inference.contract import (
     EMBEDDING_NAME,
     FAMILIARITY_NAME,
-    INPUT_NAME,
     OUTPUT_NAME,
     ModelDescription,
 )
@@ -36,7 +36,7 @@ class OnnxModel:
     description : ModelDescription
         The file's metadata.
     input_size : tuple of (int, int)
-        Height and width of the input, in pixels.
+        Height and width of what the network sees, in pixels. Standalone files leave images of this size as they are.
     has_familiarity : bool
         Whether the model says how much an image is like those that it can judge.
     embedding_size : int or None
@@ -88,6 +88,7 @@ class OnnxModel:
                 {tensor.name: (tensor.type, tensor.shape) for tensor in self._session.get_outputs()},
                 self.description,
             )
+            self._input_name, self._one_image = tensors.input_name, tensors.one_image
             self.input_size = tensors.input_size
             self.has_familiarity = tensors.has_familiarity
             self.embedding_size = tensors.embedding_size
@@ -130,7 +131,7 @@ class OnnxModel:
         if embedding and self.embedding_size is not None:
             shapes[EMBEDDING_NAME] = (rows, self.embedding_size)
         try:
-            values = self._session.run(list(shapes), {INPUT_NAME: images})
+            values = self._run(list(shapes), images)
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise _error(self.source, "inference failed", error) from None
         try:
@@ -141,6 +142,14 @@ class OnnxModel:
         except ModelError as error:
             raise ModelError(f"{self.source.path}: {error}") from None
         return ModelOutputs(found[OUTPUT_NAME], found.get(FAMILIARITY_NAME), found.get(EMBEDDING_NAME))
+
+    def _run(self, outputs: list[str], images: NDArray[np.uint8]) -> list[Any]:
+        """Return outputs for a batch; a model that takes one image at a time gets one after the other."""
+        if not self._one_image:
+            values: list[Any] = self._session.run(outputs, {self._input_name: images})
+            return values
+        each = [self._session.run(outputs, {self._input_name: image}) for image in images]
+        return [np.concatenate(rows) for rows in zip(*each, strict=True)]
 
 
 def _error(source: ModelSource, what: str, error: Exception) -> BaseException:

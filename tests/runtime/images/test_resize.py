@@ -136,3 +136,18 @@ def test_real_cutouts_keep_their_class(galaxy_data: Path) -> None:
         with Image.open(path) as image:
             difference = np.abs(Decoder(fast).decode(image).pixels.astype(int) - Decoder(exact).decode(image).pixels)
         assert difference.max() <= 1
+
+
+@pytest.mark.parametrize(("size", "margin"), [((48, 80), 0), ((48, 80), 5), ((41, 41), 3), ((224, 224), 16)])
+@pytest.mark.parametrize("edge", [60, 75, 100])
+def test_sizes_that_are_no_power_of_two_are_resized_as_in_training(
+    edge: int, size: tuple[int, int], margin: int
+) -> None:
+    """A margin shifts no pixel by a rounded number, and rows are resized before columns, whatever Pillow prefers."""
+    height, width = size
+    noise = Image.fromarray(np.random.default_rng(edge).integers(0, 256, (edge, edge, 3), np.uint8))
+    found = Resizer(size, Preprocessing(margin=margin))(noise, (0, 0, edge, edge))
+    rows_first = noise.resize((width, edge), Image.Resampling.LANCZOS)
+    expected = np.asarray(rows_first.resize((width, height), Image.Resampling.LANCZOS)).copy()
+    inside = slice(margin, height - margin), slice(margin, width - margin)
+    assert (found[inside] == expected[inside]).all()

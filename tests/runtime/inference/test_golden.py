@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from galaxy_classify.cli.self_test import run_self_test
+from galaxy_classify.cli.about.self_test import run_self_test
 from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel

@@ -22,7 +22,7 @@ from galaxy_classify.dask.worker import model_content
 from galaxy_classify.errors import ModelError
 from galaxy_classify.inference import embedded
 from galaxy_classify.inference.contract import ModelDescription
-from galaxy_classify.inference.embedded import ModelSource, embedded_models, find_model
+from galaxy_classify.inference.embedded import ModelSource, embedded_models, embedded_standalone, find_model
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
 from in_process import run_classify
@@ -162,7 +162,7 @@ OPTIONAL_OUTPUTS_BROKEN: list[tuple[dict[str, Any], str]] = [
         ({"double_output": True}, r"output 'probabilities' is tensor\(double\)"),
         ({"extra_output": True}, "outputs are probabilities, logits; .* only 'familiarity' and 'embedding' may follow"),
         ({"metadata": {}}, r"metadata galaxy_classify\.contract is missing"),
-        ({"metadata": changed_metadata("contract", "3")}, "version is '3', .* understands '1' and '2'; install a "),
+        ({"metadata": changed_metadata("contract", "3")}, "version is '3', .* '1', '2' and 'standalone'; install a "),
         *OPTIONAL_OUTPUTS_BROKEN,
         ({"metadata": changed_metadata("classes", '["a", "b", "c"]')}, r"not \[batch, 3\] for 3 classes"),
         ({"metadata": changed_metadata("classes", '["a", "b", "b", "c"]')}, "two or more different names are needed"),
@@ -303,6 +303,9 @@ def test_every_embedded_model_is_whole() -> None:
         assert OnnxModel(source).description.name == name
     files = {file.name for source in models.values() for file in (source.path, golden_file(source.path))}
     cards = {f"{name}.MODEL_CARD.md" for name in models}
+    source, _ = embedded_standalone()
+    assert OnnxModel(source).description.is_standalone
+    files.add(source.path.name)
     assert files | cards | {"manifest.json"} == {path.name for path in embedded.MODELS_FOLDER.iterdir()}
 
 

@@ -34,6 +34,7 @@ SELDOM: Final = (
     "provider",
     "exact",
     "decoder",
+    "write_standalone",
     "show_completion",
 )
 

@@ -1,4 +1,4 @@
-"""Print what does not classify: version, models, model card, self-test, and the check of shards."""
+"""Do and print what does not classify: version, models, model card, self-test, standalone model, check of shards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from galaxy_classify.inference.contract import ModelDescription
 
 #: Options that print something and classify nothing; --model may stand beside them.
-ALONE: Final = ("--version", "--list-models", "--model-card", "--self-test", "--check-shards")
+ALONE: Final = ("--version", "--list-models", "--model-card", "--self-test", "--check-shards", "--write-standalone")
 
 
 def check_alone(options: Options) -> None:
@@ -28,7 +28,8 @@ def check_alone(options: Options) -> None:
     """
     given = list(options.given())
     asked = next((name for name in given if name in ALONE), None)
-    others = [name for name in given if name not in (asked, "--model")]
+    beside = ("--model", "--force") if asked == "--write-standalone" else ("--model",)
+    others = [name for name in given if name not in (asked, *beside)]
     if asked is not None and others:
         raise UsageError(f"{asked} classifies nothing: leave out {', '.join(others)}, or {asked}")
 
@@ -96,7 +97,7 @@ def show_card(model: str | None) -> None:
 
 def show_self_test(model: str | None) -> int:
     """Classify the model's golden images, print how far pixels and probabilities agree, and return the exit code."""
-    from galaxy_classify.cli.self_test import run_self_test
+    from galaxy_classify.cli.about.self_test import run_self_test
     from galaxy_classify.inference.model import OnnxModel
 
     loaded = OnnxModel(find_model(model))
@@ -116,6 +117,15 @@ def show_self_test(model: str | None) -> int:
         return 0
     print("self-test failed: do not trust results of this installation")
     return EXIT_MODEL
+
+
+def write_and_show_standalone(path: str, model: str | None, *, force: bool) -> None:
+    """Write the standalone model and its golden images, and print which files these are."""
+    from galaxy_classify.cli.about.standalone import write_standalone
+
+    loaded, golden = write_standalone(path, model, force=force)
+    print(printable(f"{path}: {loaded.identity}, sha256 {loaded.sha256}"))
+    print(printable(f"{golden}: golden images, to test a program that runs it"))
 
 
 def show_shards(folder: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,20 +57,12 @@ def run_self_test(model: OnnxModel) -> SelfTest:
     ModelError
         If there are no golden images, they are damaged, or they belong to another model.
     """
+    golden, content = read_golden(model)
     file = golden_file(model.source.path)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        golden = [GoldenImage.from_json(entry) for entry in content["images"]]
-        model_sha256 = content["model_sha256"]
         tolerance = min(float(content.get("probability_tolerance", PROBABILITY_TOLERANCE)), LARGEST_TOLERANCE)
-    except FileNotFoundError:
-        raise ModelError(f"{file}: missing; a self-test needs the golden images of the model") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise ModelError(f"{file}: cannot be used: {error!r}") from None
-    if model_sha256 != model.sha256 or not golden:
-        raise ModelError(f"{file}: belongs to another model, with the SHA-256 {model_sha256}")
-    if any(len(image.probabilities) != len(model.description.classes) for image in golden):
-        raise ModelError(f"{file}: cannot be used: it does not have a probability for each class of the model")
     exact = Decoder(Resizer(model.input_size, model.description.preprocessing))
     fast = Decoder(Resizer(model.input_size, model.description.preprocessing, fast=True))
     if not model.has_familiarity and any(image.familiarity is not None for image in golden):
@@ -94,3 +87,27 @@ def run_self_test(model: OnnxModel) -> SelfTest:
             difference = np.abs(outputs.familiarity[0] - np.float32(image.familiarity))
             off_familiarity.append(float(np.nan_to_num(difference, nan=np.inf)))
     return SelfTest(len(golden), tuple(changed), largest, tolerance, max(off_familiarity, default=None))
+
+
+def read_golden(model: OnnxModel) -> tuple[list[GoldenImage], dict[str, Any]]:
+    """Read the golden images beside a model's file; return them, and the file's content.
+
+    Raises
+    ------
+    ModelError
+        If there are none, they are damaged, or they belong to another model.
+    """
+    file = golden_file(model.source.path)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        golden = [GoldenImage.from_json(entry) for entry in content["images"]]
+        model_sha256 = content["model_sha256"]
+    except FileNotFoundError:
+        raise ModelError(f"{file}: missing; a self-test needs the golden images of the model") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{file}: cannot be used: {error!r}") from None
+    if model_sha256 != model.sha256 or not golden:
+        raise ModelError(f"{file}: belongs to another model, with the SHA-256 {model_sha256}")
+    if any(len(image.probabilities) != len(model.description.classes) for image in golden):
+        raise ModelError(f"{file}: cannot be used: it does not have a probability for each class of the model")
+    return golden, content
