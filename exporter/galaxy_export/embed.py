@@ -45,7 +45,7 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
     Raises
     ------
     DataError
-        If there is no such folder.
+        If there is no such folder, or the file is a standalone one.
     ModelError
         If the file breaks the contract.
     ParityError
@@ -54,6 +54,8 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --into names runtime/galaxy_classify/models of a source tree")
     loaded = OnnxModel(ModelSource(model))
+    if loaded.description.is_standalone:
+        raise DataError(f"{model}: is a standalone file; embed the model file that it was made from, it follows that")
     name = loaded.description.name
     manifest_file = folder / MANIFEST
     manifest = json.loads(manifest_file.read_text(encoding="utf-8")) if manifest_file.exists() else {"models": {}}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run the package on an emulated 64-bit ARM processor, with the compiled decoder and without: the self-test, the golden
-# rows, and a folder of JPEGs (by default the example images), whose rows must be the same with both decoders.
+# Run the package on an emulated 64-bit ARM processor, with the compiled decoder and without: the self-test, the standalone
+# file, and a folder of JPEGs (by default the example images), whose rows must be the same with both decoders.
 #   bash tests/packaging/emulate_aarch64.sh [FOLDER] [PROCESSOR...]
 # It needs Debian or Ubuntu with qemu-user-static, gcc-aarch64-linux-gnu and libc6-dev-arm64-cross, and Python 3.11 or
 # later with pip; what else it needs for ARM is downloaded into a folder of its own. EMULATED names one that is kept.
@@ -62,6 +62,7 @@ for processor in "${processors[@]}"; do
     emulated "$work/turbo" -c 'import platform, galaxy_classify_turbo as t; print(platform.machine(), t.LIBJPEG_TURBO_VERSION, t.kernels())'
     emulated "$work/turbo" -m galaxy_classify --version
     emulated "$work/turbo" -m galaxy_classify --self-test
+    emulated "$work/turbo" "$source/tests/packaging/check_standalone.py"
     emulated "$work/turbo" -m galaxy_classify "$images" --quiet --force --output "$work/turbo.csv" --decoder turbo || [ $? = 1 ]
     emulated /nowhere -m galaxy_classify "$images" --quiet --force --output "$work/pillow.csv" --exact || [ $? = 1 ]
     cmp "$work/turbo.csv" "$work/pillow.csv"

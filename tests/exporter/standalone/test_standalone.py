@@ -24,6 +24,7 @@ from galaxy_classify.inference.embedded import ModelSource, embedded_models, emb
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.cli import main as galaxy_export
+from galaxy_export.embed import embed_model
 from galaxy_export.standalone import check
 from galaxy_export.standalone.check import check_standalone
 from galaxy_export.standalone.graph import standalone_graph
@@ -257,6 +258,18 @@ def test_what_cannot_be_made_standalone_is_refused_and_leaves_nothing(tmp_path: 
         with pytest.raises(DataError, match=message):
             write_standalone(source, target, images, batched=False)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_standalone_file_is_not_embedded(tmp_path: Path) -> None:
+    """It would take the place of the model that it was made from."""
+    standalone, _ = write_standalone(tiny(tmp_path / "m.onnx").source, tmp_path / "s.onnx", None, batched=False)
+    (tmp_path / "models").mkdir()
+    with pytest.raises(DataError, match="is a standalone file; embed the model file"):
+        embed_model(standalone.source.path, tmp_path / "models", default=True)
+    embed_model(tmp_path / "m.onnx", tmp_path / "models", default=False)
+    source, made_from = embedded_standalone(tmp_path / "models")
+    assert OnnxModel(source).sha256 == standalone.sha256
+    assert made_from.name == "tiny"
 
 
 def test_a_file_that_fails_the_check_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
