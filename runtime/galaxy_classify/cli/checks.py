@@ -6,6 +6,7 @@ import os
 import sys
 
 from galaxy_classify.cli.options import Options
+from galaxy_classify.defaults import PATH_COLUMN
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.names import is_parquet_name
 from galaxy_classify.inputs.remote import is_remote
@@ -36,6 +37,8 @@ def check_options(options: Options) -> None:
         raise UsageError("--catalog lists the inputs: name nothing else but a folder that its paths start from")
     if options.catalog is None and options.id_column is not None:
         raise UsageError("--id-column names a column of a --catalog")
+    if options.path_template is not None:
+        _check_path_template(options)
     if options.image_column is not None:
         _check_image_column(options)
     if options.from_file is not None:
@@ -93,6 +96,15 @@ def _check_files(options: Options) -> None:
     named = (options.from_file, options.catalog, options.labels, options.model)
     inputs = [name for name in (*named, *options.inputs) if name is not None]
     check_files(output, options.report, inputs, embeddings=options.embeddings)
+
+
+def _check_path_template(options: Options) -> None:
+    if options.catalog is None:
+        raise UsageError("--path-template makes paths of the columns of a --catalog: name one")
+    if options.path_column != PATH_COLUMN:
+        raise UsageError("--path-template makes the paths, --path-column names a column of them: leave one of them out")
+    if options.image_column is not None:
+        raise UsageError("--path-template names files, --image-column images in the catalogue: leave one of them out")
 
 
 def _check_image_column(options: Options) -> None:

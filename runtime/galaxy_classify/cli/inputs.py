@@ -72,6 +72,7 @@ class Inputs:
             reserved=layout.names,
             typed=typed,
             image_column=options.image_column,
+            path_template=options.path_template,
         )
         return replace(layout, carried=self.catalog.columns, first=self.catalog.first)
 

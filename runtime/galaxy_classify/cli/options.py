@@ -69,6 +69,9 @@ class Options:
         str | None, option(panel=INPUT, metavar="TABLE", help="Read paths from a CSV, Parquet, FITS table.")
     ] = None
     path_column: Annotated[str, option(panel=INPUT, metavar="NAME", help="Column of paths in TABLE.")] = PATH_COLUMN
+    path_template: Annotated[
+        str | None, option(panel=INPUT, metavar="TEMPLATE", help='Paths by columns: "cutouts/{objid}.jpg".')
+    ] = None
     id_column: Annotated[str | None, option(panel=INPUT, metavar="NAME", help="Column to put first in the result.")] = (
         None
     )

@@ -11,8 +11,9 @@ from galaxy_classify.defaults import PATH_COLUMN
 from galaxy_classify.errors import ImageError, UsageError
 from galaxy_classify.inputs.containers.parquet import ParquetImages
 from galaxy_classify.inputs.names import is_parquet_name, place_below, place_in_container
+from galaxy_classify.inputs.path_template import PathTemplate, is_there
 from galaxy_classify.inputs.remote import is_remote, remote_source
-from galaxy_classify.inputs.source import Source
+from galaxy_classify.inputs.source import Source, Unreadable
 from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.read import Table, open_table, table_errors
 from galaxy_classify.text import did_you_mean, utf8
@@ -30,7 +31,7 @@ class Catalog:
     table : Table
         The table.
     path_index : int or None
-        Index of the column of paths; None if the images are in the table itself.
+        Index of the column of paths; None if there is none.
     kept : sequence of int
         Indices of the columns that are copied to the result.
     columns : sequence of Column
@@ -43,6 +44,8 @@ class Catalog:
         The table's file, for messages.
     images : ParquetImages, optional
         The images, if they are in the table itself.
+    template : PathTemplate, optional
+        How paths are made of the columns, if they are.
     """
 
     table: Table
@@ -53,6 +56,7 @@ class Catalog:
     root: str
     path: str
     images: ParquetImages | None = None
+    template: PathTemplate | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -69,9 +73,39 @@ class Catalog:
     def _rows(self) -> Iterator[tuple[Sequence[Any], Source]]:
         if self.images is not None:
             yield from zip(self.table.rows(), self.images.sources(), strict=True)
+        elif self.template is not None:
+            for row in self.table.rows():
+                yield row, self._made(self.template.fill(row))
         elif self.path_index is not None:
             for row in self.table.rows():
                 yield row, self._named(str(row[self.path_index] or ""))
+
+    def check_template(self, template: PathTemplate) -> None:
+        """Check before a long run that no row leads out of the template's folder, and that any of the files is there.
+
+        Raises
+        ------
+        UsageError
+            If not; the message names the row, or the first file that is missing.
+        """
+        first = ""
+        found = False
+        for number, row in enumerate(self.table.rows(), start=1):
+            try:
+                source = self._made(template.fill(row))
+            except UsageError as error:
+                raise UsageError(f"{self.path}: row {number}: {error}") from None
+            reason = source.content.reason if isinstance(source.content, Unreadable) else ""
+            first = first or reason or f"the first is {source.path}"
+            found = found or (not reason and is_there(source.path))
+        if first and not found:
+            raise UsageError(
+                f"{self.path}: not one of the files of its {len(self):,} rows is there with --path-template "
+                f"{template.text!r}: {first}"
+            )
+
+    def _made(self, name: str | Unreadable) -> Source:
+        return Source("", content=name) if isinstance(name, Unreadable) else self._named(name)
 
     def _named(self, name: str) -> Source:
         """Return the input for a path in the table; an empty cell becomes an empty path, which gets an error row."""
@@ -91,6 +125,7 @@ def open_catalog(
     reserved: Sequence[str],
     typed: bool,
     image_column: str | None = None,
+    path_template: str | None = None,
 ) -> Catalog:
     """Open a catalogue and choose its columns, without reading its rows yet.
 
@@ -111,11 +146,14 @@ def open_catalog(
     image_column : str, optional
         Column of a Parquet file that holds the images themselves. The column of paths is then optional, and holds the
         names of the images.
+    path_template : str, optional
+        Path with names of columns in braces, instead of a column of paths.
 
     Raises
     ------
     UsageError
-        If the file is not on this machine or cannot be read, or a column is missing.
+        If the file is not on this machine or cannot be read, a column is missing, or not one of the files that a
+        template names is there.
     MissingExtraError
         If an optional dependency is not installed.
     """
@@ -126,8 +164,10 @@ def open_catalog(
         names = [column.name for column in table.columns]
         images = None
         path_index = None
+        template = None if path_template is None else PathTemplate.parse(path_template, names)
         # With images in the table, the default column of paths may be missing, but not one that the user names.
-        if image_column is None or (path_column != PATH_COLUMN and path_column not in names):
+        is_named = path_column != PATH_COLUMN and path_column not in names
+        if template is None and (image_column is None or is_named):
             path_index = _find_column(path, names, path_column)
         if image_column is not None:
             images = _open_images(path, image_column, path_column if path_column in names else None)
@@ -143,7 +183,10 @@ def open_catalog(
                 raise UsageError(f"--id-column and --path-column are both {id_column!r}")
             first = columns[kept.index(id_index)].name
     root = os.path.dirname(path) if root is None else root
-    return Catalog(table, path_index, kept, columns, first, root, path, images)
+    catalog = Catalog(table, path_index, kept, columns, first, root, path, images, template)
+    if template is not None:
+        catalog.check_template(template)
+    return catalog
 
 
 def _open_images(path: str, image_column: str, name_column: str | None) -> ParquetImages:

@@ -10,6 +10,7 @@ from galaxy_classify.errors import ImageError
 from galaxy_classify.images.formats import NOT_AN_IMAGE, SIGNATURE_BYTES, why_not_an_image
 from galaxy_classify.images.open_file import open_regular_file
 from galaxy_classify.inputs.source import Unreadable
+from galaxy_classify.tables.suffixes import table_suffix
 
 TABLE: Final = Unreadable("is a table, not an image: --catalog reads the images that a table lists")
 LIST: Final = Unreadable("is text, not an image: --from-file reads a list of paths")
@@ -17,7 +18,7 @@ HEADING: Final = Unreadable(
     "no file of that name: looks like the heading of a table, which --catalog reads; a list has paths only"
 )
 UTF_16: Final = Unreadable("the list is in UTF-16: save it as UTF-8")
-MEANT: Final = {".csv": TABLE, ".ecsv": TABLE, ".vot": TABLE, ".txt": LIST}
+MEANT: Final = {".csv": TABLE, ".csv.gz": TABLE, ".ecsv": TABLE, ".vot": TABLE, ".vot.gz": TABLE, ".txt": LIST}
 #: Names of columns that the first line of a list may be.
 HEADINGS: Final = frozenset(
     ("path", "paths", "file", "files", "filename", "file_name", "filepath", "file_path", "name", "image", "image_path",
@@ -28,7 +29,7 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 
 def meant_otherwise(path: str) -> Unreadable | None:
     """Return which option takes a file that the user named, if it has the suffix of a table or list and is no image."""
-    meant = MEANT.get(os.path.splitext(path)[1].lower())
+    meant = MEANT.get(table_suffix(path))
     if meant is None:
         return None
     try:

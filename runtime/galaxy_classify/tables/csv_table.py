@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TextIO
 
 from galaxy_classify.tables.columns import Column, Kind, plain_value
 
@@ -80,7 +81,8 @@ class CsvTable:
     @contextmanager
     def _open(self) -> Iterator[Iterator[list[str]]]:
         # Spreadsheets write a byte order mark (utf-8-sig). File names need not be UTF-8 (surrogateescape).
-        with open(self._path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        opened: Callable[..., TextIO] = gzip.open if self._path.lower().endswith(".gz") else open
+        with opened(self._path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             yield (row for row in read_csv(file) if row)
 
 

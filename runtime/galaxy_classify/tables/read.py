@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
@@ -15,6 +15,7 @@ from galaxy_classify.tables.columns import Column
 from galaxy_classify.tables.csv_table import CsvTable
 from galaxy_classify.tables.fits_table import FitsTable
 from galaxy_classify.tables.parquet_table import ParquetTable
+from galaxy_classify.tables.suffixes import READABLE, table_suffix
 from galaxy_classify.tables.unit_check import check_units
 from galaxy_classify.text import one_line
 
@@ -66,10 +67,6 @@ class NamedTable:
         return len(self.table)
 
 
-#: Suffixes of the tables that can be read.
-READABLE: Final = (".csv", ".parquet", ".fits", ".fit", ".ecsv", ".vot")
-
-
 def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
     """Open a table in the format of its suffix.
 
@@ -89,12 +86,15 @@ def open_table(path: str, *, typed: bool, suffix: str | None = None) -> Table:
     MissingExtraError
         If an optional dependency is not installed.
     """
-    suffix = (suffix or os.path.splitext(path)[1]).lower()
+    suffix = (suffix or table_suffix(path)).lower()
     if suffix not in READABLE:
-        raise UsageError(f"{path}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot")
+        raise UsageError(
+            f"{path}: cannot read tables with suffix {suffix!r}; use .csv, .parquet, .fits, .ecsv or .vot (.xml is "
+            "read as .vot; .csv.gz, .fits.gz and .vot.gz are read as well)"
+        )
     with table_errors(path):
         # Astropy and PyArrow would fetch what looks like a URL.
-        return NamedTable(_open(os.path.abspath(path), suffix, typed=typed), path)
+        return NamedTable(_open(os.path.abspath(path), READABLE[suffix], typed=typed), path)
 
 
 def _open(path: str, suffix: str, *, typed: bool) -> Table:
@@ -104,7 +104,7 @@ def _open(path: str, suffix: str, *, typed: bool) -> Table:
         require_extra("parquet", ("pyarrow",))
         return ParquetTable(path)
     require_extra("fits", ("astropy",))
-    if suffix in (".fits", ".fit"):
+    if suffix == ".fits":
         return FitsTable(path)
     form = "ascii.ecsv" if suffix == ".ecsv" else "votable"
     check_units(path, form)

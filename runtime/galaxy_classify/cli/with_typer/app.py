@@ -24,6 +24,7 @@ SELDOM: Final = (
     "image_column",
     "min_familiarity",
     "embeddings",
+    "save_seen",
     "fail_if_empty",
     "json",
     "no_progress",
