@@ -6,7 +6,7 @@
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from galaxy_classify.errors import (
     ClusterError,
@@ -24,6 +24,8 @@ from galaxy_classify.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
+    from galaxy_classify.inputs.find import find_images
+    from galaxy_classify.results.frames import to_pandas, to_table
 
 __all__ = [
     "ClusterError",
@@ -37,12 +39,21 @@ __all__ = [
     "ParityError",
     "Prediction",
     "UsageError",
+    "find_images",
+    "to_pandas",
+    "to_table",
 ]
+
+#: Where names are that import NumPy and more. `--help` and `--version` import this package, too, and stay fast without.
+_IMPORTED_LATE: Final = {
+    "GalaxyClassifier": "galaxy_classify.classifier",
+    "find_images": "galaxy_classify.inputs.find",
+    "to_pandas": "galaxy_classify.results.frames",
+    "to_table": "galaxy_classify.results.frames",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # The classifier imports NumPy and ONNX Runtime. `--help` and `--version` import this package, too, and stay fast
-    # without them.
-    if name == "GalaxyClassifier":
-        return import_module("galaxy_classify.classifier").GalaxyClassifier
+    if name in _IMPORTED_LATE:
+        return getattr(import_module(_IMPORTED_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -35,6 +35,7 @@ from galaxy_classify.inputs.arguments import (
     check_number,
     check_whole,
 )
+from galaxy_classify.inputs.find import sources_in
 from galaxy_classify.inputs.source import MEMBER, Source
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
@@ -241,6 +242,17 @@ class GalaxyClassifier:
         """Release the model; the classifier cannot be used afterwards."""
         self._model = None
 
+    def __repr__(self) -> str:
+        if self._model is None:
+            return f"<{type(self).__name__}: closed>"
+        changed = [
+            f"{name}={value!r}"
+            for name, value in (("crop", self.crop), ("min_familiarity", self.min_familiarity), ("exact", self.exact))
+            if value
+        ]
+        about = [self.model.identity, ", ".join(self.classes_.tolist()), f"threads={self.threads}", *changed]
+        return f"<{type(self).__name__}: {'; '.join(about)}>"
+
     def __enter__(self) -> Self:
         return self
 
@@ -357,10 +369,12 @@ class GalaxyClassifier:
         Parameters
         ----------
         inputs : path, or iterable of paths and of tuples (name, image)
-            Image files, and images in memory as `predict_proba` takes them, each with a name that becomes the
-            prediction's path. A path may also be the URL of an object (``s3://…``, with the extra ``remote``). In place
-            of an image there may be a function that returns its bytes or raises `ImageError` or `OSError`; a worker
-            thread calls it. The iterable is read lazily, a few batches ahead.
+            One path may be a file, a folder, which is searched with its subfolders, an archive, or a pattern with
+            ``*``, ``?`` or ``[…]``. An iterable has image files, and images in memory as `predict_proba` takes them,
+            each with a name that becomes the prediction's path; each item gives one prediction. A path may also be the
+            URL of an object (``s3://…``, with the extra ``remote``). In place of an image there may be a function that
+            returns its bytes or raises `ImageError` or `OSError`; a worker thread calls it. The iterable is read
+            lazily, a few batches ahead.
         threshold : float, optional
             Confidence below which a prediction's status is ``uncertain``. So is, whatever the confidence, that of a
             picture that no one would recognise, such as one that is nearly black; the message says why. With a model
@@ -514,13 +528,14 @@ class GalaxyClassifier:
 
 def _sources(inputs: PathLike | Iterable[PathLike | NamedImage]) -> Iterator[Source]:
     """Return the inputs of `GalaxyClassifier.classify`, lazily."""
-    given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-    if not isinstance(given, Iterable) or isinstance(given, Image.Image | bytes | bytearray | memoryview):
+    if isinstance(inputs, str | os.PathLike):
+        return sources_in(inputs)
+    if not isinstance(inputs, Iterable) or isinstance(inputs, Image.Image | bytes | bytearray | memoryview):
         raise UsageError(
-            f"{type(given).__name__} is no path and no iterable of inputs; an image in memory goes "
+            f"{type(inputs).__name__} is no path and no iterable of inputs; an image in memory goes "
             "with a name: [(name, image)]"
         )
-    return map(as_source, given)
+    return map(as_source, inputs)
 
 
 def _min_familiarity(model: OnnxModel, given: float | None) -> float | None:

@@ -57,6 +57,27 @@ class Prediction:
         """
         return sorted(self.probabilities.items(), key=lambda item: -item[1])
 
+    def to_dict(self) -> dict[str, str | float | None]:
+        """Return the prediction as a flat dictionary, with the names of a result file's columns.
+
+        An error has no probabilities; with a model that gives none, `familiarity` is None.
+
+        Examples
+        --------
+        >>> Prediction("m51.jpg", "ok", "tiny@0", "spiral", 0.8, {"round": 0.2, "spiral": 0.8}).to_dict()["prob_round"]
+        0.2
+        """
+        return {
+            "path": self.path,
+            "status": self.status,
+            "label": self.label,
+            "confidence": self.confidence,
+            "familiarity": self.familiarity,
+            **{f"prob_{name}": value for name, value in self.probabilities.items()},
+            "message": self.message,
+            "model": self.model,
+        }
+
     def rounded(self) -> Self:
         """Return the prediction with probabilities and familiarity rounded to six decimals, as in result files.
 

@@ -26,6 +26,9 @@ def test_the_public_names_are_locked() -> None:
         "ParityError",
         "Prediction",
         "UsageError",
+        "find_images",
+        "to_pandas",
+        "to_table",
     ]
     for name in galaxy_classify.__all__:
         assert getattr(galaxy_classify, name).__name__ == name
