@@ -17,9 +17,9 @@ from galaxy_classify.errors import ContractError, DataError, ModelError, ParityE
 from galaxy_classify.inference.contract import ModelDescription
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_export.galaxy_parity import Parity
 from galaxy_export.graph.comparison import compare
 from galaxy_export.graph.predictions import Predictions
-from galaxy_export.parity import Parity
 from galaxy_train.run_metrics.runs import RunMetrics
 
 
@@ -94,7 +94,7 @@ def write_model(
             familiarity=outputs.familiarity,
             embedding=outputs.embedding,
         )
-        Parity(len(pixels), (compare(expected, found, len(pixels)),), tolerance).check()
+        Parity(len(pixels), (compare(expected, found, len(pixels), tolerance),), tolerance).check()
         os.replace(partial, output)
     except ModelError as error:
         raise ContractError(str(error)) from None

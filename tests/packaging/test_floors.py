@@ -32,8 +32,9 @@ FLOORS = {
         training printing
         cli""",
     "exporter/galaxy_export": """
-        graph
-        lanczos_graph parity gate_images
+        gate
+        parity graph
+        lanczos_graph galaxy_parity gate_images
         int8
         report golden model_file model_card
         verify
