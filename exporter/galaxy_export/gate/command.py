@@ -115,6 +115,7 @@ def parity(
         first, *others = findings.failures
         more = f" (and {len(others)} more)" if others else ""
         raise OutputError(f"parity: {first.message}{more}")
+    typer.echo(f"{candidate}: gives the outputs of {against}")
 
 
 def _pairs(given: list[str]) -> tuple[tuple[str, str], ...]:

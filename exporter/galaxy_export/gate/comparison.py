@@ -37,10 +37,15 @@ def compare_outputs(
     limits: Mapping[str, Limit],
     batch_size: int,
     classes: Collection[str] = (),
+    *,
+    same_nan: bool = False,
 ) -> BatchComparison:
     """Measure the differences between outputs and the reference's of the same names and shapes."""
     return BatchComparison(
         batch_size,
-        {name: measure_difference(reference[name], found[name], limit) for name, limit in limits.items()},
+        {
+            name: measure_difference(reference[name], found[name], limit, same_nan=same_nan)
+            for name, limit in limits.items()
+        },
         {name: measure_agreement(reference[name], found[name]) for name in classes},
     )

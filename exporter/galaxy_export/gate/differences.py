@@ -67,12 +67,14 @@ class Agreement:
     changed: float
 
 
-def measure_difference(reference: NDArray[Any], found: NDArray[Any], limit: Limit) -> Difference:
+def measure_difference(
+    reference: NDArray[Any], found: NDArray[Any], limit: Limit, *, same_nan: bool = False
+) -> Difference:
     """Measure the differences between two arrays of one shape, with one row per sample."""
     if reference.size == 0:
         return Difference(0.0, 0.0, 0.0, 0, 0)
     rows = (len(reference), -1)
-    distance = distances(reference, found).reshape(rows).max(axis=1)
+    distance = distances(reference, found, same_nan=same_nan).reshape(rows).max(axis=1)
     scale = magnitudes(reference)
     accepted = limit.of(scale)
     excess = _ratio(distance, accepted)
@@ -85,11 +87,11 @@ def measure_difference(reference: NDArray[Any], found: NDArray[Any], limit: Limi
     )
 
 
-def distances(reference: NDArray[Any], found: NDArray[Any]) -> NDArray[np.float64]:
+def distances(reference: NDArray[Any], found: NDArray[Any], *, same_nan: bool = False) -> NDArray[np.float64]:
     """Return the absolute difference of each value.
 
-    It is infinite where one of the two is NaN: a reference that gives NaN proves nothing. Infinities of the same sign
-    are equal, as where classes are masked.
+    It is infinite where one of the two is NaN, or both, unless these are to be the same: a reference that gives NaN
+    proves nothing. Infinities of the same sign are equal, as where classes are masked.
     """
     equal = np.asarray(reference == found)
     if reference.dtype.kind not in "fiub":
@@ -99,6 +101,8 @@ def distances(reference: NDArray[Any], found: NDArray[Any]) -> NDArray[np.float6
     distance[np.isnan(distance)] = np.inf
     distance[~equal & (distance == 0)] = 1  # neighbours among integers too large for float64
     distance[equal] = 0
+    if same_nan:
+        distance[np.isnan(reference) & np.isnan(found)] = 0
     return distance
 
 

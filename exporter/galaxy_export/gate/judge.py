@@ -50,7 +50,7 @@ class Judge:
             return
         alone = self._smallest[1]
         strict = {name: default_limit(alone[name].dtype) for name in self._limits}
-        effects = compare_outputs(alone, found, strict, size)
+        effects = compare_outputs(alone, found, strict, size, same_nan=True)
         self._findings.batch_effects.append(effects)
         for name, difference in effects.differences.items():
             if not difference.accepted:
@@ -122,7 +122,7 @@ def _of_sample(name: str, reference: NDArray[Any], found: NDArray[Any], limit: L
     distance = distances(another, one)[0]
     place = np.unravel_index(int(np.argmax(distance)), distance.shape)
     index = f"[{', '.join(map(str, place))}]" if place else ""
-    values = f"{_number(one[0][place])}, {other} gives {_number(another[0][place])}"
+    values = f"{_number(one[0, *place])}, {other} gives {_number(another[0, *place])}"
     largest = float(np.max(distance))
     text = f"output {name!r} of sample {sample} is {values}"
     if index:

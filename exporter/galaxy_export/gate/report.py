@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -129,7 +128,7 @@ def _rows(findings: Findings) -> Iterator[tuple[str, ...]]:
         for row in findings.comparisons:
             yield _row(output, row, effects.get(row.batch_size))
         if output.limit is not None:
-            limits = (f"{output.limit.atol:.2e}", f"{output.limit.rtol:.2e}", "1.00", "", "")
+            limits = (f"{output.limit.atol:.2e}", f"{output.limit.rtol:.2e}", "1.00e+00", "", "")
         else:
             limits = ("", "", "", "", "")
         yield output.name, "limit", *limits, "" if output.classes is None else f"{output.classes:.2%}"
@@ -151,8 +150,12 @@ def _row(output: Output, row: BatchComparison, effect: BatchComparison | None) -
 def _numbers(difference: Difference | None) -> tuple[str, ...]:
     if difference is None:
         return "", "", "", ""
-    excess = f"{difference.excess:.2f}" if math.isfinite(difference.excess) else "inf"
-    return f"{difference.absolute:.2e}", f"{difference.relative:.2e}", excess, f"{difference.sample}"
+    return (
+        f"{difference.absolute:.2e}",
+        f"{difference.relative:.2e}",
+        f"{difference.excess:.2e}",
+        f"{difference.sample}",
+    )
 
 
 def _text(text: str) -> str:

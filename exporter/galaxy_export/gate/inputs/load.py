@@ -123,7 +123,8 @@ def _keys(known: list[str], candidate: Model, chosen: Iterable[tuple[str, str]],
 
 def _read_npz(path: Path, candidate: Model, chosen: Iterable[tuple[str, str]]) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as content:
+        # np.load itself leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {
                 name: content[key] for name, key in _keys(list(content.files), candidate, chosen, str(path)).items()
             }
