@@ -139,7 +139,7 @@ def test_batch_dependent_int8_is_refused(folder: Path, network: Any, pixels: np.
 @pytest.mark.parametrize("against", ["network.keras", "saved", "candidate.onnx"])
 def test_the_honest_file_passes(folder: Path, against: str) -> None:
     """Against the network as Keras has saved it, as a SavedModel, and against itself."""
-    arguments = ["--inputs", folder / "inputs.npz", "--classes", "probabilities"]
+    arguments: list[str | Path] = ["--inputs", folder / "inputs.npz", "--classes", "probabilities"]
     result = run_export("parity", folder / "candidate.onnx", "--against", folder / against, *arguments)
     assert (result.returncode, result.stderr) == (0, "")
     assert "gives the outputs of" in result.stdout
