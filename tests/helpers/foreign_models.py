@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -181,3 +183,15 @@ def not_a_number(proto: onnx.ModelProto) -> None:
     number = place(proto, "Softmax")
     proto.graph.node[number].input[0] = "broken"
     proto.graph.node.insert(number, node("Mul", "logits nan", "broken"))
+
+
+def save_pair(folder: Path) -> None:
+    """Write both files and samples, as ``candidate.onnx``, ``reference.onnx`` and ``samples.npz``."""
+    folder.mkdir(exist_ok=True)
+    onnx.save(candidate(), folder / "candidate.onnx")
+    onnx.save(reference(), folder / "reference.onnx")
+    np.savez(folder / "samples.npz", pixels=samples()["pixels"], colours=samples()["colours"])
+
+
+if __name__ == "__main__":
+    save_pair(Path(sys.argv[1]))

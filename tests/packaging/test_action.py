@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import pytest
 
@@ -67,14 +66,11 @@ def run_step(action: dict[str, Any], identifier: str, cwd: Path, inputs: dict[st
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return the checkout of another project: two models, and samples."""
-    onnx.save(foreign.candidate(), tmp_path / "model.onnx")
-    onnx.save(foreign.reference(), tmp_path / "reference.onnx")
-    given = foreign.samples()
-    np.savez(tmp_path / "samples.npz", pixels=given["pixels"], colours=given["colours"])
+    foreign.save_pair(tmp_path)
     return tmp_path
 
 
-INPUTS = {"candidate": "model.onnx", "reference": "reference.onnx", "data": "samples.npz"}
+INPUTS = {"candidate": "candidate.onnx", "reference": "reference.onnx", "data": "samples.npz"}
 
 
 def test_no_input_gets_into_a_script(action: dict[str, Any]) -> None:
@@ -109,7 +105,7 @@ def test_a_model_that_passes(action: dict[str, Any], folder: Path) -> None:
     assert (ran.process.returncode, ran.process.stderr) == (0, "")
     assert ran.outputs["passed"] == "true"
     assert 0 < float(ran.outputs["largest-difference"]) < 1e-5
-    assert "### Parity of `model.onnx`\n\npassed\n" in ran.summary
+    assert "### Parity of `candidate.onnx`\n\npassed\n" in ran.summary
     assert "| scores | 7 |" in ran.summary
     found = json.loads(Path(ran.outputs["report"]).read_text())
     assert {each["name"]: (each["rtol"], each["classes"]) for each in found["outputs"]} == {
@@ -122,7 +118,7 @@ def test_a_model_that_is_refused(action: dict[str, Any], folder: Path) -> None:
     """The step fails, the summary says why, and the worst sample is there to be uploaded."""
     proto = foreign.candidate()
     foreign.not_a_number(proto)
-    onnx.save(proto, folder / "model.onnx")
+    onnx.save(proto, folder / "candidate.onnx")
     ran = run_step(action, "parity", folder, INPUTS | {"save-worst": "worst.npz"})
     assert ran.process.returncode == 1
     assert (ran.outputs["passed"], ran.outputs["largest-difference"]) == ("false", "infinite")

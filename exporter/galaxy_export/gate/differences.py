@@ -96,7 +96,7 @@ def distances(reference: NDArray[Any], found: NDArray[Any], *, same_nan: bool = 
     equal = np.asarray(reference == found)
     if reference.dtype.kind not in "fiub":
         return np.where(equal, 0.0, np.inf)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         distance = np.abs(found.astype(np.float64) - reference.astype(np.float64))
     distance[np.isnan(distance)] = np.inf
     distance[~equal & (distance == 0)] = 1  # neighbours among integers too large for float64

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from galaxy_classify.errors import DataError
 from galaxy_classify.text import printable
 from galaxy_export.gate.comparison import BatchComparison
 from galaxy_export.gate.differences import Difference
@@ -68,13 +67,7 @@ def write_reports(findings: Findings, paths: Sequence[Path]) -> None:
 
 
 def save_worst(path: Path, worst: Worst) -> None:
-    """Write a refused sample as NPZ, as docs/parity.md describes it.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
+    """Write a refused sample as NPZ, as docs/parity.md describes it."""
     arrays: dict[str, Any] = {
         "output": np.array(worst.output),
         "batch_size": np.array(worst.batch_size),
@@ -83,11 +76,8 @@ def save_worst(path: Path, worst: Worst) -> None:
     }
     for kind, outputs in (("batch", worst.batch), ("candidate", worst.candidate), ("reference", worst.reference)):
         arrays |= {f"{kind}/{name}": _plain(array) for name, array in outputs.items()}
-    try:
-        with path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from None
+    with path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _plain(array: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from galaxy_classify.errors import DataError, UsageError
+from galaxy_classify.errors import UsageError
 
 SUFFIXES: Final = (".json", ".md")
 
@@ -35,10 +35,7 @@ def check_folder(path: Path) -> None:
 
 def write_report(path: Path, *, as_json: str, as_markdown: str) -> None:
     """Write a report in the format that its suffix asks for."""
-    try:
-        path.write_text(as_json if path.suffix == ".json" else as_markdown, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from None
+    path.write_text(as_json if path.suffix == ".json" else as_markdown, encoding="utf-8")
 
 
 def to_json(content: Any) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -54,8 +53,7 @@ constant = 3
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Working directory of a careless user."""
     path = tmp_path_factory.mktemp("mistakes")
-    onnx.save(foreign.candidate(), path / "candidate.onnx")
-    onnx.save(foreign.reference(), path / "reference.onnx")
+    foreign.save_pair(path)
     (path / "cut.onnx").write_bytes((path / "candidate.onnx").read_bytes()[:-300])
     (path / "net.pt").write_bytes(b"PK")
     (path / "broken.keras").write_bytes(b"PK")
@@ -64,7 +62,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "bad_import.py").write_text("x = 1\nraise RuntimeError('no GPU')\n")
     (path / "needs_more.py").write_text("import no_such_package\n")
     given = foreign.samples()
-    np.savez(path / "inputs.npz", pixels=given["pixels"], colours=given["colours"])
     np.savez(path / "names.npz", image=given["pixels"], colours=given["colours"])
     np.savez(path / "bytes.npz", pixels=given["pixels"].astype(np.uint8), colours=given["colours"])
     np.savez(path / "flat.npz", pixels=given["pixels"].reshape(40, -1), colours=given["colours"])
@@ -72,10 +69,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(path / "none.npz", pixels=given["pixels"][:0], colours=given["colours"][:0])
     np.savez(path / "objects.npz", pixels=np.array([{}, {}]), colours=given["colours"])
     np.savez(path / "dates.npz", pixels=np.zeros(3, "datetime64[s]"), colours=given["colours"][:3])
-    (path / "cut.npz").write_bytes((path / "inputs.npz").read_bytes()[:-400])
-    with h5py.File(path / "inputs.hdf5", "w") as file:
+    (path / "cut.npz").write_bytes((path / "samples.npz").read_bytes()[:-400])
+    with h5py.File(path / "samples.hdf5", "w") as file:
         file["pixels"], file["colours"] = given["pixels"], given["colours"]
-    (path / "cut.hdf5").write_bytes((path / "inputs.hdf5").read_bytes()[:900])
+    (path / "cut.hdf5").write_bytes((path / "samples.hdf5").read_bytes()[:900])
     (path / "text.npz").write_text("no zip")
     return path
 
@@ -85,7 +82,7 @@ def parity(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``galaxy-export parity`` there; what a test does not give is right."""
 
     def run(
-        *options: str, candidate: str = "candidate.onnx", against: str = "reference.onnx", inputs: str = "inputs.npz"
+        *options: str, candidate: str = "candidate.onnx", against: str = "reference.onnx", inputs: str = "samples.npz"
     ) -> subprocess.CompletedProcess[str]:
         from galaxy_export.cli import main
         from in_process import run_in_process
@@ -169,7 +166,7 @@ def test_a_function_cannot_change_the_inputs(parity: Callable[..., subprocess.Co
 
 def test_hdf5_is_as_good_as_npz(parity: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     """The same arrays give the same comparison."""
-    first, second = (parity(inputs=f"inputs.{kind}") for kind in ("npz", "hdf5"))
+    first, second = (parity(inputs=f"samples.{kind}") for kind in ("npz", "hdf5"))
     assert (first.returncode, second.returncode) == (0, 0)
     assert first.stdout.replace("npz", "hdf5") == second.stdout
 

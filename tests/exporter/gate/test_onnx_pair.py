@@ -47,10 +47,7 @@ MUTATIONS: dict[str, tuple[Change, dict[str, Any], str, str]] = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the pair and its inputs."""
     path = tmp_path_factory.mktemp("pair")
-    onnx.save(foreign.candidate(), path / "candidate.onnx")
-    onnx.save(foreign.reference(), path / "reference.onnx")
-    given = foreign.samples()
-    np.savez(path / "inputs.npz", pixels=given["pixels"], colours=given["colours"])
+    foreign.save_pair(path)
     return path
 
 
@@ -60,7 +57,7 @@ def parity(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(candidate: object, *options: object, against: object = "") -> subprocess.CompletedProcess[str]:
         against = against or folder / "reference.onnx"
-        arguments = [candidate, "--against", against, "--inputs", folder / "inputs.npz", *options]
+        arguments = [candidate, "--against", against, "--inputs", folder / "samples.npz", *options]
         return run_export("parity", *map(str, arguments))
 
     return run
@@ -253,7 +250,7 @@ def test_a_process_of_its_own_needs_neither_tensorflow_nor_onnx(folder: Path) ->
         ("changed.onnx", 1, "error: parity: output 'scores' of sample "),
         ("none.onnx", 2, "error: none.onnx: no such file"),
     ):
-        arguments = ["galaxy-export", "parity", name, "--against", "reference.onnx", "--inputs", "inputs.npz"]
+        arguments = ["galaxy-export", "parity", name, "--against", "reference.onnx", "--inputs", "samples.npz"]
         script = f"import sys; sys.modules.update(dict.fromkeys({missing})); sys.argv = {arguments}\n"
         script += "from galaxy_export.cli import main; main()"
         result = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)

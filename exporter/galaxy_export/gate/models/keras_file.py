@@ -96,14 +96,13 @@ def load_keras(path: Path) -> KerasModel:
     """
     require_extra("export", ("tensorflow",) if keras_backend() == "tensorflow" else ("keras",))
     import_keras_quietly()
-    import keras
+    from galaxy_train.networks.keras_model import load_model
 
     try:
-        return KerasModel(keras.models.load_model(path, compile=False), str(path))
-    except Exception as error:  # a damaged file can raise almost any exception
+        return KerasModel(load_model(path), str(path))
+    except DataError as error:
         raise DataError(
-            f"{path}: cannot be loaded as a Keras model: {one_line(error)}; if it has layers of its own, name a "
-            "function that imports them and calls it: module:function"
+            f"{error}; if it has layers of its own, name a function that imports them and calls it: module:function"
         ) from None
 
 

@@ -86,7 +86,9 @@ def _fit(label: str, spec: TensorSpec, given: NDArray[Any], lossless: bool) -> N
             raise DataError(f"input {spec.name!r} has the shape [{shape}], but {label} takes {spec}")
     if wanted == "text":
         return given
-    fitted = given.astype(spec.dtype)
-    if (wanted == "integer" or widening) and not np.array_equal(fitted, given):
+    with np.errstate(over="ignore"):
+        fitted = given.astype(spec.dtype)
+    exact = wanted == "integer" or widening
+    if (exact and not np.array_equal(fitted, given)) or (not exact and (np.isinf(fitted) & ~np.isinf(given)).any()):
         raise DataError(f"input {spec.name!r} is {given.dtype} and has values that {label}'s {spec.dtype} cannot hold")
     return fitted
