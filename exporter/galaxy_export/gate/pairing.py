@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
@@ -18,6 +18,8 @@ from galaxy_export.gate.models.side import Side
 
 if TYPE_CHECKING:
     from galaxy_export.gate.run import Settings
+
+HOW_TO_PAIR: Final = "--map CANDIDATE=REFERENCE (names= in Python)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def match(what: str, candidate: Sequence[str], reference: Sequence[str], chosen:
     for name in candidate:
         partner = wanted.get(name, name if name in reference and name not in taken else "")
         if partner and partner not in reference:
-            raise DataError(
+            raise UsageError(
                 f"--map: the reference has no {what} {partner!r}; {did_you_mean(partner, reference)}it has "
                 f"{', '.join(reference)}"
             )
@@ -62,16 +64,10 @@ def match(what: str, candidate: Sequence[str], reference: Sequence[str], chosen:
 
 
 def check_known(option: str, names: Iterable[str], known: Sequence[str]) -> None:
-    """Check that an option names what there is.
-
-    Raises
-    ------
-    DataError
-        If it does not.
-    """
+    """Check that an option names what there is; raise `UsageError` if it does not."""
     for name in names:
         if name not in known:
-            raise DataError(
+            raise UsageError(
                 f"{option}: the candidate has no {name!r}; {did_you_mean(name, known)}it has {', '.join(known)}"
             )
 
@@ -104,7 +100,7 @@ def pair_outputs(
     if not pairs.both:
         raise DataError(
             f"the models have no output in common: the candidate has {', '.join(names)}, the reference has "
-            f"{', '.join(expected)}; say which belong together with --map CANDIDATE=REFERENCE"
+            f"{', '.join(expected)}; say which belong together with {HOW_TO_PAIR}"
         )
     for name in pairs.missing:
         findings.fail(

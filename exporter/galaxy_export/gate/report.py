@@ -33,8 +33,9 @@ def as_table(findings: Findings) -> str:
 def as_markdown(findings: Findings) -> str:
     """Return the findings as Markdown, for the page of a CI job."""
     lines = [f"### Parity of {_code(findings.candidate)}", "", _verdict(findings), ""]
-    lines += [f"- {_text(failure.message)}" for failure in findings.failures]
-    lines += ["", _text(_compared(findings)), ""]
+    if findings.failures:
+        lines += [*(f"- {_text(failure.message)}" for failure in findings.failures), ""]
+    lines += [_text(_compared(findings)), ""]
     if findings.comparisons:
         lines += markdown_table(HEADER, [[_text(cell) for cell in row] for row in _rows(findings)])
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from galaxy_export.gate.judge import Judge
 from galaxy_export.gate.limits import Limits
 from galaxy_export.gate.models.model import Model, ModelRunError, fit_inputs, fixed_batch
 from galaxy_export.gate.models.side import Side
-from galaxy_export.gate.pairing import match, pair_outputs
+from galaxy_export.gate.pairing import HOW_TO_PAIR, match, pair_outputs
 
 #: Samples that the reference gets at a time, if it takes any number.
 REFERENCE_BATCH = 64
@@ -47,7 +47,11 @@ class Settings:
     batch_sizes: tuple[int, ...] = ()
 
     def sizes_for(self, samples: int) -> list[int]:
-        """Return the batch sizes to compare at, smallest first."""
+        """Return the batch sizes to compare at, smallest first; raise `UsageError` if they do not suit the samples."""
+        if any(not 1 <= size <= samples for size in self.batch_sizes):
+            raise UsageError(
+                f"--batch-sizes: {', '.join(map(str, self.batch_sizes))} are not between 1 and the {samples} samples"
+            )
         return sorted(set(self.batch_sizes)) or batch_sizes(samples)
 
 
@@ -115,13 +119,13 @@ def _for_reference(reference: Model, mine: Arrays, given: Inputs, settings: Sett
     """Return the inputs as they were given, by the names that the reference has for them."""
     chosen = dict(settings.names)
     if reference.inputs is None:
-        return {chosen.get(name) or name: given.arrays[name] for name in mine}
+        return {name: given.arrays[key] for key in mine if (name := chosen.get(key, key))}
     wanted = [spec.name for spec in reference.inputs]
     pairs = match("input", list(mine), wanted, [pair for pair in settings.names if pair[0] in mine])
     if pairs.missing:
         raise DataError(
             f"the candidate takes {', '.join(mine)}, but {reference.label} takes {', '.join(wanted)}; say which belong "
-            "together with --map CANDIDATE=REFERENCE"
+            f"together with {HOW_TO_PAIR}"
         )
     return {other: given.arrays[name] for name, other in pairs.both.items()}
 
@@ -140,8 +144,6 @@ def _run_reference(theirs: Side, samples: int) -> Arrays:
 
 def _possible_sizes(candidate: Model, sizes: list[int], samples: int, findings: Findings) -> list[int]:
     """Return the batch sizes that a candidate can run; refuse one with a fixed batch for the others."""
-    if any(size > samples for size in sizes):
-        raise UsageError(f"--batch-sizes: there are only {samples} samples, too few for a batch of {max(sizes)}")
     fixed = fixed_batch(candidate)
     if fixed is None:
         return sizes

@@ -101,7 +101,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"against": "no_module:predict"}, "no module 'no_module', neither in the working directory nor on PYTHONPATH"),
     ({"against": "needs_more:predict"}, "importing the module needs 'no_such_package', which is not installed"),
     ({"against": "bad_import:predict"}, "raises RuntimeError: no GPU (bad_import.py, line 2)"),
-    ({"against": "reference_functions:brokn"}, "the module has no 'brokn'; did you mean 'broken'?"),
+    ({"against": "reference_functions:brokn"}, "there is no 'brokn'; did you mean 'broken'?"),
     ({"against": "reference_functions:constant"}, "is a int, not a function"),
     ({"against": "reference_functions:broken"}, "raises ValueError: out of luck (reference_functions.py, line 7)"),
     ({"against": "reference_functions:stopped"}, "raises SystemExit: 3 (reference_functions.py, line 10)"),
@@ -134,7 +134,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"options": ["--classes", "klass"]}, "--classes: the candidate has no 'klass'"),
     ({"options": ["--classes", "scores=2"]}, "--classes: '2' is not a number between 0 and 1"),
     ({"options": ["--batch-sizes", "1,zero"]}, "--batch-sizes: 'zero' is not a whole number of at least 1"),
-    ({"options": ["--batch-sizes", "64"]}, "--batch-sizes: there are only 40 samples, too few for a batch of 64"),
+    ({"options": ["--batch-sizes", "64"]}, "--batch-sizes: 64 are not between 1 and the 40 samples"),
     ({"options": ["--save-worst", "worst.npy"]}, "worst.npy: the worst sample is saved as .npz"),
     ({"options": ["--save-worst", "no/worst.npz"]}, "no/worst.npz: cannot be written: there is no folder no"),
     ({"options": ["--report", "report.txt"]}, "a report is .json or .md, by its suffix"),
@@ -150,6 +150,23 @@ def test_a_mistake_is_one_line(
     assert message in result.stderr
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert result.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "missing"), [({"against": "broken.keras"}, "tensorflow"), ({"inputs": "samples.hdf5"}, "h5py")]
+)
+def test_a_missing_package_is_one_line(
+    parity: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: dict[str, str],
+    missing: str,
+) -> None:
+    """TensorFlow and h5py are needed only for what only they can read."""
+    monkeypatch.setattr("galaxy_classify.extras.find_spec", lambda module: None)
+    result = parity(**wrong)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"error: {missing} not installed: run pip install 'galaxy-classify[export]'\n"
+    assert parity().returncode == 0
 
 
 def test_a_missing_option_is_one_line() -> None:

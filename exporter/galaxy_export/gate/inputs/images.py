@@ -35,8 +35,8 @@ def load_images(folder: Path, candidate: Model, white: float | None) -> tuple[Ar
     spec, size, channels, first = _layout(candidate)
     if spec.dtype.kind == "f" and white is None:
         raise DataError(
-            f"{candidate.label} takes images as {spec}: say which value white has with --white 1 or --white 255, or "
-            "prepare an NPZ file if it takes anything else"
+            f"{candidate.label} takes images as {spec}: say which value white has with --white 1 or --white 255 "
+            "(white= in Python), or prepare an NPZ file if it takes anything else"
         )
     paths = list(Discovery().paths([str(folder)], stdin=()))
     decoder = Decoder(Resizer(size, Preprocessing(crop_fraction=1.0)))

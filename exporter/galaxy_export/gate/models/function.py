@@ -69,7 +69,7 @@ def load_function(name: str) -> Function:
     DataError
         If there is no such module or function, or the import fails; the message says where.
     """
-    module_name, _, attribute = name.partition(":")
+    module_name, _, path = name.partition(":")
     if (here := str(Path.cwd())) not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)
     importlib.invalidate_caches()
@@ -83,11 +83,12 @@ def load_function(name: str) -> Function:
         raise DataError(f"{name}: importing the module needs {error.name!r}, which is not installed") from None
     except (Exception, SystemExit) as error:
         raise DataError(f"{name}: importing the module raises {_describe(error)}") from None
-    try:
-        function = getattr(module, attribute)
-    except AttributeError:
-        question = did_you_mean(attribute, vars(module)).strip()
-        raise DataError(f"{name}: the module has no {attribute!r}{question and f'; {question}'}") from None
+    function: Any = module
+    for attribute in path.split("."):
+        if not hasattr(function, attribute):
+            question = did_you_mean(attribute, dir(function)).strip()
+            raise DataError(f"{name}: there is no {attribute!r}{question and f'; {question}'}")
+        function = getattr(function, attribute)
     if not callable(function):
         raise DataError(f"{name}: is a {type(function).__name__}, not a function")
     return Function(function, name)

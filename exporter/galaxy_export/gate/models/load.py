@@ -13,8 +13,8 @@ from galaxy_export.gate.models.function import Function, load_function
 from galaxy_export.gate.models.model import Model
 from galaxy_export.gate.models.onnx_file import OnnxGraph
 
-#: A module and a function in it, as in ``package.module:function``.
-FUNCTION_NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+#: A module and a function in it, as in ``package.module:function`` or ``module:object.method``.
+FUNCTION_NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def load_model(name: str) -> Model:

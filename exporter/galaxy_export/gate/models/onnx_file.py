@@ -29,6 +29,8 @@ class OnnxGraph:
         File, whose tensors may be in other files beside it, or its content.
     label : str
         What it is called in messages.
+    optimized : bool, optional
+        Whether ONNX Runtime may change the graph to run faster.
 
     Raises
     ------
@@ -36,11 +38,13 @@ class OnnxGraph:
         If the file cannot be read, is damaged, or has operators that the installed ONNX Runtime lacks.
     """
 
-    def __init__(self, source: Path | bytes, label: str) -> None:
+    def __init__(self, source: Path | bytes, label: str, *, optimized: bool = True) -> None:
         self.label = label
         onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = FATAL
+        if not optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             if isinstance(source, Path):
                 with source.open("rb"):  # ONNX Runtime's message would have the path twice and no reason
