@@ -40,6 +40,11 @@ class Judge:
 
     def compare(self, size: int, found: Arrays) -> None:
         """Compare all outputs at one batch size."""
+        for name, expected in self._expected.items():
+            if name not in found or found[name].shape != expected.shape:
+                text = f"output {name!r} has another shape at batch size {size}, or is not there"
+                self._findings.fail(Reason.SHAPE, text, name, size)
+                return
         row = compare_outputs(self._expected, found, self._limits, size, self._classes)
         self._findings.comparisons.append(row)
         for name, difference in row.differences.items():
@@ -124,12 +129,10 @@ def _of_sample(name: str, reference: NDArray[Any], found: NDArray[Any], limit: L
     one, another = found[sample : sample + 1], reference[sample : sample + 1]
     distance = distances(another, one)[0]
     place = np.unravel_index(int(np.argmax(distance)), distance.shape)
-    index = f"[{', '.join(map(str, place))}]" if place else ""
+    index = f" at [{', '.join(map(str, place))}]" if place else ""
     values = f"{_number(one[0, *place])}, {other} gives {_number(another[0, *place])}"
+    text = f"output {name!r} of sample {sample}{index} is {values}"
     largest = float(np.max(distance))
-    text = f"output {name!r} of sample {sample} is {values}"
-    if index:
-        text = f"output {name!r} of sample {sample} at {index} is {values}"
     if not np.isfinite(largest):
         return text
     return f"{text}: the difference is {largest:.3g}, the limit {float(limit.of(magnitudes(another))[0]):.3g}"

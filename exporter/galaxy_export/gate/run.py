@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from galaxy_classify.errors import DataError, UsageError
 from galaxy_export.gate.batches import Arrays, batch_sizes, count_samples
+from galaxy_export.gate.comparison import compare_outputs
 from galaxy_export.gate.findings import Findings, Reason
 from galaxy_export.gate.inputs.load import Inputs
 from galaxy_export.gate.judge import Judge
-from galaxy_export.gate.limits import Limits
+from galaxy_export.gate.limits import Limits, default_limit
 from galaxy_export.gate.models.model import Model, ModelRunError, fit_inputs, fixed_batch
 from galaxy_export.gate.models.side import Side
 from galaxy_export.gate.pairing import HOW_TO_PAIR, match, pair_outputs
@@ -90,11 +89,8 @@ def run_gate(
     samples = count_samples(inputs.arrays)
     findings = Findings(candidate.label, reference.label, inputs.origin, samples, inputs.left_out)
     mine = Side(candidate, fit_inputs(candidate, inputs.arrays), advance)
-    theirs = Side(
-        reference,
-        fit_inputs(reference, _for_reference(reference, mine.inputs, inputs, settings), lossless=True),
-        advance,
-    )
+    given = _for_reference(reference, mine.inputs, inputs, settings)
+    theirs = Side(reference, fit_inputs(reference, given, lossless=True), advance)
     expected = _run_reference(theirs, samples)
     judge: Judge | None = None
     for size in _possible_sizes(candidate, settings.sizes_for(samples), samples, findings):
@@ -153,7 +149,7 @@ def _possible_sizes(candidate: Model, sizes: list[int], samples: int, findings: 
             Reason.RUN,
             f"the candidate takes batches of {fixed} only, as its inputs say, and cannot run {samples} samples in "
             f"batches of {', '.join(map(str, impossible))}; export it with a dynamic batch axis, or prove it for "
-            f"batches of {fixed} alone, with --batch-sizes {fixed} and a multiple of as many samples",
+            f"batches of {fixed} alone, with --batch-sizes {fixed} and a number of samples that {fixed} divides",
             batch_size=impossible[0],
         )
     return [size for size in sizes if size not in impossible]
@@ -168,12 +164,13 @@ def _fault_of_reference(theirs: Side, samples: int) -> str:
         alone = first if fixed_batch(theirs.model) else theirs.run(1, some)
     except ModelRunError:
         return ""
-    for name, array in first.items():
-        if array.dtype.kind == "f" and not np.allclose(array, again[name], rtol=1e-4, atol=1e-5, equal_nan=True):
-            return f"the reference gives other values of {name!r} for the same inputs each time: is its dropout on?"
-        if array.dtype.kind == "f" and not np.allclose(array, alone[name], rtol=1e-4, atol=1e-5, equal_nan=True):
-            return (
-                f"the reference's own {name!r} depends on the others in the batch: is it in training mode, with batch "
-                "normalisation?"
-            )
+    limits = {name: default_limit(array.dtype) for name, array in first.items()}
+    for other, fault in (
+        (again, "has other values for the same inputs each time: is its dropout on?"),
+        (alone, "has values that depend on the others in the batch: is it in training mode, with batch normalisation?"),
+    ):
+        differences = compare_outputs(first, other, limits, size, same_nan=True).differences
+        for name, difference in differences.items():
+            if not difference.accepted:
+                return f"the reference's {name!r} {fault}"
     return ""

@@ -81,6 +81,15 @@ def test_a_last_batch_of_another_form_is_refused() -> None:
     assert "sample 3 is 4, the reference gives 3" in str(refused.value)
 
 
+def test_an_output_that_changes_its_shape_is_refused() -> None:
+    """As where an axis of length 1 is squeezed away, which may be that of the batch."""
+    x = np.arange(6.0).reshape(6, 1)
+    with pytest.raises(OutputError, match=r"its output 'output' has the shape \[\] for a batch of 1"):
+        assert_parity(lambda x: np.squeeze(x), lambda x: x[:, 0], x)
+    with pytest.raises(OutputError, match="output 'output' has another shape at batch size 3"):
+        assert_parity(lambda x: x if len(x) < 3 else x[:, 0], lambda x: x, x, batch_sizes=[1, 3])
+
+
 def test_scalars_are_the_same_for_all_samples() -> None:
     """Such as a temperature beside the images."""
     inputs = {"x": np.arange(5.0), "factor": np.array(3.0)}

@@ -214,7 +214,7 @@ def test_what_is_no_model_is_a_type_error() -> None:
 
 @pytest.mark.parametrize(
     ("function", "fault"),
-    [("noisy", "each time: is its dropout on?"), ("training", "depends on the others in the batch: is it in training")],
+    [("noisy", "each time: is its dropout on?"), ("training", "depend on the others in the batch: is it in training")],
 )
 def test_a_reference_in_training_mode_is_recognised(function: str, fault: str) -> None:
     """A forgotten eval() is the commonest reason for a difference, and not the candidate's fault."""

@@ -101,9 +101,8 @@ def load_keras(path: Path) -> KerasModel:
     try:
         return KerasModel(load_model(path), str(path))
     except DataError as error:
-        raise DataError(
-            f"{error}; if it has layers of its own, name a function that imports them and calls it: module:function"
-        ) from None
+        remedy = "if it has layers of its own, name a function that imports them and calls it: module:function"
+        raise DataError(f"{str(error).rstrip('.')}; {remedy}") from None
 
 
 def load_saved_model(folder: Path) -> SavedModel:
