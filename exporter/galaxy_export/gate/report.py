@@ -78,7 +78,7 @@ def save_worst(path: Path, worst: Worst) -> None:
     for kind, outputs in (("batch", worst.batch), ("candidate", worst.candidate), ("reference", worst.reference)):
         arrays |= {f"{kind}/{name}": _plain(array) for name, array in outputs.items()}
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)
 
 
 def _plain(array: Any) -> Any:
