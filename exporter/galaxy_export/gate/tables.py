@@ -54,7 +54,7 @@ def _finite(content: Any) -> Any:
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table for a terminal, its cells to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

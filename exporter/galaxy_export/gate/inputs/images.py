@@ -54,7 +54,7 @@ def load_images(folder: Path, candidate: Model, white: float | None) -> tuple[Ar
     if first:
         images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     if spec.dtype.kind == "f":
-        images = (images * np.float32((white or 0) / 255)).astype(spec.dtype)
+        images = (images.astype(np.float32) * np.float32((white or 0) / 255)).astype(spec.dtype)
     return {spec.name: images}, len(paths) - len(pixels)
 
 
