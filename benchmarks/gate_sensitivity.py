@@ -14,10 +14,10 @@ import onnx
 from onnx import numpy_helper
 
 from galaxy_classify.errors import ParityError
+from galaxy_export.galaxy_parity import measure_parity
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.predictions import keras_predictions
-from galaxy_export.parity import measure_parity
 from galaxy_export.verify import load_trained
 
 CHANGES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)

@@ -36,6 +36,8 @@ GROUPS = {
         "tests/parity/test_cnn_parity.py",
         "tests/parity/test_parity.py",
         "tests/parity/test_verify.py",
+        "tests/parity/test_foreign_keras.py",
+        "tests/parity/test_parity_examples.py",
         "tests/exporter/int8/test_convolutions.py",
         "tests/exporter/test_model_card.py",
         "tests/exporter/graph/test_margin.py",

@@ -25,6 +25,7 @@ from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.inference.embedded import find_model
 from galaxy_classify.text import did_you_mean
+from galaxy_export.gate.command import parity
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly, keras_backend
 from galaxy_train.run_folder import RunFolder
 
@@ -211,6 +212,10 @@ def embed(
     typer.echo(f"{into}: {embedded.identity}")
 
 
+# Without the extra, unless the reference is a Keras model.
+app.command(cls=PlainCommand)(parity)
+
+
 def import_tensorflow() -> None:
     """Import TensorFlow, with which Keras must compute: tf2onnx converts nothing else."""
     if (backend := keras_backend()) != "tensorflow":
@@ -236,9 +241,10 @@ def read_notes(path: Path) -> str:
 @contextmanager
 def reported(model: Path, paths: list[Path]) -> Iterator[GateReport]:
     """Yield a report; afterwards print it and write it to files, whether the check has passed or failed."""
-    from galaxy_export.report import GateReport, check_paths
+    from galaxy_export.gate.tables import check_report_paths
+    from galaxy_export.report import GateReport
 
-    check_paths(paths)
+    check_report_paths(paths)
     report = GateReport(model.name)
     try:
         yield report

@@ -12,6 +12,8 @@ from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import ModelDescription, contract_version
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inference.names import class_fault, name_fault
+from galaxy_export.galaxy_parity import check_graph, check_outputs, measure_parity
+from galaxy_export.gate.batches import BATCH_SIZES
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.golden import machine_tolerance, read_golden_candidates, write_golden
 from galaxy_export.graph.convert import to_onnx
@@ -22,7 +24,6 @@ from galaxy_export.int8.guard import check_quantization
 from galaxy_export.metadata import set_metadata
 from galaxy_export.model_card.card import model_card
 from galaxy_export.model_file import tool_versions, training_summary, write_model
-from galaxy_export.parity import BATCH_SIZES, check_graph, check_outputs, measure_parity
 from galaxy_export.report import GateReport
 from galaxy_export.verify import load_trained
 from galaxy_train.run_folder import RunFolder

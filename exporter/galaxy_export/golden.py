@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError, ImageError
@@ -19,6 +18,9 @@ from galaxy_classify.inference.contract import EMBEDDING_NAME, INPUT_NAME
 from galaxy_classify.inference.golden import PROBABILITY_TOLERANCE, GoldenImage, golden_file, pixels_sha256
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.discovery import Discovery
+from galaxy_export.gate.differences import measure_difference
+from galaxy_export.gate.limits import EXACT
+from galaxy_export.gate.models.onnx_file import OnnxGraph
 from galaxy_export.graph.predictions import keras_predictions
 
 #: Golden images are part of every installation; base64 adds a third, so they stay below 300 kB.
@@ -79,19 +81,12 @@ def machine_tolerance(proto: onnx.ModelProto, pixels: NDArray[np.uint8]) -> floa
     pixels : ndarray of uint8, shape (N, height, width, 3)
         Real or realistic galaxies.
     """
-    names = [output.name for output in proto.graph.output if output.name != EMBEDDING_NAME]
-    outputs = []
-    for level in (
-        onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
-        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    ):
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = level
-        session = onnxruntime.InferenceSession(
-            proto.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
-        )
-        outputs.append(session.run(names, {INPUT_NAME: pixels}))
-    differences = (float(np.abs(one - other).max()) for one, other in zip(*outputs, strict=True))
+    content = proto.SerializeToString()
+    usual, plain = (
+        OnnxGraph(content, "the model", optimized=optimized).run({INPUT_NAME: pixels}) for optimized in (True, False)
+    )
+    names = [name for name in usual if name != EMBEDDING_NAME]
+    differences = (measure_difference(plain[name], usual[name], EXACT).absolute for name in names)
     return max(PROBABILITY_TOLERANCE, *(3 * difference for difference in differences))
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import ParityError
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_export.galaxy_parity import Parity
 from galaxy_export.graph.comparison import compare
 from galaxy_export.graph.predictions import Predictions
-from galaxy_export.parity import Parity
 from galaxy_export.partial_model import partial_model
 from galaxy_train.run_metrics.runs import RunMetrics
 
@@ -79,7 +79,7 @@ def write_model(
                 familiarity=outputs.familiarity,
                 embedding=outputs.embedding,
             )
-            Parity(len(pixels), (compare(expected, found, len(pixels)),), tolerance).check()
+            Parity(len(pixels), (compare(expected, found, len(pixels), tolerance),), tolerance).check()
     except ParityError as error:
         raise type(error)(f"in the runtime: {error}") from None
     return OnnxModel(ModelSource(output))

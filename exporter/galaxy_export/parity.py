@@ -1,188 +1,108 @@
-"""The parity gate: compare an exported graph's predictions with those of the trained network."""
+"""Compare models in tests of your own: `assert_parity`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import onnx
-from numpy.typing import NDArray
+from galaxy_export.gate.inputs.load import given_inputs, load_inputs
+from galaxy_export.gate.limits import Limits
+from galaxy_export.gate.models.load import as_model
+from galaxy_export.gate.report import save_worst as write_worst
+from galaxy_export.gate.report import write_reports
+from galaxy_export.gate.run import Settings, run_gate
+from galaxy_export.gate.tables import check_report_paths
 
-from galaxy_classify.errors import ClassError, ContractError, GraphError
-from galaxy_export.graph.comparison import MEASURES, Comparison, Measure, compare
-from galaxy_export.graph.convert import network_outputs
-from galaxy_export.graph.predictions import Predictions, onnx_runner
-
-#: A correct export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
-PARITY_TOLERANCE: Final = 1e-5
-
-
-#: Tolerance of logits, which are compared relative to their size, as a multiple of that of probabilities.
-LOGIT_FACTOR: Final = 10
+__all__ = ["assert_parity"]
 
 
-#: An image may change its class only if the trained model's two largest probabilities differ by less than this.
-MARGIN: Final = 1e-4
-
-
-BATCH_SIZES: Final = (1, 3, 17, 64, 256)
-
-
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """The result of comparing a graph with the trained network.
+def assert_parity(
+    candidate: Any,
+    reference: Any,
+    inputs: Any,
+    *,
+    rtol: float | Mapping[str, float] | None = None,
+    atol: float | Mapping[str, float] | None = None,
+    classes: str | Iterable[str] | Mapping[str, float] = (),
+    names: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    batch_sizes: Sequence[int] = (),
+    white: float | None = None,
+    save_worst: str | PathLike[str] | None = None,
+    report: str | PathLike[str] | None = None,
+) -> None:
+    """Assert that a model gives the outputs of the one that it was made from, alone and in batches.
 
     Parameters
     ----------
-    images : int
-        Number of images compared.
-    comparisons : tuple of Comparison
-        One per batch size.
-    tolerance : float
-        Absolute tolerance of probabilities and familiarities; the relative tolerance of logits and embeddings is
-        `LOGIT_FACTOR` times as large.
-    """
+    candidate, reference : str, path, callable, bytes or model
+        Each a file (``.onnx``, ``.keras``, the folder of a SavedModel), ``module:function``, a function from arrays to
+        arrays, a Keras model, or an ONNX model or the bytes of its file. A function takes one array for each input,
+        by name or in order, and returns an array, a tuple of arrays or a dict of them.
+    inputs : ndarray, mapping of str to ndarray, str or path
+        Samples along the first axis: one array for a model with one input, arrays by the names of the candidate's
+        inputs, an NPZ or HDF5 file of such arrays, or a folder of images.
+    rtol, atol : float or mapping of str to float, optional
+        Limits: a value may be ``atol`` away, or ``rtol`` times the reference's largest value for the same sample and
+        output, whichever is more. One number is for all outputs of floats, a mapping for single outputs. By default
+        1e-4 and 1e-5, for float16 1e-2 and 1e-3; integers, booleans and text must be equal.
+    classes : str, iterable of str, or mapping of str to float, optional
+        Outputs that hold classes or scores of them: each sample must keep its class, unless the reference's two
+        largest scores are closer than 1e-4. A mapping gives the share of samples that must.
+    names : mapping or iterable of pairs, optional
+        Names of inputs or outputs of the candidate, with those of the reference that belong to them. With an empty
+        name, the other output is left out.
+    batch_sizes : sequence of int, optional
+        By default 1, 3, 17, 64 and 256, as far as there are samples.
+    white : float, optional
+        The value of white, for inputs of floats that are made of a folder of images.
+    save_worst : str or path, optional
+        NPZ file for the worst sample, if the candidate is refused.
+    report : str or path, optional
+        File for a report, whether it passes or fails: ``.json`` or ``.md``.
 
-    images: int
-    comparisons: tuple[Comparison, ...]
-    tolerance: float
-
-    @property
-    def logit_tolerance(self) -> float:
-        """Largest relative difference of a logit."""
-        return self.tolerance * LOGIT_FACTOR
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        """The measures that the compared models have, in the order of the gate."""
-        return tuple(measure for measure in MEASURES if self.largest(measure) is not None)
-
-    def largest(self, measure: Measure) -> float | None:
-        """Return the largest difference by one measure at any batch size; None if the models have no such output."""
-        return max((found for row in self.comparisons if (found := measure.of(row)) is not None), default=None)
-
-    def limit(self, measure: Measure) -> float:
-        """Return the largest difference by one measure that is accepted."""
-        return self.logit_tolerance if measure.relative else self.tolerance
-
-    def check(self) -> None:
-        """Raise an error if a limit is exceeded; the order is that of `MEASURES`, with classes after probabilities.
-
-        Raises
-        ------
-        LogitError, ProbabilityError, ClassError, FamiliarityError, EmbeddingError
-            The message states the difference, the image, the batch size and the limit.
-        """
-        for measure in self.measures:
-            for row in self.comparisons:
-                self._check_difference(measure, row)
-            if measure.field == "probabilities":
-                self._check_classes()
-
-    def _check_difference(self, measure: Measure, row: Comparison) -> None:
-        found, difference, limit = measure.of(row), measure.difference(row), self.limit(measure)
-        if found is not None and difference is not None and found > limit:
-            raise measure.error(
-                f"parity: the largest {measure.name} is {found:.3g} (image {difference.image}) at batch size "
-                f"{row.batch_size}, beyond the tolerance {limit:.3g}"
-            )
-
-    def _check_classes(self) -> None:
-        for row in self.comparisons:
-            if row.widest_margin is not None and row.widest_margin >= MARGIN:
-                raise ClassError(
-                    f"parity: at batch size {row.batch_size} only {row.agreement:.4%} of the images get the class that "
-                    f"the trained model gives; the widest margin among the others is {row.widest_margin:.3g}, "
-                    f"below {MARGIN:.3g} is tolerated"
-                )
-
-    def to_metadata(self) -> dict[str, Any]:
-        """Return the result for the metadata of the model file."""
-        return {
-            "images": self.images,
-            "batch_sizes": [row.batch_size for row in self.comparisons],
-            **{measure.key: self.largest(measure) for measure in self.measures},
-            "class_agreement": min(row.agreement for row in self.comparisons),
-            "probability_tolerance": self.tolerance,
-            "logit_tolerance": self.logit_tolerance,
-        }
-
-
-def batch_sizes(images: int) -> list[int]:
-    """Return the batch sizes to compare at; at least one leaves a smaller last batch.
+    Raises
+    ------
+    OutputError
+        If the candidate is refused, which is an `AssertionError`; the message says for each output which sample is how
+        far from the reference's, and the limit.
+    GalaxyClassifyError
+        If the models cannot be compared.
 
     Examples
     --------
-    >>> batch_sizes(1008)
-    [1, 3, 17, 64, 256]
-    >>> batch_sizes(51)
-    [1, 3, 17, 16]
+    >>> import numpy as np
+    >>> samples = {"x": np.linspace(0, 1, 20, dtype=np.float32).reshape(5, 4)}
+    >>> assert_parity(lambda x: 2 * x, lambda x: x + x, samples)
+    >>> assert_parity(lambda x: np.minimum(2 * x, 1.9), lambda x: x + x, samples)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    galaxy_classify.errors.OutputError: parity: output 'output' of sample 4 at [3] is 1.9, the reference gives 2: ...
     """
-    sizes = [size for size in BATCH_SIZES if size <= images]
-    if not any(images % size for size in sizes):
-        sizes.append(sizes[-1] - 1)
-    return sizes
+    reports = [Path(report)] if report is not None else []
+    check_report_paths(reports)
+    pairs = tuple(names.items() if isinstance(names, Mapping) else names)
+    model = as_model(candidate, "candidate")
+    if isinstance(inputs, str | PathLike):
+        samples = load_inputs(Path(fspath(inputs)), model, pairs, white)
+    else:
+        samples = given_inputs(inputs, model, pairs)
+    settings = Settings(_limits(rtol, atol), _shares(classes), pairs, tuple(batch_sizes))
+    findings = run_gate(model, as_model(reference, "reference"), samples, settings)
+    write_reports(findings, reports)
+    if save_worst is not None and findings.worst is not None:
+        write_worst(Path(save_worst), findings.worst)
+    findings.check()
 
 
-def check_graph(proto: onnx.ModelProto) -> None:
-    """Check a graph with the ONNX checker, shapes and types included.
-
-    Raises
-    ------
-    GraphError
-        If the checker refuses it; the message has its reason.
-    """
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise GraphError(f"parity: the ONNX checker refuses the graph: {' '.join(str(error).split())}") from None
+def _limits(rtol: float | Mapping[str, float] | None, atol: float | Mapping[str, float] | None) -> Limits:
+    rtol_of, atol_of = (dict(given) if isinstance(given, Mapping) else {} for given in (rtol, atol))
+    overall_rtol, overall_atol = (None if isinstance(given, Mapping) else given for given in (rtol, atol))
+    return Limits(overall_rtol, overall_atol, rtol_of, atol_of)
 
 
-def check_outputs(proto: onnx.ModelProto, network: Any) -> None:
-    """Check that a graph has the outputs of the trained network, in the order of the contract.
-
-    Raises
-    ------
-    ContractError
-        If it lacks one, has another, or has them in another order.
-    """
-    found, wanted = tuple(output.name for output in proto.graph.output), network_outputs(network)
-    if found != wanted:
-        raise ContractError(
-            f"contract: outputs are {', '.join(found)}, but the trained network has {', '.join(wanted)}"
-        )
-
-
-def measure_parity(
-    reference: Predictions,
-    proto: onnx.ModelProto,
-    pixels: NDArray[np.uint8],
-    tolerance: float = PARITY_TOLERANCE,
-) -> Parity:
-    """Compare a graph with the trained network, on every image and at several batch sizes.
-
-    Parameters
-    ----------
-    reference : Predictions
-        The network's predictions for `pixels`.
-    proto : onnx.ModelProto
-        The graph, with the same outputs as the network and a tensor ``logits``.
-    pixels : ndarray of uint8, shape (N, height, width, 3)
-        Real or realistic galaxies; on noise the softmax saturates, which hides errors.
-    tolerance : float, optional
-        Largest difference of a probability that `Parity.check` accepts.
-
-    Returns
-    -------
-    Parity
-        The differences, not yet checked against the limits.
-
-    Raises
-    ------
-    LogitError, FamiliarityError
-        If the graph has no tensor ``logits``, or a familiarity but no tensor ``familiarity_logit``.
-    """
-    run = onnx_runner(proto)
-    comparisons = tuple(compare(reference, run(pixels, size), size) for size in batch_sizes(len(pixels)))
-    return Parity(len(pixels), comparisons, tolerance)
+def _shares(classes: str | Iterable[str] | Mapping[str, float]) -> dict[str, float]:
+    if isinstance(classes, Mapping):
+        return dict(classes)
+    return dict.fromkeys([classes] if isinstance(classes, str) else classes, 1.0)

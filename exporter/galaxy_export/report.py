@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from galaxy_classify.errors import UsageError
-from galaxy_export.graph.comparison import MEASURES
+from galaxy_classify.inference.contract import OUTPUT_NAME
+from galaxy_export.galaxy_parity import Parity, class_agreement
+from galaxy_export.gate.tables import aligned, markdown_table, to_json, write_report
 from galaxy_export.int8.guard import QuantizationLoss
-from galaxy_export.parity import MARGIN, Parity
-
-SUFFIXES = (".json", ".md")
+from galaxy_train.networks.recipes import LOGITS
 
 
 @dataclass(slots=True)
@@ -55,15 +53,19 @@ class GateReport:
 
     def to_json(self) -> str:
         """Return the findings as JSON."""
-        content = asdict(self) | {"passed": self.failure is None}
-        if self.parity is not None:
-            content["parity"] |= {"logit_tolerance": self.parity.logit_tolerance, "tolerated_margin": MARGIN}
-            for measure in set(MEASURES) - set(self.parity.measures):
-                for row in content["parity"]["comparisons"]:
-                    del row[measure.field]
-        if self.quantization is not None:
-            content["quantization"] = self.quantization.to_metadata()
-        return json.dumps(content, indent=2) + "\n"
+        return to_json(
+            {
+                "model": self.model,
+                "images_from": self.images_from,
+                "against": self.against,
+                "parity": None if self.parity is None else self.parity.to_json(),
+                "quantization": None if self.quantization is None else self.quantization.to_metadata(),
+                "unreadable": self.unreadable,
+                "failure": self.failure,
+                "step": self.step,
+                "passed": self.failure is None,
+            }
+        )
 
     def to_markdown(self) -> str:
         """Return the findings as Markdown, for the page of a CI job."""
@@ -72,10 +74,10 @@ class GateReport:
         if self.parity is not None:
             header, *rows = self._parity_rows(self.parity)
             lines += [f"compared with {self.against} on {self.parity.images:,} images from `{self.images_from}`", ""]
-            lines += [_markdown_row(header), "|" + " ---: |" * len(header), *map(_markdown_row, rows), ""]
+            lines += markdown_table(header, rows)
         if self.quantization is not None:
             header, row = self._quantization_rows(self.quantization)
-            lines += [_markdown_row(header), "|" + " ---: |" * len(header), _markdown_row(row), ""]
+            lines += markdown_table(header, [row])
         return "\n".join(lines)
 
     def to_table(self) -> str:
@@ -83,17 +85,17 @@ class GateReport:
         lines = []
         if self.parity is not None:
             lines.append(f"parity with {self.against} on {self.parity.images:,} images ({self.images_from})")
-            lines += _aligned(list(self._parity_rows(self.parity)))
+            lines += aligned(list(self._parity_rows(self.parity)))
         if self.unreadable:
             lines.append(f"left out: {self.unreadable:,} image files that cannot be decoded")
         if self.quantization is not None:
-            lines += ["", "int8 against float32", *_aligned(list(self._quantization_rows(self.quantization)))]
+            lines += ["", "int8 against float32", *aligned(list(self._quantization_rows(self.quantization)))]
         return "\n".join(lines)
 
     def write(self, paths: list[Path]) -> None:
         """Write the findings to files, as JSON or Markdown by suffix."""
         for path in paths:
-            path.write_text(self.to_json() if path.suffix == ".json" else self.to_markdown(), encoding="utf-8")
+            write_report(path, as_json=self.to_json(), as_markdown=self.to_markdown())
 
     def _parity_rows(self, parity: Parity) -> Iterator[tuple[str, ...]]:
         others = [measure for measure in parity.measures if measure.title]
@@ -102,10 +104,11 @@ class GateReport:
         for row in parity.comparisons:
             numbers = (
                 part
-                for difference in (row.probabilities, row.logits)
-                for part in (f"{difference.absolute:.2e}", f"{difference.relative:.2e}", f"{difference.image}")
+                for difference in (row.differences[OUTPUT_NAME], row.differences[LOGITS])
+                for part in (f"{difference.absolute:.2e}", f"{difference.relative:.2e}", f"{difference.sample}")
             )
-            yield f"{row.batch_size}", *numbers, f"{row.agreement:.2%}", *(f"{each.of(row):.2e}" for each in others)
+            more = (f"{each.of(row.differences[each.field]):.2e}" for each in others)
+            yield f"{row.batch_size}", *numbers, f"{class_agreement(row).agreement:.2%}", *more
         limits = (f"{parity.limit(measure):.2e}" for measure in others)
         yield "limit", f"{parity.tolerance:.2e}", "", "", "", f"{parity.logit_tolerance:.2e}", "", "100.00%", *limits
 
@@ -120,27 +123,3 @@ class GateReport:
             cells += [f"{share:.2%}" for share in shares]
         yield tuple(titles)
         yield tuple(cells)
-
-
-def check_paths(paths: list[Path]) -> None:
-    """Check that every report file has a known suffix and an existing folder.
-
-    Raises
-    ------
-    UsageError
-        If one has not.
-    """
-    for path in paths:
-        if path.suffix not in SUFFIXES:
-            raise UsageError(f"{path}: a report is {' or '.join(SUFFIXES)}, by its suffix")
-        if not path.absolute().parent.is_dir():
-            raise UsageError(f"{path}: cannot be written: there is no folder {path.parent}")
-
-
-def _markdown_row(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

@@ -13,13 +13,14 @@ from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inference.onnx_check import check_onnx_file
+from galaxy_export.galaxy_parity import check_graph, check_outputs, measure_parity
+from galaxy_export.gate.batches import BATCH_SIZES
 from galaxy_export.gate_images import load_gate_images
 from galaxy_export.graph.convert import to_onnx
 from galaxy_export.graph.margin import unseen_margin
 from galaxy_export.graph.predictions import keras_predictions, onnx_runner
 from galaxy_export.int8.choose import quantize_again
 from galaxy_export.int8.guard import check_quantization
-from galaxy_export.parity import BATCH_SIZES, check_graph, check_outputs, measure_parity
 from galaxy_export.report import GateReport
 from galaxy_train.checksum import file_sha256
 from galaxy_train.networks.keras_model import load_model

@@ -17,7 +17,8 @@
         ├── ClassError               classes differ
         ├── FamiliarityError         familiarities differ
         ├── EmbeddingError           embeddings differ
-        └── QuantizationError        int8 costs too much
+        ├── QuantizationError        int8 costs too much
+        └── OutputError              another project's model does not give its reference's outputs
 
 The commands print the message on one line of stderr and end with the exit code; docs/results.md lists all codes.
 """
@@ -106,6 +107,10 @@ class EmbeddingError(ParityError):
 
 class QuantizationError(ParityError):
     """An int8 model loses too much against the float one."""
+
+
+class OutputError(ParityError, AssertionError):
+    """A model of another project does not give the outputs of its reference; in a test it counts as a failure."""
 
 
 class MissingExtraError(GalaxyClassifyError):

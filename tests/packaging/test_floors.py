@@ -32,8 +32,9 @@ FLOORS = {
         training printing
         cli""",
     "exporter/galaxy_export": """
-        graph
-        lanczos_graph parity gate_images metadata partial_model
+        gate
+        parity graph
+        galaxy_parity gate_images metadata partial_model
         int8 standalone
         report golden model_file model_card
         verify

@@ -206,10 +206,10 @@ def test_report_and_metadata_have_the_differences(files: dict[str, Any]) -> None
 
 def test_a_network_without_them_does_not_mention_them() -> None:
     """Reports of other networks stay as they were."""
+    from galaxy_export.galaxy_parity import Parity
     from galaxy_export.graph.comparison import compare
     from galaxy_export.graph.predictions import Predictions
     from galaxy_export.int8.guard import QuantizationLoss
-    from galaxy_export.parity import Parity
     from galaxy_export.report import GateReport
 
     plain = Predictions(np.zeros((3, 2), np.float32), np.full((3, 2), 0.5, np.float32))
@@ -371,11 +371,11 @@ def test_a_file_may_not_have_more_than_the_network(
     files: dict[str, Any], verify: Callable[..., Any], trained: Any
 ) -> None:
     """A familiarity that the network does not have was made up."""
-    from galaxy_export import parity
+    from galaxy_export import galaxy_parity
 
     path = files["float"][0].source.path
     with (
-        mock.patch.object(parity, "network_outputs", return_value=OUTPUTS[:1]),
+        mock.patch.object(galaxy_parity, "network_outputs", return_value=OUTPUTS[:1]),
         pytest.raises(
             ContractError, match="outputs are probabilities, familiarity, embedding, but the trained network"
         ),

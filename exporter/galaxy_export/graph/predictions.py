@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from galaxy_classify.inference.contract import INPUT_NAME
+from galaxy_export.gate.batches import run_in_batches
+from galaxy_export.gate.models.onnx_file import OnnxGraph
 from galaxy_export.graph.convert import expose_compared_tensors, with_compared_tensors
 
 
@@ -58,14 +59,10 @@ def onnx_runner(proto: onnx.ModelProto) -> Callable[[NDArray[np.uint8], int], Pr
         If the graph has no tensor ``logits``, or a familiarity but no tensor ``familiarity_logit``.
     """
     exposed, names = expose_compared_tensors(proto)
-    session = onnxruntime.InferenceSession(exposed.SerializeToString(), providers=["CPUExecutionProvider"])
+    graph = OnnxGraph(exposed.SerializeToString(), "the exported graph")
 
     def predict(pixels: NDArray[np.uint8], batch_size: int) -> Predictions:
-        batches = [
-            session.run(names, {INPUT_NAME: pixels[start : start + batch_size]})
-            for start in range(0, len(pixels), batch_size)
-        ]
-        found = map(np.concatenate, zip(*batches, strict=True))
-        return Predictions(**dict(zip(names, found, strict=True)))
+        found = run_in_batches(graph.run, {INPUT_NAME: pixels}, batch_size)
+        return Predictions(**{name: found[name] for name in names})
 
     return predict

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from galaxy_classify.defaults import MIN_FAMILIARITY
 from galaxy_classify.errors import QuantizationError
-from galaxy_export.graph.comparison import compare
+from galaxy_classify.inference.contract import OUTPUT_NAME
+from galaxy_export.galaxy_parity import Parity, class_agreement
+from galaxy_export.gate.batches import batch_sizes
+from galaxy_export.graph.comparison import PARITY_TOLERANCE, compare
 from galaxy_export.graph.predictions import Predictions, onnx_runner
-from galaxy_export.parity import PARITY_TOLERANCE, Parity, batch_sizes
 from galaxy_train.evaluation.metrics import expected_calibration_error
 
 #: Smallest share of images whose class stays that of the float model.
@@ -108,7 +110,7 @@ def check_quantization(
     _check_batches(predictions, run, pixels)
     loss_against_float = compare(reference, predictions, 1)
     loss = QuantizationLoss(
-        agreement=loss_against_float.agreement,
+        agreement=class_agreement(loss_against_float).agreement,
         accuracy=float((predictions.predicted == labels).mean()),
         float_accuracy=float((reference.predicted == labels).mean()),
         macro_recall=float(
@@ -116,7 +118,7 @@ def check_quantization(
         ),
         calibration_error=expected_calibration_error(labels, predictions.probabilities),
         float_calibration_error=expected_calibration_error(labels, reference.probabilities),
-        probability=loss_against_float.probabilities.absolute,
+        probability=loss_against_float.differences[OUTPUT_NAME].absolute,
         **_familiarity_loss(reference, predictions),
     )
     if loss.agreement < MIN_AGREEMENT:
@@ -146,12 +148,12 @@ def _check_batches(
     effect = Parity(len(pixels), rows, PARITY_TOLERANCE)
     for measure in effect.measures:
         for row in rows:
-            found = measure.of(row)
-            if found is not None and found > effect.limit(measure):
+            difference = row.differences[measure.field]
+            if not difference.accepted:
                 raise QuantizationError(
                     "int8: an image's prediction depends on the others in its batch: at batch size "
-                    f"{row.batch_size} the largest {measure.name} from the image alone is {found:.3g}, the limit is "
-                    f"{effect.limit(measure):.3g}"
+                    f"{row.batch_size} the largest {measure.name} from the image alone is "
+                    f"{measure.of(difference):.3g}, the limit is {effect.limit(measure):.3g}"
                 )
 
 

@@ -3,7 +3,7 @@
 With Pillow, a survey JPEG takes longer to resize than to decode. A resize is linear: each column of the result is a
 weighted sum of columns of the image, and each row a weighted sum of rows. ONNX Runtime's matrix product computes that
 faster than Pillow's loop, and unlike NumPy's it starts no threads of its own. The graph is ``lanczos.onnx``, built by
-``galaxy_export.lanczos_graph``.
+``galaxy_export.graph.lanczos``.
 
 The weights are Pillow's, and so is the rounding between the two passes. But the sums are float32 where Pillow's are
 integers, so that about one colour value in 80,000 comes out one level of 255 higher or lower.

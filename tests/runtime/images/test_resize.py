@@ -14,7 +14,7 @@ from galaxy_classify.images.crop import central_crop_box
 from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import GRAPH_FILE, Resizer, axis_weights, lanczos_weights
 from galaxy_classify.inference.contract import Preprocessing
-from galaxy_export.lanczos_graph import lanczos_graph
+from galaxy_export.graph.lanczos import lanczos_graph
 from galaxy_painter import paint
 
 SIZE = (64, 64)

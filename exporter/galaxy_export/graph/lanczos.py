@@ -1,6 +1,6 @@
 """Build ``lanczos.onnx``, the graph with which the runtime resizes images.
 
-``python -m galaxy_export.lanczos_graph`` rewrites the file; `galaxy_classify.images.resize` explains the method.
+``python -m galaxy_export.graph.lanczos`` rewrites the file; `galaxy_classify.images.resize` explains the method.
 """
 
 from __future__ import annotations

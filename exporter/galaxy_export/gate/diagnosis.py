@@ -1,0 +1,62 @@
+"""Guess what is wrong with an output, from how it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_export.gate.differences import measure_difference
+from galaxy_export.gate.limits import Limit
+
+#: Outputs with more axes are not tried in all orders of these.
+MOST_AXES = 5
+
+
+def guess(name: str, reference: Mapping[str, NDArray[Any]], found: NDArray[Any], limit: Limit) -> str:
+    """Return what an output seems to be instead of the reference's output `name`; empty if nothing fits."""
+    others = {other: array for other, array in reference.items() if other != name and array.shape == found.shape}
+    for other, array in others.items():
+        if _is_like(array, found, limit):
+            return f"it is the reference's output {other!r}"
+    expected = reference[name]
+    if expected.dtype.kind != "f" or not np.isfinite(found).all() or not np.isfinite(expected).all():
+        return ""
+    for axes in _orders(expected.ndim):
+        turned = expected.transpose(axes)
+        if turned.shape == found.shape and _is_like(turned, found, limit):
+            return f"its axes are in the order {list(axes)} of the reference's"
+    if expected.shape != found.shape or expected.ndim < 2:
+        return ""
+    wide, wide_found = expected.astype(np.float64), found.astype(np.float64)
+    if _is_like(_softmax(wide), wide_found, limit):
+        return "it is the softmax of the reference's"
+    if _is_like(wide, _softmax(wide_found), limit):
+        return "its softmax is the reference's"
+    return _factor(wide, wide_found, limit)
+
+
+def _factor(expected: NDArray[np.float64], found: NDArray[np.float64], limit: Limit) -> str:
+    power = float((expected * expected).sum())
+    factor = float((expected * found).sum()) / power if power else 0.0
+    if factor not in (0.0, 1.0) and np.isfinite(factor) and _is_like(factor * expected, found, limit):
+        return f"it is {factor:.6g} times the reference's"
+    return ""
+
+
+def _orders(axes: int) -> list[tuple[int, ...]]:
+    """Return all orders of axes that leave the first where it is, but the first of them."""
+    return [(0, *rest) for rest in permutations(range(1, axes))][1:] if axes <= MOST_AXES else []
+
+
+def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    softmax: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return softmax
+
+
+def _is_like(reference: NDArray[Any], found: NDArray[Any], limit: Limit) -> bool:
+    return reference.dtype.kind == found.dtype.kind and measure_difference(reference, found, limit).accepted

@@ -1,0 +1,1 @@
+"""What the gate compares models on: NPZ and HDF5 files, and folders of images."""

@@ -1,0 +1,1 @@
+"""Models that the gate compares: ONNX files, Keras models, SavedModels and functions."""
