@@ -1,4 +1,4 @@
-"""The JavaScript example gives the rows of galaxy-classify, whatever the files are, and its self-test can fail."""
+"""The JavaScript example gives the rows of galaxy-classify, whatever the files are, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from galaxy_classify.inference.onnx_runtime import NO_TELEMETRY
 from galaxy_painter import KINDS, paint
 from in_process import run_classify
 from odd_jpegs import exif, odd_jpegs
@@ -47,6 +49,18 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run_classify("--write-standalone", path)
     assert done.returncode == 0, done.stderr
     return path
+
+
+@pytest.fixture
+def without_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let programs run with an empty home folder and their own settings, and assert that it stays empty."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.delenv(NO_TELEMETRY, raising=False)
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(home))
+    yield
+    assert list(home.iterdir()) == []
 
 
 def run_node(
@@ -245,6 +259,7 @@ def test_what_only_the_package_reads_is_said_to_be_unsupported(standalone: Path,
         assert row["message"].startswith(NOT_SUPPORTED)
 
 
+@pytest.mark.usefixtures("without_traces")
 def test_paths_are_read_from_standard_input(standalone: Path, drawn_images: Path) -> None:
     """A list on standard input is classified in its order."""
     names = [f"{kind}.jpg" for kind in reversed(KINDS)]
@@ -304,6 +319,7 @@ def test_the_self_test_finds_what_differs(standalone: Path, tmp_path: Path) -> N
     assert "belongs to another model" in done.stderr
 
 
+@pytest.mark.usefixtures("without_traces")
 def test_ten_lines_classify_an_image(standalone: Path, drawn_images: Path) -> None:
     """The shortest program, which needs nothing of the example, gives the package's numbers."""
     image = drawn_images / "smooth_round.jpg"
