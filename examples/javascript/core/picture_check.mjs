@@ -5,7 +5,7 @@
  * Both look at what the network sees: the output `pixels` of a standalone model, without its margin.
  */
 
-import { roundHalfEven } from './numbers.mjs';
+import { roundHalfEven } from './like_python.mjs';
 
 /** @typedef {{width: number, height: number, data: Uint8Array}} Pixels RGB, row by row */
 
