@@ -6,9 +6,9 @@
  */
 
 import { ImageError, ModelError } from './errors.mjs';
+import { printable } from './like_python.mjs';
 import { readMetadata } from './onnx_metadata.mjs';
 import { doubtOf, isConstant } from './picture_check.mjs';
-import { printable } from './like_python.mjs';
 
 /** @typedef {import('./csv.mjs').Row} Row */
 

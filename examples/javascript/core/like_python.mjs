@@ -1,6 +1,5 @@
 /** Rounding, and text that is safe to print, as Python has them. */
 
-
 /**
  * Round to a whole number; what lies exactly between two goes to the even one.
  *
