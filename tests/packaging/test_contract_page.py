@@ -30,6 +30,13 @@ def test_the_ten_lines_of_python_classify_an_image(repository: Path, tmp_path: P
     assert abs(float(familiarity) - (row.familiarity or 0)) < 1e-4
 
 
+def test_the_ten_lines_of_javascript_are_those_of_the_example(repository: Path) -> None:
+    """They are run where Node is installed, as the file that the page shows."""
+    page = (repository / "docs" / "contract.md").read_text(encoding="utf-8")
+    example = repository / "examples" / "javascript" / "ten-lines.mjs"
+    assert f"```js\n{example.read_text(encoding='utf-8')}```" in page
+
+
 def test_every_key_of_the_metadata_is_named(repository: Path) -> None:
     """The table lists all keys that a file has, so that nobody has to read the source for their meaning."""
     page = (repository / "docs" / "contract.md").read_text(encoding="utf-8")
