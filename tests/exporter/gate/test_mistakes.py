@@ -55,6 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mistakes")
     foreign.save_pair(path)
     (path / "cut.onnx").write_bytes((path / "candidate.onnx").read_bytes()[:-300])
+    (path / "letters.onnx").write_bytes((path / "candidate.onnx").read_bytes().replace(b"pixels", b"pixel\xff"))
     (path / "net.pt").write_bytes(b"PK")
     (path / "broken.keras").write_bytes(b"PK")
     (path / "empty").mkdir()
@@ -72,6 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "cut.npz").write_bytes((path / "samples.npz").read_bytes()[:-400])
     with h5py.File(path / "samples.hdf5", "w") as file:
         file["pixels"], file["colours"] = given["pixels"], given["colours"]
+    (path / "letters.hdf5").write_bytes((path / "samples.hdf5").read_bytes().replace(b"pixels", b"pixel\xff"))
     (path / "cut.hdf5").write_bytes((path / "samples.hdf5").read_bytes()[:900])
     (path / "text.npz").write_text("no zip")
     return path
@@ -95,6 +97,8 @@ def parity(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 CASES: list[tuple[dict[str, Any], str]] = [
     ({"candidate": "none.onnx"}, "none.onnx: no such file"),
     ({"candidate": "cut.onnx"}, "cut.onnx: ONNX Runtime cannot load it: "),
+    ({"candidate": "letters.onnx"}, "letters.onnx: ONNX Runtime cannot load it: "),
+    ({"inputs": "letters.hdf5"}, "the candidate's input 'pixels'; it has"),
     ({"against": "net.pt"}, "anything else is compared as module:function"),
     ({"against": "empty"}, "empty: is no SavedModel: it has no saved_model.pb"),
     ({"against": "none"}, "none: is neither a file, nor the folder of a SavedModel, nor module:function"),

@@ -139,7 +139,12 @@ def _read_hdf5(path: Path, candidate: Model, chosen: Iterable[tuple[str, str]]) 
     try:
         with h5py.File(path, "r") as content:
             known: dict[str, Any] = {}
-            content.visititems(lambda name, item: known.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+
+            def note(name: str | bytes, item: Any) -> None:
+                if isinstance(item, h5py.Dataset):
+                    known[name if isinstance(name, str) else repr(name)] = item
+
+            content.visititems(note)
             return {name: _values(known[key]) for name, key in _keys(list(known), candidate, chosen, str(path)).items()}
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise DataError(f"{path}: cannot be read as HDF5: {one_line(error)}") from None

@@ -53,21 +53,21 @@ class OnnxGraph:
             self._session = onnxruntime.InferenceSession(
                 content, sess_options=options, providers=["CPUExecutionProvider"]
             )
+            # In a damaged file, names may be no text.
+            declared = [(node.name, node.type, list(node.shape)) for node in self._session.get_inputs()]
+            self.outputs = tuple(node.name for node in self._session.get_outputs())
         except OSError as error:
             raise DataError(f"{label}: cannot be read: {error.strerror}") from None
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise DataError(f"{label}: ONNX Runtime cannot load it: {one_line(error)}") from None
-        self.inputs: tuple[TensorSpec, ...] | None = tuple(
-            self._spec(node, "input") for node in self._session.get_inputs()
-        )
-        self.outputs = tuple(node.name for node in self._session.get_outputs())
+        self.inputs: tuple[TensorSpec, ...] | None = tuple(self._spec(*each) for each in declared)
 
-    def _spec(self, node: Any, what: str) -> TensorSpec:
-        dtype = DTYPES.get(node.type.removeprefix("tensor(").removesuffix(")"))
+    def _spec(self, name: str, kind: str, shape: list[Any]) -> TensorSpec:
+        dtype = DTYPES.get(kind.removeprefix("tensor(").removesuffix(")"))
         if dtype is None:
-            raise DataError(f"{self.label}: {what} {node.name!r} is {node.type}, which the gate cannot compare")
-        shape = tuple(length if isinstance(length, int) and length > 0 else None for length in node.shape)
-        return TensorSpec(node.name, np.dtype(dtype), shape)
+            raise DataError(f"{self.label}: input {name!r} is {kind}, which the gate cannot give it")
+        lengths = tuple(length if isinstance(length, int) and length > 0 else None for length in shape)
+        return TensorSpec(name, np.dtype(dtype), lengths)
 
     def run(self, batch: Arrays) -> Arrays:
         """Return the outputs for a batch."""
