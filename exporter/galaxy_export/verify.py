@@ -105,6 +105,11 @@ def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, 
         loaded = OnnxModel(ModelSource(model))
     except ModelError as error:
         raise ContractError(str(error)) from None
+    if (made_from := loaded.description.made_from) is not None:
+        raise ContractError(
+            f"{model}: is a standalone file: verify the model file that it was made from, with the SHA-256 "
+            f"{made_from.get('sha256')}, and make it again from that with  galaxy-export standalone"
+        )
     _check_metadata(loaded, trained, unseen_margin(proto))
     check_outputs(proto, trained.network)
     gate = load_gate_images(images, loaded.input_size, loaded.description.classes)

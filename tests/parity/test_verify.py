@@ -61,6 +61,18 @@ def verify(keras_once: KerasOnce, trained_run: Path, gate_dataset: Path) -> Call
     return check
 
 
+def test_a_standalone_file_is_verified_through_the_file_that_it_was_made_from(
+    files: dict[str, Path], verify: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    """It takes whole images, which the trained network does not: the message says what to do instead."""
+    from galaxy_classify.inference.embedded import ModelSource
+    from galaxy_export.standalone.write import write_standalone
+
+    write_standalone(ModelSource(files["float"]), tmp_path / "s.onnx", None, batched=False)
+    with pytest.raises(ContractError, match=r"s\.onnx: is a standalone file: verify the model file"):
+        verify(tmp_path / "s.onnx")
+
+
 def float_tensors(proto: onnx.ModelProto) -> list[onnx.TensorProto]:
     """Return kernels and biases in the order of the layers."""
     return [
