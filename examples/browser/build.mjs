@@ -15,6 +15,7 @@ const PAGE = join(HERE, 'page');
 const CORE = join(HERE, '..', 'javascript', 'core');
 const RUNTIME = join(HERE, 'node_modules', 'onnxruntime-web');
 const LICENCE = join(HERE, '..', '..', 'LICENSE');
+const RUNTIME_MODULE = 'ort.wasm.bundle.min.mjs';
 const SERVICE_WORKER = 'service_worker.js';
 
 const HELP = `Usage: npm run build -- --model FILE.onnx --out FOLDER
@@ -73,7 +74,7 @@ async function filesOfPage(modelPath, goldenPath) {
   const files = new Map();
   for (const name of await readdir(PAGE)) files.set(name, await readFile(join(PAGE, name)));
   for (const name of await readdir(CORE)) files.set(`core/${name}`, await readFile(join(CORE, name)));
-  for (const name of ['ort.wasm.bundle.min.mjs', 'ort-wasm-simd-threaded.wasm']) {
+  for (const name of [RUNTIME_MODULE, 'ort-wasm-simd-threaded.wasm']) {
     files.set(`onnxruntime/${name}`, await readFile(join(RUNTIME, 'dist', name)));
   }
   files.set('model.onnx', model);
@@ -124,7 +125,8 @@ async function licences() {
 }
 
 /**
- * Give modules names that end in .js: not every web server knows that .mjs is JavaScript, and browsers refuse the rest.
+ * Give modules the names that they have in the page. These end in .js: not every web server knows that .mjs is JavaScript,
+ * and browsers run nothing else.
  *
  * @param {Map<string, Buffer>} files
  */
@@ -133,10 +135,17 @@ function asScripts(files) {
   const renamed = new Map();
   for (const [name, content] of files) {
     const isOwnText = /\.(mjs|html)$/.test(name) && !name.startsWith('onnxruntime/');
-    const text = () => Buffer.from(content.toString().replace(/([\w./-]+)\.mjs(?=['"])/g, '$1.js'));
-    renamed.set(name.replace(/\.mjs$/, '.js'), isOwnText ? text() : content);
+    renamed.set(name.replace(/\.mjs$/, '.js'), isOwnText ? Buffer.from(withNames(content.toString())) : content);
   }
   return renamed;
+}
+
+/** @param {string} text */
+function withNames(text) {
+  return text
+    .replaceAll("'onnxruntime-web/wasm'", `'./onnxruntime/${RUNTIME_MODULE}'`)
+    .replaceAll('../../javascript/core/', './core/')
+    .replace(/\.mjs(?=['"])/g, '.js');
 }
 
 /**

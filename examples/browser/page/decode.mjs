@@ -1,32 +1,23 @@
 /** Decode an image file into the RGB pixels that the standalone model takes. */
 
-import { ImageError } from './core/errors.mjs';
+import { ImageError } from '../../javascript/core/errors.mjs';
 import { checkFile } from './file_check.mjs';
 
-/**
- * A decoded image.
- *
- * @typedef {object} Decoded
- * @property {number} width in pixels, upright
- * @property {number} height
- * @property {Uint8Array} data RGB, row by row
- * @property {string} note remark for the image's row; usually empty
- */
+/** @typedef {import('../../javascript/core/classifier.mjs').Image} Image */
 
 /**
  * Decode an image file as the package does: upright, colour profiles ignored, transparent pixels on black.
  *
  * @param {Blob} file
- * @returns {Promise<Decoded>}
+ * @returns {Promise<Image>}
  * @throws {ImageError} with the message of its row
  */
 export async function decodeImage(file) {
   const content = await contentOf(file);
-  const { note } = checkFile(new Uint8Array(content));
+  const note = checkFile(new Uint8Array(content));
   const bitmap = await bitmapOf(content);
   const { width, height } = bitmap;
-  const pixels = pixelsOf(bitmap);
-  return { width, height, data: withoutAlpha(pixels), note };
+  return { width, height, data: withoutAlpha(pixelsOf(bitmap)), note };
 }
 
 /** @param {Blob} file */

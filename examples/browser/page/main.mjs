@@ -1,6 +1,6 @@
 /** The page: takes files, shows the progress and the results. */
 
-import { csvHeader, csvRow } from './core/csv.mjs';
+import { csvHeader, csvRow } from '../../javascript/core/csv.mjs';
 import { chosenInputs, droppedInputs } from './files.mjs';
 import { WorkQueue } from './queue.mjs';
 import { dot, make, ResultTable } from './table.mjs';
@@ -81,7 +81,7 @@ function take({ inputs, skipped }) {
 }
 
 /**
- * @param {import('./core/csv.mjs').Row} row
+ * @param {import('../../javascript/core/csv.mjs').Row} row
  * @param {Blob | null} thumbnail
  */
 function takeRow(row, thumbnail) {

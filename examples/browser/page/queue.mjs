@@ -3,7 +3,7 @@
 import { scriptAddress } from './trusted.mjs';
 
 /** @typedef {import('./files.mjs').Input} Input */
-/** @typedef {import('./core/csv.mjs').Row} Row */
+/** @typedef {import('../../javascript/core/csv.mjs').Row} Row */
 
 /** Images that the worker has at a time: one that it classifies, and others that it decodes meanwhile. */
 const AT_ONCE = 4;

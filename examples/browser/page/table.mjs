@@ -1,6 +1,6 @@
 /** The table of results: sorted, filtered, and one page of it at a time, so that it stays fast for any number of rows. */
 
-/** @typedef {import('./core/csv.mjs').Row} Row */
+/** @typedef {import('../../javascript/core/csv.mjs').Row} Row */
 
 /**
  * A row of the table. `number` counts from 1, in the order of the inputs.
@@ -83,7 +83,10 @@ export class ResultTable {
   clear() {
     this.results = [];
     this.#filter = '';
+    this.#sortedBy = 'No.';
+    this.#descending = false;
     this.#page = 0;
+    this.#markSorted();
     this.draw();
   }
 
@@ -282,7 +285,7 @@ function tableRow({ number, row }, address, classes) {
     cell('Image', picture),
     make('th', { role: 'rowheader', scope: 'row', class: 'file' }, name, ...message),
     cell('Status', make('span', { class: 'status' }, row.status)),
-    cell('Class', ...(row.label === null ? [] : [dot(classes.indexOf(row.label)), row.label])),
+    cell('Class', ...(row.label === null ? [] : [dot(classes.indexOf(row.label))]), make('span', { class: 'label' }, row.label ?? '')),
     cell('Confidence', row.confidence?.toFixed(3) ?? ''),
     cell('Probabilities', ...(row.label === null ? [] : [bars(row.probabilities, classes)])),
   );

@@ -1,12 +1,17 @@
-/** The two addresses of scripts that this page may start, where the browser asks for a policy (Trusted Types). */
+/** Tell the browser that the scripts which this page starts are its own, where it demands that (Trusted Types). */
 
-const POLICY = globalThis.trustedTypes?.createPolicy('galaxy-classify', { createScriptURL: (address) => address });
+/** @type {{trustedTypes?: any}} not in every browser */
+const { trustedTypes } = /** @type {any} */ (globalThis);
+const policy = trustedTypes?.createPolicy('galaxy-classify', {
+  createScriptURL: (/** @type {string} */ address) => address,
+});
 
 /**
- * Return the address of a script of this folder in the form that the browser demands.
+ * Return the address of one of the page's own scripts in the form that the browser demands.
  *
  * @param {string} address
+ * @returns {string}
  */
 export function scriptAddress(address) {
-  return POLICY ? POLICY.createScriptURL(address) : address;
+  return policy ? policy.createScriptURL(address) : address;
 }

@@ -1,10 +1,10 @@
 /** Decode and classify images in a thread of its own, so that the page stays responsive. */
 
-import * as ort from './onnxruntime/ort.wasm.bundle.min.mjs';
+import * as ort from 'onnxruntime-web/wasm';
 
-import { Classifier } from './core/classifier.mjs';
-import { ImageError, ModelError } from './core/errors.mjs';
-import { selfTest } from './core/golden.mjs';
+import { Classifier } from '../../javascript/core/classifier.mjs';
+import { ImageError, ModelError } from '../../javascript/core/errors.mjs';
+import { selfTest } from '../../javascript/core/golden.mjs';
 import { decodeImage } from './decode.mjs';
 
 /**
@@ -78,13 +78,13 @@ async function testBrowser(classifier) {
 
 /**
  * @param {string} path
- * @param {import('./decode.mjs').Decoded | Error} image
+ * @param {import('../../javascript/core/classifier.mjs').Image | Error} image
  */
 async function classify(path, image) {
   const { classifier } = await loading;
   if (image instanceof ImageError) return { row: classifier.failure(path, image.message), thumbnail: null };
   if (image instanceof Error) throw image;
-  /** @type {import('./core/classifier.mjs').Outputs['pixels'] | null} */
+  /** @type {import('../../javascript/core/classifier.mjs').Outputs['pixels'] | null} */
   let seen = null;
   const row = await classifier.classify(path, image, (pixels) => {
     seen = pixels;
@@ -95,7 +95,7 @@ async function classify(path, image) {
 /**
  * Encode what the network saw: a picture takes a tenth of the memory of its pixels.
  *
- * @param {import('./core/classifier.mjs').Outputs['pixels']} pixels
+ * @param {import('../../javascript/core/classifier.mjs').Outputs['pixels']} pixels
  * @param {number} margin along each edge, which it did not see
  */
 function thumbnailOf({ width, height, data }, margin) {
