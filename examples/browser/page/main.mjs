@@ -82,10 +82,10 @@ function take({ inputs, skipped }) {
 
 /**
  * @param {import('../../javascript/core/csv.mjs').Row} row
- * @param {Blob | null} thumbnail
+ * @param {import('./worker.mjs').Picture | null} picture what the network saw
  */
-function takeRow(row, thumbnail) {
-  table.add(row, thumbnail);
+function takeRow(row, picture) {
+  table.add(row, picture);
   showProgress();
   const now = performance.now();
   if (!queue.left) {

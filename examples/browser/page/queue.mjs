@@ -4,6 +4,7 @@ import { scriptAddress } from './trusted.mjs';
 
 /** @typedef {import('./files.mjs').Input} Input */
 /** @typedef {import('../../javascript/core/csv.mjs').Row} Row */
+/** @typedef {import('./worker.mjs').Picture} Picture */
 
 /** Images that the worker has at a time: one that it classifies, and others that it decodes meanwhile. */
 const AT_ONCE = 4;
@@ -13,7 +14,7 @@ const AT_ONCE = 4;
  *
  * @typedef {object} Answers
  * @property {(model: import('./worker.mjs').Model) => void} onReady
- * @property {(row: Row, thumbnail: Blob | null) => void} onRow
+ * @property {(row: Row, picture: Picture | null) => void} onRow
  * @property {(message: string) => void} onBroken
  */
 
@@ -99,7 +100,7 @@ export class WorkQueue {
       this.#fail(answer.message);
     } else if (this.#inHand.delete(answer.id)) {
       this.#feed();
-      this.#answers.onRow(answer.row, answer.thumbnail);
+      this.#answers.onRow(answer.row, answer.picture);
     }
   }
 

@@ -1,11 +1,12 @@
 /** The table of results: sorted, filtered, and one page of it at a time, so that it stays fast for any number of rows. */
 
 /** @typedef {import('../../javascript/core/csv.mjs').Row} Row */
+/** @typedef {import('./worker.mjs').Picture} Picture */
 
 /**
- * A row of the table. `number` counts from 1, in the order of the inputs.
+ * A row of the table. `number` counts from 1, in the order of the inputs; `picture` is what the network saw.
  *
- * @typedef {{number: number, row: Row, thumbnail: Blob | null}} Result
+ * @typedef {{number: number, row: Row, picture: Picture | null}} Result
  */
 
 export const STATUSES = ['ok', 'uncertain', 'unfamiliar', 'error'];
@@ -38,7 +39,7 @@ export class ResultTable {
   #sortedBy = 'No.';
   #descending = false;
   #page = 0;
-  /** @type {Map<Result, {element: HTMLTableRowElement, address: string}>} rows in the document */
+  /** @type {Map<Result, HTMLElement>} rows in the document */
   #drawn = new Map();
   /** @type {string[]} */
   #classes = [];
@@ -73,10 +74,10 @@ export class ResultTable {
 
   /**
    * @param {Row} row
-   * @param {Blob | null} thumbnail
+   * @param {Picture | null} picture
    */
-  add(row, thumbnail) {
-    this.results.push({ number: this.results.length + 1, row, thumbnail });
+  add(row, picture) {
+    this.results.push({ number: this.results.length + 1, row, picture });
     this.#drawSoon();
   }
 
@@ -137,30 +138,15 @@ export class ResultTable {
   #drawRows() {
     const first = this.#page * ROWS_PER_PAGE;
     const results = this.#shown.slice(first, first + ROWS_PER_PAGE);
-    const wanted = new Set(results);
-    for (const [result, { address }] of this.#drawn) {
-      if (wanted.has(result)) continue;
-      URL.revokeObjectURL(address);
-      this.#drawn.delete(result);
-    }
-    const elements = results.map((result) => this.#elementOf(result));
+    const drawn = new Map(results.map((result) => [result, this.#drawn.get(result) ?? tableRow(result, this.#classes)]));
+    this.#drawn = drawn; // those of other pages are forgotten
+    const elements = [...drawn.values()];
     const body = byId('rows');
     const isSame = elements.length === body.children.length && elements.every((each, at) => each === body.children[at]);
     if (!isSame) body.replaceChildren(...elements);
     elements.forEach((element, place) => element.setAttribute('aria-rowindex', String(first + place + 2)));
     byId('table').setAttribute('aria-rowcount', String(this.#shown.length + 1));
     byId('empty').hidden = this.#shown.length > 0;
-  }
-
-  /** @param {Result} result */
-  #elementOf(result) {
-    let drawn = this.#drawn.get(result);
-    if (!drawn) {
-      const address = result.thumbnail ? URL.createObjectURL(result.thumbnail) : '';
-      drawn = { element: tableRow(result, address, this.#classes), address };
-      this.#drawn.set(result, drawn);
-    }
-    return drawn.element;
   }
 
   #drawPager() {
@@ -269,20 +255,18 @@ function classOf(column) {
 
 /**
  * @param {Result} result
- * @param {string} address of the thumbnail; empty if there is none
  * @param {string[]} classes
  */
-function tableRow({ number, row }, address, classes) {
+function tableRow({ number, row, picture }, classes) {
   /** @type {(column: string, ...content: (string | Node)[]) => HTMLElement} */
   const cell = (column, ...content) => make('td', { role: 'cell', class: classOf(column) }, ...content);
-  const picture = address ? make('img', { src: address, alt: '', width: '64', height: '64' }) : make('span');
   const name = make('span', { class: 'path', title: row.path }, row.path);
   const message = row.message ? [make('span', { class: 'message' }, row.message)] : [];
   const element = make(
     'tr',
     { role: 'row', 'data-status': row.status },
     cell('No.', counted(number)),
-    cell('Image', picture),
+    cell('Image', picture ? canvasOf(picture) : make('span')),
     make('th', { role: 'rowheader', scope: 'row', class: 'file' }, name, ...message),
     cell('Status', make('span', { class: 'status' }, row.status)),
     cell('Class', ...(row.label === null ? [] : [dot(classes.indexOf(row.label))]), make('span', { class: 'label' }, row.label ?? '')),
@@ -291,7 +275,21 @@ function tableRow({ number, row }, address, classes) {
   );
   const hasFamiliarity = byId('headings').querySelector('.familiarity') !== null;
   if (hasFamiliarity) element.append(cell('Familiarity', row.familiarity?.toFixed(3) ?? ''));
-  return /** @type {HTMLTableRowElement} */ (element);
+  return element;
+}
+
+/** @param {Picture} picture */
+function canvasOf({ width, height, data }) {
+  const canvas = document.createElement('canvas');
+  const pixels = new ImageData(width, height);
+  pixels.data.fill(255);
+  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
+    for (let colour = 0; colour < 3; colour += 1) pixels.data[to + colour] = data[from + colour];
+  }
+  Object.assign(canvas, { width, height });
+  canvas.setAttribute('aria-hidden', 'true'); // the row says it all
+  canvas.getContext('2d')?.putImageData(pixels, 0, 0);
+  return canvas;
 }
 
 /** @param {number} place of a class */

@@ -18,10 +18,10 @@ import { decodeImage } from './decode.mjs';
  * @property {number} largestDifference of their probabilities from those recorded
  */
 
+/** @typedef {import('../../javascript/core/classifier.mjs').Outputs['pixels']} Picture what the network saw: RGB, row by row */
+
 /** Probabilities of golden images may differ by this in a browser whose JPEG decoder rounds otherwise than Pillow's. */
 const MOST_DIFFERENCE = 0.05;
-
-const THUMBNAIL = { type: 'image/webp', quality: 0.85 };
 
 // One thread: more would need headers that isolate the page, which not every web server sends.
 ort.env.wasm.numThreads = 1;
@@ -82,29 +82,31 @@ async function testBrowser(classifier) {
  */
 async function classify(path, image) {
   const { classifier } = await loading;
-  if (image instanceof ImageError) return { row: classifier.failure(path, image.message), thumbnail: null };
+  if (image instanceof ImageError) return { row: classifier.failure(path, image.message), picture: null };
   if (image instanceof Error) throw image;
-  /** @type {import('../../javascript/core/classifier.mjs').Outputs['pixels'] | null} */
-  let seen = null;
+  /** @type {Picture | null} */
+  let picture = null;
   const row = await classifier.classify(path, image, (pixels) => {
-    seen = pixels;
+    picture = withoutMargin(pixels, classifier.margin);
   });
-  return { row, thumbnail: seen && (await thumbnailOf(seen, classifier.margin)) };
+  return { row, picture };
 }
 
 /**
- * Encode what the network saw: a picture takes a tenth of the memory of its pixels.
+ * Cut off the margin, which the network did not see.
  *
- * @param {import('../../javascript/core/classifier.mjs').Outputs['pixels']} pixels
- * @param {number} margin along each edge, which it did not see
+ * @param {Picture} pixels
+ * @param {number} margin
+ * @returns {Picture}
  */
-function thumbnailOf({ width, height, data }, margin) {
-  const canvas = new OffscreenCanvas(width - 2 * margin, height - 2 * margin);
-  const picture = new ImageData(width, height);
-  picture.data.fill(255);
-  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) picture.data.set(data.subarray(from, from + 3), to);
-  canvas.getContext('2d')?.putImageData(picture, -margin, -margin);
-  return canvas.convertToBlob(THUMBNAIL);
+function withoutMargin({ width, height, data }, margin) {
+  const seen = { width: width - 2 * margin, height: height - 2 * margin };
+  const rows = new Uint8Array(3 * seen.width * seen.height);
+  for (let row = 0; row < seen.height; row += 1) {
+    const from = 3 * ((row + margin) * width + margin);
+    rows.set(data.subarray(from, from + 3 * seen.width), 3 * row * seen.width);
+  }
+  return { ...seen, data: rows };
 }
 
 /** @param {Uint8Array} bytes */
