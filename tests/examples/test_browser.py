@@ -28,8 +28,10 @@ from chromium import OpenPage, start_chromium
 from galaxy_painter import KINDS, paint
 from in_process import run_classify
 
-#: Browsers decode JPEGs with a code of their own, which may round otherwise than Pillow's. Two levels of 255 more or less
-#: in all pixels change the numbers of these images by less than this. Chromium's decoder rounds as Pillow's does.
+pytestmark = pytest.mark.slow
+
+#: Browsers decode JPEGs with a code of their own, which may round otherwise than Pillow's. Two levels of 255 more or
+#: less in all pixels change the numbers of these images by less than this. Chromium's decoder rounds as Pillow's does.
 DECODER_TOLERANCE = 0.002
 #: A page that classified in its own thread would stand still for all the images.
 LONGEST_GAP_MS = 500
@@ -54,7 +56,7 @@ class ClassifyPage(OpenPage):
     def __init__(self, browser: webdriver.Chrome, address: str, downloads: Path) -> None:
         super().__init__(browser)
         self.address = address
-        self._downloads = downloads
+        self.downloads = downloads
 
     def open(self) -> None:
         """Load the page, and wait until it can classify and works without network."""
@@ -85,7 +87,7 @@ class ClassifyPage(OpenPage):
 
     def saved_text(self) -> str:
         """Save the rows as CSV, and return the file's text."""
-        file = self._downloads / "galaxies.csv"
+        file = self.downloads / "galaxies.csv"
         file.unlink(missing_ok=True)
         self.find("#save").click()
         self.wait(file.exists)
@@ -126,6 +128,20 @@ def serving(folder: Path) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def other_tab(browser: webdriver.Chrome, address: str) -> Iterator[OpenPage]:
+    """Show another page in a tab of its own, whatever it complains about, and go back."""
+    first = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    try:
+        browser.get(address)
+        yield OpenPage(browser)
+    finally:
+        browser.get_log("browser")  # type: ignore[no-untyped-call]
+        browser.close()
+        browser.switch_to.window(first)
 
 
 Build = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -330,7 +346,6 @@ window.heart = setInterval(() => {
 """
 
 
-@pytest.mark.slow
 def test_the_page_answers_while_200_images_are_classified(page: ClassifyPage, tmp_path: Path) -> None:
     """A timer of the page goes on, and so do its buttons; the document does not grow with the images."""
     drawn = [encoded(paint(kind, seed=2, size=128).resize((424, 424)), "JPEG", quality=90) for kind in KINDS]
@@ -525,9 +540,7 @@ def test_nothing_can_be_sent_elsewhere(page: ClassifyPage, galaxies: Path, tmp_p
     assert all("Content Security Policy" in message or "Trusted" in message for message in messages), messages
 
 
-def test_the_worker_cannot_send_anything_either(
-    browser: webdriver.Chrome, site: Path, tmp_path: Path, loaded: ClassifyPage
-) -> None:
+def test_the_worker_cannot_send_anything_either(browser: webdriver.Chrome, site: Path, tmp_path: Path) -> None:
     """A worker would have a policy of its own, none, if it did not inherit the page's; what it says is shown."""
     copy = tmp_path / "copy"
     shutil.copytree(site / "some" / "where", copy)
@@ -536,52 +549,61 @@ def test_the_worker_cannot_send_anything_either(
             f"const answer = await fetch('{elsewhere}x', {{mode: 'no-cors'}}).then(() => 'sent', () => 'not sent');\n"
             "postMessage({kind: 'failed', message: `it was ${answer}`});\n"
         )
-        try:
-            browser.get(address)
-            page = OpenPage(browser)
+        with other_tab(browser, address) as page:
             page.wait(lambda: page.find("#alert").text)
             assert page.find("#alert").text == "Nothing can be classified: it was not sent"
             assert page.find("#model").text == "cannot be used"
             assert asked == []
             assert "connect-src" in str(browser.get_log("browser"))  # type: ignore[no-untyped-call]
-        finally:
-            loaded.open()
+
+
+def test_a_worker_that_fails_is_replaced(
+    browser: webdriver.Chrome, site: Path, galaxies: Path, tmp_path: Path, loaded: ClassifyPage
+) -> None:
+    """As one without memory for an image: that image gets an error row, the others are classified, in order."""
+    copy = tmp_path / "copy"
+    shutil.copytree(site / "some" / "where", copy)
+    worker = (copy / "worker.js").read_text()
+    place = "  if (image instanceof Error) throw image;\n"
+    assert place in worker
+    fails = "  if (path.endsWith('edge_on_disk.png')) throw new RangeError('out of memory');\n"
+    (copy / "worker.js").write_text(worker.replace(place, place + fails))
+    (copy / "service_worker.js").write_text("throw new Error('no service worker')")
+    with serving(copy) as (address, _), other_tab(browser, address):
+        page = ClassifyPage(browser, address, loaded.downloads)
+        rows = page.classify(galaxies)
+        assert [row["path"] for row in rows] == [f"galaxies/{kind}.png" for kind in sorted(KINDS)]
+        assert {row["status"] for row in rows[1:]} == {"ok"}
+        assert (rows[0]["status"], rows[0]["message"]) == ("error", "cannot be classified here: out of memory")
+        assert page.find("#offline").text.startswith("not possible: ")
+        assert not page.find("#alert").is_displayed()
 
 
 def test_a_browser_that_falsifies_pixels_is_not_trusted(
-    browser: webdriver.Chrome, build: Build, standalone: Path, tmp_path: Path, loaded: ClassifyPage
+    browser: webdriver.Chrome, build: Build, standalone: Path, tmp_path: Path
 ) -> None:
     """The golden images come out otherwise, so that the page says why it does not classify."""
     golden = json.loads(standalone.with_suffix(".golden.json").read_text())
     golden["images"][3]["probabilities"].reverse()
     (tmp_path / "golden.json").write_text(json.dumps(golden))
     assert build("--model", standalone, "--golden", tmp_path / "golden.json", "--out", tmp_path / "out").returncode == 0
-    with serving(tmp_path / "out") as (address, _):
-        try:
-            browser.get(address)
-            page = OpenPage(browser)
-            page.wait(lambda: page.find("#alert").text)
-            alert = page.find("#alert").text
-            assert alert.startswith("Nothing can be classified: in this browser the self-test fails: ")
-            assert golden["images"][3]["name"] in alert
-        finally:
-            loaded.open()
+    with serving(tmp_path / "out") as (address, _), other_tab(browser, address) as page:
+        page.wait(lambda: page.find("#alert").text)
+        alert = page.find("#alert").text
+        assert alert.startswith("Nothing can be classified: in this browser the self-test fails: ")
+        assert golden["images"][3]["name"] in alert
 
 
-@pytest.mark.slow
 def test_it_works_without_network(browser: webdriver.Chrome, site: Path, galaxies: Path, loaded: ClassifyPage) -> None:
     """Once loaded: the server is stopped, and the page loaded again."""
-    with serving(site) as (address, _):
-        page = ClassifyPage(browser, f"{address}some/where/", loaded._downloads)
+    with serving(site) as (address, _), other_tab(browser, "about:blank"):
+        page = ClassifyPage(browser, f"{address}some/where/", loaded.downloads)
         page.open()
-    try:
+    with other_tab(browser, "about:blank"):
         page.open()
         assert len(page.classify(*sorted(galaxies.iterdir()))) == 4
         browser.get(f"{page.address}index.html?again#results")
         page.wait(lambda: page.find("#self-test").text.startswith("passed"))
-    finally:
-        browser.get_log("browser")  # type: ignore[no-untyped-call]
-        loaded.open()
 
 
 def test_the_folder_is_whole_and_names_no_other_server(site: Path) -> None:

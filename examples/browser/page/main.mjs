@@ -1,5 +1,6 @@
 /** The page: takes files, shows the progress and the results. */
 
+import { MIN_EDGE, MIN_FAMILIARITY, THRESHOLD } from '../../javascript/core/classifier.mjs';
 import { csvHeader, csvRow } from '../../javascript/core/csv.mjs';
 import { chosenInputs, droppedInputs } from './files.mjs';
 import { WorkQueue } from './queue.mjs';
@@ -7,6 +8,8 @@ import { dot, make, ResultTable } from './table.mjs';
 import { scriptAddress } from './trusted.mjs';
 
 /** @typedef {import('./worker.mjs').Model} Model */
+
+const LIMITS = { confidence: THRESHOLD, familiarity: MIN_FAMILIARITY, edge: MIN_EDGE };
 
 /** Seconds between two announcements of the progress. */
 const BETWEEN_ANNOUNCEMENTS = 10;
@@ -146,12 +149,22 @@ function save() {
 async function keepForOffline() {
   if (!('serviceWorker' in navigator)) return 'not possible here: browsers allow it with HTTPS or from localhost only';
   try {
-    await navigator.serviceWorker.register(scriptAddress('service_worker.js'));
-    await navigator.serviceWorker.ready;
+    const registration = await navigator.serviceWorker.register(scriptAddress('service_worker.js'));
+    if (!registration.active && registration.installing) await activated(registration.installing);
     return 'ready: the browser has kept this page';
   } catch (error) {
     return `not possible: ${/** @type {Error} */ (error).message}`;
   }
+}
+
+/** @param {ServiceWorker} worker */
+function activated(worker) {
+  return new Promise((resolve, reject) => {
+    worker.addEventListener('statechange', () => {
+      if (worker.state === 'activated') resolve(worker);
+      else if (worker.state === 'redundant') reject(new Error('a file is missing, or is not as it was built'));
+    });
+  });
 }
 
 /** Take what is dropped anywhere on the page: a little beside the frame, the browser would leave the page. */
@@ -175,6 +188,9 @@ function listenToDrops() {
   });
 }
 
+for (const [name, limit] of Object.entries(LIMITS)) {
+  for (const element of document.querySelectorAll(`[data-limit=${name}]`)) element.textContent = String(limit);
+}
 for (const [button, input] of [['choose-files', 'files'], ['choose-folder', 'folder']]) {
   byId(button).addEventListener('click', () => byId(input).click());
   byId(input).addEventListener('change', () => {
