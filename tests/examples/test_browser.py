@@ -252,7 +252,8 @@ def test_other_kinds_of_images_as_well(page: ClassifyPage, standalone: Path, tmp
     picture = paint("unbarred_spiral", seed=3, size=128).crop((0, 10, 128, 110))
     turned, clear = Image.Exif(), picture.convert("RGBA")
     turned[0x0112] = 6
-    clear.putalpha(picture.convert("L").point([min(255, 2 * level) for level in range(256)]))
+    clear.putalpha(Image.linear_gradient("L").resize(picture.size))
+    clear.paste((255, 255, 255, 0), (90, 0, 128, 100))
     files = {
         "turned.jpg": encoded(picture, "JPEG", exif=turned, quality=90),
         "progressive.jpg": encoded(picture, "JPEG", progressive=True),
@@ -288,18 +289,19 @@ def test_what_cannot_be_classified_is_an_error_row(page: ClassifyPage, tmp_path:
     picture = paint("smooth_round", seed=1, size=128)
     jpeg, png = encoded(picture, "JPEG"), encoded(picture, "PNG")
     black = Image.new("RGB", (100, 100), (7, 7, 7))
-    cut = "damaged or incomplete image: "
+    damaged = "damaged or incomplete image: "
+    cut = f"{damaged}image file is truncated"
     cases = {
         "text.png": (b"no picture", "not an image (supported: JPEG, PNG, TIFF, WEBP, BMP, GIF, FITS)"),
         "empty.jpg": (b"", "empty file"),
-        "cut.jpg": (jpeg[: len(jpeg) // 2], cut),
-        "cut_at_the_end.jpg": (jpeg[:-2], cut),
-        "preview.jpg": (encoded(picture, "JPEG", comment=b"\xff\xd9")[:-9], cut),
+        "cut.jpg": (jpeg[: len(jpeg) // 2], f"{damaged}the JPEG has no end"),
+        "cut_at_the_end.jpg": (jpeg[:-2], f"{damaged}the JPEG has no end"),
+        "preview.jpg": (encoded(picture, "JPEG", comment=b"\xff\xd9")[:-9], f"{damaged}the JPEG has no end"),
         "cut.png": (png[: len(png) // 2], cut),
         "cut.gif": (encoded(picture, "GIF")[:-99], cut),
         "cut.webp": (encoded(picture, "WEBP")[:-99], cut),
         "cut.bmp": (encoded(picture, "BMP")[:-99], cut),
-        "damaged.png": (png[: len(png) // 2] + b"?" + png[len(png) // 2 + 1 :], cut),
+        "damaged.png": (png[: len(png) // 2] + b"?" + png[len(png) // 2 + 1 :], damaged),
         "small.png": (
             encoded(picture.resize((15, 40)), "PNG"),
             "image too small: 15 x 40 pixels, at least 16 are needed",
