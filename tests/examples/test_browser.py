@@ -253,7 +253,7 @@ def test_other_kinds_of_images_as_well(page: ClassifyPage, standalone: Path, tmp
     turned, clear = Image.Exif(), picture.convert("RGBA")
     turned[0x0112] = 6
     clear.putalpha(Image.linear_gradient("L").resize(picture.size))
-    clear.paste((255, 255, 255, 0), (90, 0, 128, 100))
+    clear.paste((255, 255, 255, 40), (90, 0, 128, 100))
     files = {
         "turned.jpg": encoded(picture, "JPEG", exif=turned, quality=90),
         "progressive.jpg": encoded(picture, "JPEG", progressive=True),
