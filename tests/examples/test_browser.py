@@ -285,7 +285,7 @@ def _sixteen_bits(picture: Image.Image) -> Any:
 
 
 def test_what_cannot_be_classified_is_an_error_row(page: ClassifyPage, tmp_path: Path) -> None:
-    """With the reason; browsers would show what is left of a file that was cut off. The next file is classified."""
+    """With the reason, the package's where it has one; files behind it are classified."""
     picture = paint("smooth_round", seed=1, size=128)
     jpeg, png = encoded(picture, "JPEG"), encoded(picture, "PNG")
     black = Image.new("RGB", (100, 100), (7, 7, 7))

@@ -1,6 +1,7 @@
 /**
- * Refuse image files that a browser decodes although the package refuses them: above all those that are cut off, of which
- * browsers show the part that is there.
+ * Refuse image files that a browser may decode although the package refuses them, and find what is said of the others.
+ *
+ * Of files that are cut off, some browsers give the part that is there, the rest in grey. Chromium refuses them by itself.
  */
 
 import { ImageError } from '../../javascript/core/errors.mjs';
