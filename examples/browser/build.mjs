@@ -17,6 +17,8 @@ const RUNTIME = join(HERE, 'node_modules', 'onnxruntime-web');
 const LICENCE = join(HERE, '..', '..', 'LICENSE');
 const RUNTIME_MODULE = 'ort.wasm.bundle.min.mjs';
 const SERVICE_WORKER = 'service_worker.js';
+/** Says what was built; only a folder with this file is ever replaced. */
+const BUILD = 'build.json';
 
 const HELP = `Usage: npm run build -- --model FILE.onnx --out FOLDER
 
@@ -79,7 +81,7 @@ async function filesOfPage(modelPath, goldenPath) {
   }
   files.set('model.onnx', model);
   if (golden) files.set('golden.json', goldenOf(await readNamed(golden), golden, sha256));
-  files.set('build.json', asJson({ sha256, golden: golden !== undefined }));
+  files.set(BUILD, asJson({ sha256, golden: golden !== undefined }));
   files.set('licences.txt', await licences());
   return asScripts(files);
 }
@@ -170,7 +172,7 @@ function withFileList(files) {
  */
 async function write(files, out) {
   const before = existsSync(out) ? await readdir(out) : [];
-  if (before.length && !before.includes(SERVICE_WORKER)) {
+  if (before.length && !before.includes(BUILD)) {
     throw new UsageError(`${out}: holds other files; name an empty folder, or one that does not exist`);
   }
   await mkdir(dirname(out), { recursive: true });

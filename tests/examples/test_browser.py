@@ -555,6 +555,7 @@ def test_the_worker_cannot_send_anything_either(browser: webdriver.Chrome, site:
             page.wait(lambda: page.find("#alert").text)
             assert page.find("#alert").text == "Nothing can be classified: it was not sent"
             assert page.find("#model").text == "cannot be used"
+            assert not page.find("#choose-files").is_enabled()
             assert asked == []
             assert "connect-src" in str(browser.get_log("browser"))  # type: ignore[no-untyped-call]
 
@@ -630,6 +631,7 @@ def test_the_build_refuses_what_it_cannot_use(build: Build, standalone: Path, tm
     (tmp_path / "text.onnx").write_text("no model")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    shutil.copytree(repository / "examples" / "browser" / "page", tmp_path / "page")
     plain = repository / "runtime" / "galaxy_classify" / "models" / "galaxy-cnn.onnx"
     before = sorted(tmp_path.rglob("*"))
     for arguments, code, message in (
@@ -639,6 +641,7 @@ def test_the_build_refuses_what_it_cannot_use(build: Build, standalone: Path, tm
         (("--model", plain, "--out", tmp_path / "out"), 3, "galaxy-cnn.onnx: no standalone model; write one with"),
         (("--model", standalone, "--golden", tmp_path / "text.onnx", "--out", tmp_path / "out"), 3, "not JSON"),
         (("--model", standalone, "--out", tmp_path / "mine"), 2, "mine: holds other files"),
+        (("--model", standalone, "--out", tmp_path / "page"), 2, "page: holds other files"),
         (("--modle", standalone), 2, "--modle"),
     ):
         result = build(*arguments)

@@ -19,6 +19,7 @@ const queue = new WorkQueue({ onReady: showModel, onRow: takeRow, onBroken: show
 
 /** @type {Model | null} */
 let model = null;
+let isBroken = false;
 /** What is being done: since when, with which total, and how many rows there were before. */
 let run = { began: 0, before: 0, total: 0, announced: 0, remark: '' };
 
@@ -62,6 +63,8 @@ function showModel(loaded) {
 
 /** @param {string} message */
 function showFailure(message) {
+  isBroken = true;
+  for (const id of ['choose-files', 'choose-folder']) byId(id).disabled = true;
   byId('alert').textContent = `Nothing can be classified: ${message}`;
   byId('alert').hidden = false;
   if (!model) byId('model').textContent = 'cannot be used';
@@ -71,6 +74,7 @@ function showFailure(message) {
 
 /** @param {import('./files.mjs').Found} found */
 function take({ inputs, skipped }) {
+  if (isBroken) return;
   const skippedText = skipped ? `${counted(skipped, 'file')} without an image suffix skipped` : '';
   if (!queue.left) {
     run = { began: performance.now(), before: table.results.length, total: 0, announced: performance.now(), remark: '' };
