@@ -7,7 +7,11 @@ import * as ort from 'onnxruntime-node';
 
 import { Classifier } from './core/classifier.mjs';
 import { ModelError } from './core/errors.mjs';
-import { printable } from './core/text.mjs';
+import { printable } from './core/like_python.mjs';
+
+// ONNX Runtime reads this when it makes its first session (version 1.29 and later). Without it, its official builds write
+// an identifier and a database of events below the user's cache folder, and send the events to their maker.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
 
 /** Exit codes, as the package has them. */
 export const DONE = 0;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import ort from 'onnxruntime-node';
 import sharp from 'sharp';
 
+process.env.ORT_DISABLE_TELEMETRY = '1'; // or ONNX Runtime sends events to its maker
 const [model, file] = process.argv.slice(2);
 // ONNX Runtime's JavaScript API does not give the metadata of a file: find the list of classes behind its key.
 const classes = JSON.parse(/galaxy_classify\.classes\x12[^]{1,2}?(\["[^\]]*\])/.exec(readFileSync(model, 'utf8'))[1]);

@@ -1,6 +1,6 @@
 /** Write rows as the package writes them: columns, rounding, quoting. */
 
-import { sixDecimals } from './numbers.mjs';
+import { sixDecimals } from './like_python.mjs';
 
 /**
  * A prediction for one input: one row of a result. Numbers are null, and probabilities empty, in an error row.

@@ -23,6 +23,8 @@ const BASELINE = 0xc0;
 const EXTENDED = 0xc1;
 const PROGRESSIVE = 0xc2;
 const APP2 = 0xe2;
+/** Comments and application data: the only segments that may follow the one scan of a JPEG. */
+const REMARKS = [0xfe, ...Array.from({ length: 16 }, (_, number) => 0xe0 + number)];
 const END_OF_IMAGE = 0xd9;
 const START_OF_IMAGE = 0xd8;
 const START_OF_SCAN = 0xda;
@@ -79,9 +81,10 @@ export function checkEnd(file, hasOneScan) {
     } else if (marker === END_OF_IMAGE) {
       return;
     } else {
+      const isStrange = hasOneScan && scans > 0 && !REMARKS.includes(marker);
       frames += Number([BASELINE, EXTENDED, PROGRESSIVE].includes(marker));
       scans += Number(marker === START_OF_SCAN);
-      if (marker === START_OF_IMAGE || frames > 1 || (hasOneScan && scans > 1)) break;
+      if (marker === START_OF_IMAGE || frames > 1 || isStrange) break;
       position += 2 + file[position + 2] * 256 + file[position + 3];
     }
   }

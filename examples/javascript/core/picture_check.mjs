@@ -5,7 +5,7 @@
  * Both look at what the network sees: the output `pixels` of a standalone model, without its margin.
  */
 
-import { roundHalfEven } from './numbers.mjs';
+import { roundHalfEven } from './like_python.mjs';
 
 /** @typedef {{width: number, height: number, data: Uint8Array}} Pixels RGB, row by row */
 
@@ -47,7 +47,7 @@ export function doubtOf(pixels, margin) {
     Math.max(Math.min(red, green), Math.min(Math.max(red, green), blue)),
   );
   const burntOut = second.filter((level) => level >= CLIPPED).length / second.length;
-  if (Math.max(...levels) < DARK) return 'almost all black';
+  if (levels.every((level) => level < DARK)) return 'almost all black';
   if (mean([...coloursIn(pixels, seen, STEP)].flat()) > BRIGHT) return 'almost all white';
   if (burntOut > MOST_CLIPPED) return 'burnt out in the central part';
   if (spreadOf(levels) < LEAST_CONTRAST) return 'no contrast in the central part';

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { csvHeader, csvRow } from '../core/csv.mjs';
-import { roundHalfEven, sixDecimals } from '../core/numbers.mjs';
-import { printable } from '../core/text.mjs';
+import { printable, roundHalfEven, sixDecimals } from '../core/like_python.mjs';
 
 const LAYOUT = { classes: ['round', 'a "b", c'], hasFamiliarity: true };
 /** @type {import('../core/csv.mjs').Row} */

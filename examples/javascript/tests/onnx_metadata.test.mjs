@@ -3,20 +3,7 @@ import { test } from 'node:test';
 
 import { ModelError } from '../core/errors.mjs';
 import { readMetadata } from '../core/onnx_metadata.mjs';
-
-/**
- * @param {number} number
- * @param {string | number[]} content
- */
-function field(number, content) {
-  const bytes = typeof content === 'string' ? [...Buffer.from(content)] : content;
-  return [number * 8 + 2, ...varint(bytes.length), ...bytes];
-}
-
-/** @param {number} value */
-function varint(value) {
-  return value < 128 ? [value] : [(value % 128) + 128, value >> 7];
-}
+import { field } from './protobuf.mjs';
 
 const LONG = 'ü'.repeat(100);
 const FILE = [
