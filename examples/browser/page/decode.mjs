@@ -5,19 +5,24 @@ import { checkFile } from './file_check.mjs';
 
 /** @typedef {import('../../javascript/core/classifier.mjs').Image} Image */
 
+/** Images with more pixels are not decoded ahead: a few of the largest would fill the memory. */
+const MOST_AHEAD = 4_000_000;
+
 /**
  * Decode an image file as the package does: upright, colour profiles ignored, transparent pixels on black.
  *
  * @param {Blob} file
+ * @param {() => Promise<unknown>} isTurn ends when the images before it are classified
  * @returns {Promise<Image>}
  * @throws {ImageError} with the message of its row
  */
-export async function decodeImage(file) {
+export async function decodeImage(file, isTurn) {
   const content = await contentOf(file);
-  const note = checkFile(new Uint8Array(content));
+  const header = checkFile(new Uint8Array(content));
+  if (header.width * header.height > MOST_AHEAD) await isTurn();
   const bitmap = await bitmapOf(content);
   const { width, height } = bitmap;
-  return { width, height, data: withoutAlpha(pixelsOf(bitmap)), note };
+  return { width, height, data: withoutAlpha(pixelsOf(bitmap)), note: header.note };
 }
 
 /** @param {Blob} file */

@@ -9,7 +9,11 @@ import { formatOf, whyNotAnImage, whyTooLarge } from '../../javascript/core/imag
 import { checkEnd, checkJpeg } from '../../javascript/core/jpeg_kind.mjs';
 import { checkPng } from '../../javascript/core/png_kind.mjs';
 
-/** @typedef {{width: number, height: number, note: string}} Header what a file says of its picture */
+/**
+ * What a file says of its picture. `note` is the remark for its row; usually empty.
+ *
+ * @typedef {{width: number, height: number, note: string}} Header
+ */
 
 const FIRST_FRAME = 'first frame of several';
 
@@ -17,10 +21,10 @@ const FIRST_FRAME = 'first frame of several';
 const HEADERS = { JPEG: jpegHeader, PNG: pngHeader, GIF: gifHeader, WEBP: webpHeader, BMP: bmpHeader };
 
 /**
- * Check an image file before it is decoded, and return the remark for its row; usually empty.
+ * Check an image file before it is decoded, and return what its header says.
  *
  * @param {Uint8Array} bytes the whole file
- * @returns {string}
+ * @returns {Header}
  * @throws {ImageError} with the message of its row
  */
 export function checkFile(bytes) {
@@ -28,10 +32,10 @@ export function checkFile(bytes) {
   const headerOf = HEADERS[format];
   if (!headerOf) throw new ImageError(whyNotDecoded(bytes, format));
   try {
-    const { width, height, note } = headerOf(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-    const message = whyTooLarge(width, height);
+    const header = headerOf(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const message = whyTooLarge(header.width, header.height);
     if (message) throw new ImageError(message);
-    return note;
+    return header;
   } catch (error) {
     // Whatever lies beyond the file's end is missing.
     throw error instanceof RangeError ? truncated() : error;

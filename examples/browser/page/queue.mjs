@@ -59,10 +59,11 @@ export class WorkQueue {
 
   #start() {
     const worker = startWorker();
-    worker.onmessage = ({ data }) => this.#answer(data);
+    // What a worker has said before its end may come after it.
+    worker.onmessage = ({ data }) => worker === this.#worker && this.#answer(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#fail(event.message || 'the worker has ended');
+      if (worker === this.#worker) this.#fail(event.message || 'the worker has ended', [...this.#inHand.keys()][0]);
     };
     return worker;
   }
@@ -97,7 +98,7 @@ export class WorkQueue {
       this.#isReady = true;
       this.#answers.onReady(answer.model);
     } else if (answer.kind === 'failed') {
-      this.#fail(answer.message);
+      this.#fail(answer.message, answer.id);
     } else if (this.#inHand.delete(answer.id)) {
       this.#feed();
       this.#answers.onRow(answer.row, answer.picture);
@@ -106,22 +107,23 @@ export class WorkQueue {
 
   /**
    * Begin again with a new worker: after a failure, as of one without memory, its model cannot be relied on. The input
-   * that it had becomes an error row. If no worker has been ready, nothing can be done.
+   * that it had becomes an error row. If the worker has not been ready, nothing can be done.
    *
    * @param {string} message
+   * @param {number | undefined} id of the input
    */
-  #fail(message) {
+  #fail(message, id) {
     this.#worker.terminate();
     if (!this.#isReady) {
       this.clear();
       this.#answers.onBroken(message);
       return;
     }
-    const [first] = this.#inHand.values();
-    if (first) first.fault = `cannot be classified here: ${message}`;
+    const input = id === undefined ? undefined : this.#inHand.get(id);
+    if (input) input.fault = `cannot be classified here: ${message}`;
     this.#isReady = false;
     this.#worker = this.#start();
-    for (const id of this.#inHand.keys()) this.#send(id);
+    for (const each of this.#inHand.keys()) this.#send(each);
   }
 }
 

@@ -40,12 +40,13 @@ let turn = loading.then(
 
 /** @param {MessageEvent<{id: number, path: string, file?: Blob, fault?: string}>} event */
 onmessage = ({ data: { id, path, file, fault } }) => {
-  const decoding = file ? decodeImage(file).catch((error) => error) : new ImageError(fault);
+  const before = turn;
+  const decoding = file ? decodeImage(file, () => before).catch((error) => error) : new ImageError(fault);
   turn = turn.then(async () => {
     try {
       postMessage({ kind: 'row', id, ...(await classify(path, await decoding)) });
     } catch (error) {
-      postMessage({ kind: 'failed', message: messageOf(error) });
+      postMessage({ kind: 'failed', id, message: messageOf(error) });
     }
   });
 };
@@ -114,7 +115,7 @@ function withoutMargin({ width, height, data }, margin) {
 
 /** @param {Uint8Array} bytes */
 function decodeBytes(bytes) {
-  return decodeImage(new Blob([/** @type {BlobPart} */ (bytes)]));
+  return decodeImage(new Blob([/** @type {BlobPart} */ (bytes)]), async () => {});
 }
 
 /** @param {string} name of a file of the page */
