@@ -129,12 +129,14 @@ export class Classifier {
    *
    * @param {string} path name of its row
    * @param {Image} image
+   * @param {(pixels: Outputs['pixels']) => void} [seen] called with what the network saw
    * @returns {Promise<Row>}
    * @throws {ModelError} if ONNX Runtime fails
    */
-  async classify(path, image) {
+  async classify(path, image, seen = () => {}) {
     try {
       const outputs = await this.run(image);
+      seen(outputs.pixels);
       if (isConstant(outputs.pixels, this.margin)) {
         throw new ImageError('constant image: every pixel that the model would see is the same');
       }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,13 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
+from chromium import OpenPage, start_chromium
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError
 from galaxy_classify.prediction import Prediction, Status
@@ -31,10 +28,6 @@ from galaxy_classify.results.provenance import provenance
 from galaxy_painter import KINDS, paint
 
 THRESHOLD = 0.9
-SWITCHES = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1440,900",
-)  # fmt: skip
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",
     '"><script>window.hacked=1<\\script>.png',
@@ -63,34 +56,8 @@ EVALUATION: dict[str, Any] = {
 }
 
 
-class Page:
-    """An open report.
-
-    Parameters
-    ----------
-    browser : webdriver.Chrome
-        The browser that shows it.
-    """
-
-    def __init__(self, browser: webdriver.Chrome) -> None:
-        self.browser = browser
-
-    def find(self, selector: str) -> WebElement:
-        """Return the first element that a CSS selector finds."""
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def find_all(self, selector: str) -> list[WebElement]:
-        """Return all elements that a CSS selector finds."""
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def texts(self, selector: str) -> list[str]:
-        """Return the texts of elements, be they in sight or not."""
-        found = self.run("return [...document.querySelectorAll(arguments[0])].map(it => it.textContent)", selector)
-        return cast("list[str]", found)
-
-    def run(self, script: str, *arguments: object) -> Any:
-        """Run a script and return its result."""
-        return self.browser.execute_script(script, *arguments)
+class Page(OpenPage):
+    """An open report."""
 
     def names(self) -> list[str]:
         """Return the file names on the cards, in the order shown."""
@@ -106,39 +73,15 @@ class Page:
         element.send_keys(Keys.CONTROL, "a")
         element.send_keys(text or Keys.DELETE)
 
-    def press(self, key: str) -> None:
-        """Press a key, wherever the focus is."""
-        webdriver.ActionChains(self.browser).send_keys(key).perform()
-
     def focused(self) -> str:
         """Return the id of the element with the focus, or of a card its name."""
         return str(self.run("const it = document.activeElement; return it.id || it.title"))
-
-    def wait(self, condition: Callable[[], object]) -> None:
-        """Wait for something to come true."""
-        WebDriverWait(self.browser, 10, poll_frequency=0.05).until(lambda _: condition())
-
-
-def executable(*names: str) -> str:
-    """Return the path of a program; without it a test is skipped, but on the CI machines it fails."""
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    message = f"the browser tests need one of {', '.join(names)}"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """Chromium without a window, with a profile of its own."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = executable("chromium", "chromium-browser", "google-chrome")
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, Service(executable("chromedriver")))
+    driver = start_chromium(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
 
