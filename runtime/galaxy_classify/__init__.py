@@ -24,6 +24,7 @@ from galaxy_classify.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
+    from galaxy_classify.images.fits.flux import Flux
     from galaxy_classify.inputs.find import find_images
     from galaxy_classify.results.frames import to_pandas, to_table
 
@@ -31,6 +32,7 @@ __all__ = [
     "ClusterError",
     "DataError",
     "FitsOptions",
+    "Flux",
     "GalaxyClassifier",
     "GalaxyClassifyError",
     "ImageError",
@@ -46,6 +48,7 @@ __all__ = [
 
 #: Where names are that import NumPy and more. `--help` and `--version` import this package, too, and stay fast without.
 _IMPORTED_LATE: Final = {
+    "Flux": "galaxy_classify.images.fits.flux",
     "GalaxyClassifier": "galaxy_classify.classifier",
     "find_images": "galaxy_classify.inputs.find",
     "to_pandas": "galaxy_classify.results.frames",

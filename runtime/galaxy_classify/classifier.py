@@ -272,8 +272,9 @@ class GalaxyClassifier:
 
         Parameters
         ----------
-        images : PIL image, ndarray of uint8, bytes-like object, or a sequence of them
-            One image, or many. Bytes are an encoded image, as a file holds it. An array is one image with shape
+        images : PIL image, ndarray of uint8, bytes-like object, Flux, or a sequence of them
+            One image, or many. Bytes are an encoded image, as a file holds it. Fluxes in several bands are given as
+            `Flux`. An array is one image with shape
             (H, W, 3) or (H, W), or a stack with shape (N, H, W, 3). Images may have any size from 16 pixels: they are
             cropped and resized as the model's training images were, unless they already have the model's size.
 

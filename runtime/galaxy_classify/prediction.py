@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Final, Literal, Self, get_args
 
 Status = Literal["ok", "uncertain", "unfamiliar", "error"]
 #: All of these, from the best to the worst.
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+
+
+#: Files that a notebook shows beside a prediction, by suffix, and the most bytes that one may have.
+SHOWN_BY_BROWSERS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".gif": "gif"}
+LARGEST_THUMBNAIL: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +100,36 @@ class Prediction:
             probabilities={name: round(value, 6) for name, value in self.probabilities.items()},
             familiarity=None if self.familiarity is None else round(self.familiarity, 6),
         )
+
+    def _repr_html_(self) -> str:
+        """Show the prediction in a notebook: thumbnail, class, and a bar for each probability."""
+        head = f"<b>{escape(self.path)}</b><br>{self.status}"
+        if self.label is not None and self.confidence is not None:
+            head += f": {escape(self.label)} ({self.confidence:.3f})"
+        if self.familiarity is not None:
+            head += f"<br>familiarity {self.familiarity:.3f}"
+        if self.message:
+            head += f"<br>{escape(self.message)}"
+        bar = "<div style='width:{:.0f}px;height:.7em;background:#3b6fd4'></div>"
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{bar.format(max(120 * value, 0))}</td><td>{value:.3f}</td></tr>"
+            for name, value in self.ranked()
+        )
+        return (
+            "<div style='display:flex;gap:1em;align-items:flex-start'>"
+            f"{_thumbnail(self.path)}<div>{head}<table>{rows}</table><small>{escape(self.model)}</small></div></div>"
+        )
+
+
+def _thumbnail(path: str) -> str:
+    """Return an image element for a small file that a browser can show; empty for any other input."""
+    kind = SHOWN_BY_BROWSERS.get(os.path.splitext(path)[1].lower())
+    try:
+        # To open a pipe of such a name would block.
+        if kind is None or not os.path.isfile(path) or os.path.getsize(path) > LARGEST_THUMBNAIL:
+            return ""
+        with open(path, "rb") as file:
+            content = base64.b64encode(file.read(LARGEST_THUMBNAIL)).decode("ascii")
+    except (OSError, ValueError):  # an image in memory, a member of an archive, or an impossible name
+        return ""
+    return f"<img style='width:8em' alt='' src='data:image/{kind};base64,{content}'>"

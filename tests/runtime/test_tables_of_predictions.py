@@ -96,3 +96,19 @@ def test_a_classifier_says_what_it_is(classifier: GalaxyClassifier) -> None:
     assert "crop=0.5" in repr(other)
     other.close()
     assert repr(other) == "<GalaxyClassifier: closed>"
+
+
+def test_a_notebook_shows_a_prediction(classifier: GalaxyClassifier, folder: Path) -> None:
+    """Thumbnail, class and bars; what stands in a name or message stays text, and what is no picture has no thumbnail."""
+    good, bad, _ = classifier.classify(folder / "set")
+    html = good._repr_html_()
+    assert "<img" in html
+    assert "data:image/jpeg;base64," in html
+    assert html.count("<tr>") == 4
+    assert good.model in html
+    assert "<tr>" not in bad._repr_html_()
+    assert bad.message.split(":")[0] in bad._repr_html_()
+    hostile = Prediction("<script>alert(1)</script>.jpg", "error", "tiny@0", message="<b>x</b>")
+    assert "<script>" not in hostile._repr_html_()
+    assert "<b>x</b>" not in hostile._repr_html_()
+    assert "<img" not in hostile._repr_html_()

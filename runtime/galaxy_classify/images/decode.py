@@ -17,6 +17,7 @@ from galaxy_classify.defaults import MAX_PIXELS
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images.crop import Picture
 from galaxy_classify.images.fits.band_files import is_joined
+from galaxy_classify.images.fits.flux import Flux
 from galaxy_classify.images.fits.options import AS_IN_HEADERS, FitsOptions
 from galaxy_classify.images.formats import (
     FORMATS,
@@ -128,11 +129,14 @@ class Decoder:
 
         Parameters
         ----------
-        image : bytes-like object, PIL image, or ndarray of uint8 with shape (H, W, 3) or (H, W)
+        image : bytes-like object, PIL image, Flux, or ndarray of uint8 with shape (H, W, 3) or (H, W)
             Bytes are an encoded image, as a file holds it. A PIL image need not be loaded yet.
         """
         if isinstance(image, bytes | bytearray | memoryview):
             return self.decode_file(io.BytesIO(bytes(image)))
+        if isinstance(image, Flux):
+            with image_errors():
+                return self._fits_decoder().colour_flux(image)
         with image_errors():
             loaded = self._load_opened(image) if isinstance(image, Image.Image) else _image_of_array(image)
             return picture_of(loaded, self.resizer)
@@ -208,7 +212,8 @@ def _image_of_array(array: Any) -> Image.Image:
     if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
         raise ImageError("array has NaN or infinite values")
     if array.dtype != np.uint8:
-        raise ImageError(f"array has dtype {array.dtype}, not uint8 (0 to 255)")
+        flux = "; fluxes are given as Flux(array, bands=…)" if array.dtype.kind == "f" else ""
+        raise ImageError(f"array has dtype {array.dtype}, not uint8 (0 to 255){flux}")
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
         raise ImageError(f"array has shape {array.shape}, not (H, W, 3) or (H, W)")
     return Image.fromarray(array)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_classify.errors import ImageError, UsageError
+from galaxy_classify.images.fits.flux import Flux
 from galaxy_classify.inputs.remote import is_remote, read_remote
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.text import one_line
@@ -20,7 +21,7 @@ from galaxy_classify.text import one_line
 PathLike = str | os.PathLike[str]
 
 
-ImageLike = Image.Image | NDArray[np.uint8] | bytes | bytearray | memoryview
+ImageLike = Image.Image | NDArray[np.uint8] | Flux | bytes | bytearray | memoryview
 
 
 NamedImage = tuple[PathLike, ImageLike | Callable[[], bytes]]
@@ -62,7 +63,7 @@ def as_images(images: Any) -> Iterable[Any]:
     ImageError
         If it is anything else.
     """
-    if isinstance(images, Image.Image | bytes | bytearray | memoryview) or (
+    if isinstance(images, Image.Image | Flux | bytes | bytearray | memoryview) or (
         isinstance(images, np.ndarray) and images.ndim in (2, 3)
     ):
         return [images]

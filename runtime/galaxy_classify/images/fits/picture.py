@@ -24,6 +24,7 @@ from galaxy_classify.images.formats import image_errors
 from galaxy_classify.images.open_file import open_regular_file
 
 if TYPE_CHECKING:
+    from galaxy_classify.images.fits.flux import Flux
     from galaxy_classify.images.fits.options import FitsOptions
     from galaxy_classify.images.resize import Resizer
 
@@ -88,6 +89,25 @@ class FitsDecoder:
             bands = options.bands or image.bands()
             colouring = choose_colouring(bands, options.recipe, sdss=image.is_sdss)
             return self._coloured(colouring, _planes(image, [bands.index(band) for band in colouring.bands]), box)
+
+    def colour_flux(self, flux: Flux) -> Picture:
+        """Colour fluxes in memory.
+
+        Raises
+        ------
+        ImageError
+            If they cannot be used, as those of a file.
+        """
+        bands = tuple(flux.bands)
+        planes = flux.read()
+        height, width = planes[0].shape
+        if height * width > self.max_pixels:
+            raise ImageError(f"too many pixels: {width} x {height}, the limit is {self.max_pixels:,}")
+        box = self._seen_box(width, height)
+        colouring = choose_colouring(bands, self.options.recipe)
+        factor = np.float32(nanomaggies_per(flux.unit))
+        with np.errstate(all="ignore"):
+            return self._coloured(colouring, [planes[bands.index(band)] * factor for band in colouring.bands], box)
 
     def read_bands(self, path: str) -> Picture:
         """Read the files of all bands that a path with ``{band}`` stands for, one plane from each.
