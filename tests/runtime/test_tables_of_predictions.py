@@ -99,7 +99,7 @@ def test_a_classifier_says_what_it_is(classifier: GalaxyClassifier) -> None:
 
 
 def test_a_notebook_shows_a_prediction(classifier: GalaxyClassifier, folder: Path) -> None:
-    """Thumbnail, class and bars; what stands in a name or message stays text, and what is no picture has no thumbnail."""
+    """Thumbnail, class and bars; names and messages stay text, and what is no picture has no thumbnail."""
     good, bad, _ = classifier.classify(folder / "set")
     html = good._repr_html_()
     assert "<img" in html
