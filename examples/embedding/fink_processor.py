@@ -27,7 +27,6 @@ from fink_stamps import COLUMNS, classify_stamps
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import pandas_udf
 from pyspark.sql.types import DataType, DoubleType, MapType, StringType, StructField, StructType
-from ztf_alerts import SCHEMA, read_alerts
 
 #: Types of the columns that are not text. The whole is not spelled as text: Spark could parse that only in a session.
 TYPES: dict[str, DataType] = {
@@ -45,6 +44,8 @@ galaxy_morphology: Any = pandas_udf(
 
 def main() -> None:
     """Classify Avro files of alerts, and write Parquet with a row for each alert."""
+    from ztf_alerts import SCHEMA, read_alerts  # needs fastavro, which the UDF does not
+
     parser = argparse.ArgumentParser(description="Classify the galaxies in the stamps of ZTF's alerts.")
     parser.add_argument("alerts", nargs="+", help="Avro files, or folders of them")
     parser.add_argument("results", help="folder for the Parquet files; must not exist")

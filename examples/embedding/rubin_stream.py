@@ -35,7 +35,7 @@ from galaxy_classify import FitsOptions, GalaxyClassifier
 #: Byte 0 and the schema's number, big-endian.
 HEADER: Final = struct.Struct(">BI")
 
-#: What is read of an alert, with the names and types that versions 7.0 to 11.0 of the schemas in
+#: What is read of an alert, with the names and types that versions 5.0 to 11.0 of the schemas in
 #: https://github.com/lsst/alert_packet (GPL 3) have in common; they hold some hundred fields more.
 FIELDS: Final = {
     "type": "record",

@@ -10,7 +10,7 @@ import fastavro
 import pandas as pd
 
 #: What is read of an alert, with the names and types of version 4.02 of the schemas in
-#: https://github.com/ZwickyTransientFacility/ztf-avro-alert, which hold some hundred fields more.
+#: https://github.com/ZwickyTransientFacility/ztf-avro-alert (which names no licence); they hold some hundred more.
 FIELDS: Final = {
     "type": "record",
     "name": "ztf.alert",
