@@ -348,7 +348,7 @@ def unindented(text: str) -> str:
 
 BLOCKS = dict(python_blocks())
 #: Code that needs Spark or Ray stands in an example file as well; the other tests call what is there.
-SHOWN = {name for name in BLOCKS if name.startswith(("Spark ", "Ray Data "))}
+SHOWN = {name for name in BLOCKS if name.startswith(("Spark ", "Ray Data ", "Fink"))}
 
 
 @pytest.fixture(scope="module")
@@ -377,14 +377,14 @@ def run_block(name: str, folder: Path) -> str:
 
 def test_the_page_has_the_code_that_is_tested_here() -> None:
     """No heading was renamed so that its code is not looked at any more."""
-    assert len(BLOCKS) == 10
-    assert len(SHOWN) == 3
+    assert len(BLOCKS) == 11
+    assert len(SHOWN) == 4
 
 
 @pytest.mark.parametrize("name", sorted(SHOWN))
 def test_the_page_shows_the_example_files(name: str) -> None:
     """What is shown, and cannot be run without Spark or Ray, is what the files have."""
-    files = [unindented(file.read_text(encoding="utf-8")) for file in EXAMPLES.glob("*_map.py")]
+    files = [unindented(file.read_text(encoding="utf-8")) for file in EXAMPLES.glob("*.py")]
     assert any(unindented(BLOCKS[name]) in file for file in files)
 
 

@@ -132,6 +132,7 @@ def run(
     batch_size: int = BATCH_SIZE,
     max_wait: float = MAX_WAIT,
     clock: Callable[[], float] = time.monotonic,
+    to_rows: Callable[[GalaxyClassifier, Sequence[Message]], list[Row]] = rows_of,
 ) -> None:
     """Classify a stream until `stop` is set; a batch that was begun is finished first.
 
@@ -150,12 +151,14 @@ def run(
         Set to stop.
     batch_size, max_wait, clock
         As for `collect`.
+    to_rows : callable
+        Classifies a batch, and returns a row for each of its messages. The default takes values that are images.
     """
     while not stop.is_set():
         batch = collect(stream, stop, batch_size, max_wait, clock)
         if not batch:
             continue
-        rows = rows_of(classifier, batch)
+        rows = to_rows(classifier, batch)
         write(rows)
         for message in {(message.topic, message.partition): message for message in batch}.values():
             stream.commit(message)  # the last message of each partition
