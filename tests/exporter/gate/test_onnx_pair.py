@@ -239,6 +239,7 @@ def test_reports(folder: Path, parity: Callable[..., subprocess.CompletedProcess
     assert "nan\\|&lt;b&gt;.onnx compared with" in markdown
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_needs_neither_tensorflow_nor_onnx(folder: Path) -> None:
     """Two ONNX files are compared with the runtime's own dependencies; the exit code says which way it went."""
     missing = ("tensorflow", "keras", "h5py", "matplotlib", "onnx", "tf2onnx", "platformdirs")

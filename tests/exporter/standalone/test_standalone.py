@@ -283,6 +283,7 @@ def test_a_file_that_fails_the_check_gets_no_name(tmp_path: Path, monkeypatch: p
     assert {path.name for path in tmp_path.iterdir()} == {"m.onnx", "s.onnx"}
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_compared(tmp_path: Path) -> None:
     """It takes an embedded model by name, writes the golden images too, and refuses other names of files."""
     (tmp_path / "images").mkdir()
@@ -302,6 +303,7 @@ def test_the_command_says_what_it_compared(tmp_path: Path) -> None:
     assert "did you mean" in run.stderr
 
 
+@pytest.mark.slow
 def test_it_needs_no_tensorflow(tmp_path: Path) -> None:
     """A machine that has only the runtime and onnx can make a standalone file."""
     save_tiny_model(tmp_path / "m.onnx")

@@ -316,6 +316,7 @@ def test_closed_standard_input_is_a_usage_error() -> None:
     assert b"standard input, but that is closed" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_cutouts_classify_as_well_as_the_trained_network(galaxy_data: Path, tmp_path: Path) -> None:
     """The figures that the model file claims for the test set hold for a user's folder of JPEGs."""

@@ -49,6 +49,7 @@ def test_an_image_in_the_models_size_is_used_as_it_is() -> None:
     assert np.array_equal(Decoder(Resizer(SIZE, Preprocessing())).decode(image).pixels, np.asarray(image))
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_cutouts_give_the_stand_ins_pixels_bit_for_bit(galaxy_data: Path) -> None:
     """Decoding, crop and resize are those by which the 64 px data set was made."""

@@ -182,7 +182,7 @@ ERRORS: dict[str, tuple[Make, str]] = {
 
 def classify(classifier: GalaxyClassifier, path: Path | str) -> Prediction:
     """Return the row of one input, and check that it is alone and spelled as given."""
-    (row,) = classifier.classify(path)
+    (row,) = classifier.classify([path])
     assert row.path == str(path)
     return row
 

@@ -104,6 +104,7 @@ def test_the_command_says_the_metrics_and_writes_them_down(drawn_images: Path, t
     assert json.loads((tmp_path / "out.csv.meta.json").read_text())["evaluation"]["images"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_labels_give_the_metrics_that_the_model_claims(galaxy_data: Path, tmp_path: Path) -> None:
     """What the command says of the test set is what the model's metadata say."""
