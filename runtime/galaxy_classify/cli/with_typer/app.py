@@ -51,6 +51,8 @@ def classify(options: Options) -> Options:
     """Classify galaxy images: one row for each input, in order, failures included.
 
     INPUT: images, archives, folders, quoted patterns, or - for paths on stdin.
+
+    Cutouts for a catalogue of sky positions: galaxy-classify fetch --help.
     """
     return options
 
