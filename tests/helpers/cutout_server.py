@@ -112,9 +112,9 @@ def right(handler: Handler) -> None:
         handler.send(jpeg(int(float(handler.asked("ra"))), size))
 
 
-def status(code: int, **headers: object) -> Answer:
-    """Refuse with a status."""
-    return lambda handler: handler.send(b"<html>no</html>", code, "text/html", **headers)
+def status(code: int, wait: object = None) -> Answer:
+    """Refuse with a status, and ask to wait."""
+    return lambda handler: handler.send(b"<html>no</html>", code, "text/html", Retry_After=wait)
 
 
 def html(handler: Handler) -> None:
@@ -122,9 +122,9 @@ def html(handler: Handler) -> None:
     handler.send(b"<html><head><title>Down for maintenance</title></head></html>", kind="text/html")
 
 
-def sends(content: bytes, **headers: object) -> Answer:
-    """Send something."""
-    return lambda handler: handler.send(content, **headers)
+def sends(content: bytes) -> Answer:
+    """Send something as if it were the image."""
+    return lambda handler: handler.send(content)
 
 
 def truncated(handler: Handler) -> None:

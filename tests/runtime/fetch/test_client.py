@@ -146,25 +146,25 @@ def test_a_redirect_to_another_host_is_followed(asking: Asking) -> None:
 @pytest.mark.parametrize("code", [429, 503])
 def test_a_service_may_ask_to_wait(asking: Asking, code: int) -> None:
     """In seconds; shorter than the pause that would be made anyway, it changes nothing."""
-    asking.get(status(code, Retry_After=77), right)
+    asking.get(status(code, wait=77), right)
     assert asking.clock.now == 177
-    asking.get(status(code, Retry_After=0), right)
+    asking.get(status(code, wait=0), right)
     assert asking.clock.now == pytest.approx(178, abs=0.1)
 
 
 def test_or_until_a_time(asking: Asking) -> None:
     """As a date of HTTP."""
     later = datetime.now(UTC) + timedelta(seconds=50)
-    asking.get(status(503, Retry_After=format_datetime(later, usegmt=True)), right)
+    asking.get(status(503, wait=format_datetime(later, usegmt=True)), right)
     assert 145 < asking.clock.now <= 150
-    asking.get(status(503, Retry_After="soon"), right)
+    asking.get(status(503, wait="soon"), right)
     assert asking.clock.now <= 151.5
 
 
 def test_a_long_wait_is_left_to_a_later_run(asking: Asking) -> None:
     """Neither asked again too early, nor waited for until tomorrow."""
     with pytest.raises(OverloadedError, match="429 Too Many Requests, and asks to wait 86,400 s: try later"):
-        asking.get(status(429, Retry_After=86400))
+        asking.get(status(429, wait=86400))
     assert len(asking.server.requests) == 1
 
 

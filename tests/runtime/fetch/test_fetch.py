@@ -21,8 +21,9 @@ from typer.main import get_command
 from cutout_server import CutoutServer, fits_cutout, hang_up, html, jpeg, right, serving_cutouts, status, truncated
 from galaxy_classify.cli.fetch.app import app
 from galaxy_classify.fetch import run as fetch_run
+from galaxy_classify.fetch.log import Fetched, Log
 from galaxy_classify.fetch.pace import Pace
-from galaxy_classify.results import safe_writing
+from galaxy_classify.results.safe_writing import only_writer
 from in_process import run_classify
 
 HEADER = ("objid", "ra", "dec", "petro_r50", "z")
@@ -192,14 +193,17 @@ def test_few_requests_at_once_and_per_second(
     assert times[-1] - times[0] >= 5 / 20 - 0.05
 
 
-def test_a_service_that_is_down_is_left_alone(catalog: Path, service: CutoutServer) -> None:
+def test_a_service_that_is_down_is_left_alone(
+    catalog: Path, service: CutoutServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After five objects in a row the run stops, and says how to go on; what was fetched stays."""
+    monkeypatch.setattr("galaxy_classify.fetch.client.ATTEMPTS", 2)
     write_catalog(catalog, 20)
     service.answers = {str(number): [hang_up] for number in range(12, 30)}
     result = fetch(catalog, service, "--parallel", "1")
     assert result.returncode == 4
     assert "stopped, as the service failed for 5 objects in a row: the connection broke off" in result.stderr
-    assert len(service.requests) == 2 + 5 * 5
+    assert len(service.requests) == 2 + 5 * 2
     assert not (catalog.parent / "cutouts" / "cutouts.csv").exists()
     service.answers.clear()
     service.requests.clear()
@@ -234,6 +238,7 @@ def test_ctrl_c_keeps_what_was_fetched(
     assert [row["status"] for row in table(catalog)] == ["ok"] * 6
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing(catalog: Path, service: CutoutServer, tmp_path: Path) -> None:
     """Killed while requests are under way, it leaves whole files that the next run keeps."""
     service.delay = 0.1
@@ -260,21 +265,19 @@ def test_a_killed_process_loses_nothing(catalog: Path, service: CutoutServer, tm
 
 def test_a_full_disk_stops_the_run(catalog: Path, service: CutoutServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """With exit code 4 and the remedy; no partial file stays, and the next run goes on."""
-    writes = 0
+    add = Log.add
 
-    def full(path: str) -> None:
-        nonlocal writes
-        writes += 1
-        if writes > 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+    def full(log: Log, fetched: Fetched) -> None:
+        if fetched.file == "g2.jpg":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "fetch-log.jsonl")
+        add(log, fetched)
 
-    replace = safe_writing.replace_whole
-    monkeypatch.setattr(safe_writing, "replace_whole", lambda source, target: (full(source), replace(source, target)))
+    monkeypatch.setattr(Log, "add", full)
     result = fetch(catalog, service, "--parallel", "1")
     assert result.returncode == 4
     assert "No space left on device; what was fetched is kept, run the same command again" in result.stderr
-    assert sorted(name for name in os.listdir(catalog.parent / "cutouts") if "g" in name[:1]) == ["g0.jpg", "g1.jpg"]
-    monkeypatch.setattr(safe_writing, "replace_whole", replace)
+    assert sorted(os.listdir(catalog.parent / "cutouts")) == ["fetch-log.jsonl", "g0.jpg", "g1.jpg"]
+    monkeypatch.setattr(Log, "add", add)
     assert fetch(catalog, service).returncode == 0
     assert len(service.requests) == 3 + 4
 
@@ -369,7 +372,7 @@ def test_one_run_at_a_time_writes_a_folder(catalog: Path, service: CutoutServer)
     """The second one does not touch it."""
     folder = catalog.parent / "cutouts"
     folder.mkdir()
-    with fetch_run.only_writer(str(folder / "cutouts.csv")):
+    with only_writer(str(folder / "cutouts.csv")):
         result = fetch(catalog, service)
     assert (result.returncode, service.requests) == (2, [])
     assert "another run is writing it" in result.stderr

@@ -18,9 +18,9 @@ from galaxy_classify.fetch.targets import Target, Targets
 SERVICE = find_service("http://h/{ra}/{dec}/{scale}/{pixels}", CutoutFormat.JPG, None)
 
 
-def targets(path: Path, name: str | None = "id", **framing: str) -> list[Target]:
+def targets(path: Path, name: str | None = "id", *, sized: bool = False) -> list[Target]:
     """Return the targets of a table whose columns have their usual names."""
-    frame = Framing(424, 0.1, r50="r50", **framing) if framing else Framing(424, 0.1, arcsec=106)
+    frame = Framing(424, 0.1, r50="r50", r90="r90") if sized else Framing(424, 0.1, arcsec=106)
     return list(Targets(str(path), "ra", "dec", name, frame, SERVICE))
 
 
@@ -49,7 +49,7 @@ def test_every_format_of_tables_gives_the_same_requests(tmp_path: Path, form: st
     else:
         names = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable"}
         table.write(path, format=names.get(form, form))
-    first, second = targets(path, r90="r90")
+    first, second = targets(path, sized=True)
     assert (first.name, first.url, first.scale) == (
         "1237648720693755918.jpg",
         "http://h/185.25/-1.5/0.16/424",
@@ -122,7 +122,7 @@ def test_a_column_in_another_unit_is_refused(tmp_path: Path, column: str, unit: 
     table[column].unit = unit
     table.write(tmp_path / "c.ecsv", format="ascii.ecsv")
     with pytest.raises(UsageError, match=message):
-        targets(tmp_path / "c.ecsv", r90="r90")
+        targets(tmp_path / "c.ecsv", sized=True)
 
 
 def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from galaxy_classify.fetch.services import NAMES, Service, find_service
 from galaxy_classify.fetch.targets import Targets
 from galaxy_classify.text import printable
 
+#: What is said of cutouts of one width.
+ALIKE: Final = "note: the models have learnt from cutouts framed by each galaxy's size; see docs/fetch.md, Framing"
 #: Addresses that ``--dry-run`` prints.
 SHOWN_URLS: Final = 10
 #: Kinds of errors that the summary names.
@@ -82,20 +84,22 @@ class FetchCommand:
             more = f", these {len(first)} first" if count > len(first) else ""
             took = duration(count, self.options.rate)
             self._say(f"would ask for {count:,} cutouts{more}: {took} or longer at {self.options.rate:g} per second")
-            self._say(f"asked: {self._asked()}")
+            self._say_asked()
             self._say(f"there already: {counts.kept:,}, errors: {counts.failed:,}")
             self._say_errors()
         return EXIT_FAILURES if self.fetch.counts.failed else 0
 
-    def _asked(self) -> str:
+    def _say_asked(self) -> None:
         layer = f" {self.service.layer}" if self.service.layer else ""
-        return f"{self.service.name}{layer}, {self.service.format}, {self.framing}"
+        self._say(f"asked: {self.service.name}{layer}, {self.service.format}, {self.framing}")
+        if self.framing.arcsec is not None:
+            self._say(ALIKE)
 
     def _summarise(self, seconds: float) -> None:
         if self.options.quiet:
             return
         counts = self.fetch.counts
-        self._say(f"asked: {self._asked()}")
+        self._say_asked()
         kept = f"there already: {counts.kept:,}, " if counts.kept else ""
         self._say(f"fetched: {counts.fetched:,}, {kept}errors: {counts.failed:,} ({seconds:.1f} s)")
         self._say_errors()
@@ -115,13 +119,13 @@ def _check(options: FetchOptions) -> tuple[str, str]:
     """Check the options that stand alone, and return the catalogue and the folder."""
     for name in options.empty():
         raise UsageError(f"{name}: its value is empty; give one, or leave it out")
-    if len(options.catalog) != 1:
-        raise UsageError(f"fetch takes one CATALOG, a table of sky positions, not {len(options.catalog)}")
+    if len(options.catalogs) != 1:
+        raise UsageError(f"fetch takes one CATALOG, a table of sky positions, not {len(options.catalogs)}")
     if options.output is None:
         raise UsageError("--output names the folder for the cutouts: -o cutouts")
     if options.contact is not None and not CONTACT.fullmatch(options.contact):
         raise UsageError(f"--contact {options.contact!r}: is no email address")
-    return options.catalog[0], options.output
+    return options.catalogs[0], options.output
 
 
 def _service(options: FetchOptions) -> Service:

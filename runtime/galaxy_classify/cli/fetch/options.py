@@ -23,7 +23,7 @@ MOST_PARALLEL: Final = 8
 class FetchOptions:
     """The options of one run. The help shows them in this order."""
 
-    catalog: Annotated[list[str], argument("CATALOG")] = field(default_factory=list)
+    catalogs: Annotated[list[str], argument("CATALOG")] = field(default_factory=list)
     ra: Annotated[str, option(panel=CATALOG, metavar="NAME", help="Column of right ascensions, in degrees.")] = "ra"
     dec: Annotated[str, option(panel=CATALOG, metavar="NAME", help="Column of declinations, in degrees.")] = "dec"
     id_column: Annotated[
