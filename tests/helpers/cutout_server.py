@@ -13,9 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import numpy as np
-
-from fits_galaxies import fits_bytes, image_hdu
+from fits_galaxies import fits_bytes, image_hdu, nanomaggies
 from galaxy_painter import KINDS, paint
 
 #: Sends one answer.
@@ -33,7 +31,7 @@ def jpeg(number: int = 0, size: int = 424) -> bytes:
 @cache
 def fits_cutout(size: int = 424) -> bytes:
     """Return a cube of three bands, as the Legacy Surveys' viewer sends it."""
-    return fits_bytes(image_hdu(np.ones((3, size, size), np.float32), BANDS="grz", SURVEY="LegacySurvey"))
+    return fits_bytes(image_hdu(nanomaggies("smooth_round", 1, size), BANDS="grz", SURVEY="LegacySurvey"))
 
 
 @dataclass

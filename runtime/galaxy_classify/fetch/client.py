@@ -33,6 +33,8 @@ CHUNK: Final = 1 << 16
 TEMPORARY: Final = (429, 500, 502, 503, 504)
 OVERLOADED: Final = (429, 502, 503, 504)
 NOT_FOUND: Final = 404
+#: Characters of a server's own words on why it refuses.
+MOST_REASON: Final = 100
 
 
 def user_agent(contact: str | None = None) -> str:
@@ -163,7 +165,7 @@ class Client:
 
 
 def _refusal(error: HTTPError) -> NoCutoutError:
-    text = f"the server answers {error.code} {printable(str(error.reason))}".rstrip()
+    text = f"the server answers {error.code} {printable(str(error.reason)[:MOST_REASON])}".rstrip()
     if error.code in TEMPORARY:
         kind = OverloadedError if error.code in OVERLOADED else TemporaryError
         return kind(text, _wait(error.headers.get("Retry-After")))

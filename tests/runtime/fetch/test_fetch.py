@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,18 @@ from galaxy_classify.results.safe_writing import only_writer
 from in_process import run_classify
 
 HEADER = ("objid", "ra", "dec", "petro_r50", "z")
+
+
+@pytest.fixture(autouse=True)
+def stay_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test ask a real service, also if what it tests is broken."""
+    connect = socket.create_connection
+
+    def connect_here(address: tuple[str, int], *more: Any, **options: Any) -> socket.socket:
+        assert address[0] == "127.0.0.1", address
+        return connect(address, *more, **options)
+
+    monkeypatch.setattr(socket, "create_connection", connect_here)
 
 
 @pytest.fixture
@@ -179,6 +192,8 @@ def test_fits_cutouts(catalog: Path, service: CutoutServer) -> None:
     assert result.returncode == 0
     assert [row["file"] for row in table(catalog)] == ["g0.fits", "g1.fits"]
     assert (catalog.parent / "cutouts" / "g0.fits").read_bytes() == fits_cutout(64)
+    found = run_classify("--catalog", catalog.parent / "cutouts" / "cutouts.csv", "--json", "--crop", "1")
+    assert (found.returncode, found.stdout.count("g, r, z by galaxy-zoo-decals")) == (0, 2)
 
 
 def test_few_requests_at_once_and_per_second(
@@ -236,6 +251,23 @@ def test_ctrl_c_keeps_what_was_fetched(
     assert len(service.requests) == 6
     assert asked >= 2
     assert [row["status"] for row in table(catalog)] == ["ok"] * 6
+
+
+def test_ctrl_c_does_not_wait_for_a_service_that_asks_to_wait(
+    catalog: Path, service: CutoutServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that wait for their turn stop at once."""
+
+    def interrupted(counts: Any, outcome: Any) -> None:
+        while len(service.requests) < 2:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    service.answers = {"11": [status(503, wait=100)]}
+    monkeypatch.setattr(fetch_run.Counts, "add", interrupted)
+    started = time.monotonic()
+    assert fetch(catalog, service, "--parallel", 3).returncode == 130
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.slow
@@ -391,13 +423,17 @@ def test_a_file_called_fetch_is_an_input(tmp_path: Path) -> None:
     assert "no such file" in run_classify("./fetch", cwd=tmp_path).stdout
 
 
-def test_the_plain_command_imports_nothing_of_it() -> None:
-    """To classify starts as fast as before; and --help of either needs neither NumPy nor the network's modules."""
+def test_each_command_imports_only_what_it_needs() -> None:
+    """To classify starts as fast as without this command, and its --help needs no NumPy and no network."""
     code = (
         "import sys, galaxy_classify.cli.main, galaxy_classify.cli.with_typer.app\n"
-        "assert not [name for name in sys.modules if 'fetch' in name], sys.modules"
+        "assert not [name for name in sys.modules if 'fetch' in name]\n"
+        "from galaxy_classify.cli.fetch.app import run_fetch\n"
+        "run_fetch(['--help'])\n"
+        "assert not {'numpy', 'PIL', 'urllib.request'} & sys.modules.keys()"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "--size90-column" in done.stdout
 
 
 def test_every_option_is_on_its_page(repository: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Final
 
 import typer
 
-from galaxy_classify.cli.fetch.command import FetchCommand
 from galaxy_classify.cli.fetch.options import FetchOptions
 from galaxy_classify.cli.with_typer.command import HELP, PlainCommand, with_options
 from galaxy_classify.cli.with_typer.errors import parsed
@@ -36,4 +35,8 @@ def fetch(options: FetchOptions) -> FetchOptions:
 def run_fetch(words: Sequence[str]) -> object:
     """Read the words behind ``fetch`` and do what they ask for; return the exit code."""
     options = parsed(partial(typer.main.get_command(app), args=list(words), prog_name=NAME))()
-    return FetchCommand(options).run() if isinstance(options, FetchOptions) else options
+    if not isinstance(options, FetchOptions):
+        return options
+    from galaxy_classify.cli.fetch.command import FetchCommand  # imports NumPy, which --help does without
+
+    return FetchCommand(options).run()
