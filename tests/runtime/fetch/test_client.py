@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
+from urllib.error import URLError
+from urllib.request import OpenerDirector
 
 import pytest
 
@@ -27,6 +30,7 @@ from cutout_server import (
     truncated,
 )  # fmt: skip
 from fake_clock import Clock
+from galaxy_classify.errors import GalaxyClassifyError
 from galaxy_classify.fetch.client import ATTEMPTS, Client, user_agent
 from galaxy_classify.fetch.failures import NoCutoutError, OverloadedError, TemporaryError
 from galaxy_classify.fetch.pace import Pace
@@ -194,3 +198,16 @@ def test_no_server(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/"
         with pytest.raises(OverloadedError, match=r"the server cannot be reached \(Connection refused\), 1 times"):
             asking.client.get(address, lambda content: None)
+
+
+def test_a_server_that_is_not_the_one_it_says_ends_the_run(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All other objects would fare alike, and what it sends might be anything."""
+    reason = ssl.SSLCertVerificationError()
+    reason.verify_message = "self-signed certificate"
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise URLError(reason)
+
+    monkeypatch.setattr(OpenerDirector, "open", refuse)
+    with pytest.raises(GalaxyClassifyError, match=r"127\.0\.0\.1: its certificate is not trusted: self-signed"):
+        asking.get(right)
