@@ -2,7 +2,8 @@
 
 Galaxy Zoo DECaLS, from which GalaxyMNIST comes, showed 424 x 424 pixels of max(min(0.04 p50, 0.02 p90), 0.1) arcsec,
 where p50 and p90 are the Petrosian radii that hold half and nine tenths of the light (Walmsley et al. 2022, MNRAS 509,
-3966, equation 1). Galaxy Zoo 2 showed 424 x 424 pixels of 0.02 petroR90_r arcsec (Willett et al. 2013, MNRAS 435, 2835).
+3966, equation 1). Galaxy Zoo 2 showed 424 x 424 pixels of 0.02 petroR90_r arcsec (Willett et al. 2013, MNRAS 435,
+2835).
 """
 
 from __future__ import annotations
