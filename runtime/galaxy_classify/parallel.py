@@ -39,12 +39,15 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+def ordered_map(
+    function: Callable[[T], R], items: Iterable[T], threads: int, on_stop: Callable[[], None] = lambda: None
+) -> Iterator[R]:
     """Apply a function to each item of a stream in several threads, and yield the results in the stream's order.
 
     At most ``2 · threads`` items are taken ahead of the next result: a slow item does not keep the other threads
     waiting, and memory does not grow with the length of the stream. An exception of the function is raised in place of
-    its item's result. The stream is read in the calling thread only.
+    its item's result. The stream is read in the calling thread only. At the end, also by an exception, `on_stop` is
+    called before the threads are waited for.
 
     With one thread or one item, no thread is started: the calling thread does the work.
 
@@ -70,4 +73,5 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
         while pending:
             yield pending.popleft().result()
     finally:
+        on_stop()
         executor.shutdown(cancel_futures=True)

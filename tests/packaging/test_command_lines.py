@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from galaxy_classify.cli.fetch.app import app as fetch_app
 from galaxy_classify.cli.main import main as classify
 from galaxy_classify.cli.with_typer.app import app as classify_app
 from galaxy_export.cli import app as export_app
@@ -27,6 +28,7 @@ TYPER_WORDS = re.compile(
 COMMANDS: list[tuple[Callable[[], None], list[str]]] = [
     (classify, ["--help"]),
     (classify, ["--help-all"]),
+    (classify, ["fetch", "--help"]),
     (train, ["--help"]),
     (export, ["--help"]),
     *((train, [name, "--help"]) for name in ("fit", "cross-validate", "evaluate", "download")),
@@ -50,7 +52,7 @@ def test_the_help_shows_no_types(main: Callable[[], None], arguments: list[str])
     assert TYPER_WORDS.findall(result.stdout) == []
 
 
-@pytest.mark.parametrize("app", [classify_app, train_app, export_app])
+@pytest.mark.parametrize("app", [classify_app, fetch_app, train_app, export_app])
 def test_every_option_says_what_its_value_is(app: Any) -> None:
     """In a word that is not the option's own name, which typer 0.27 takes for the name itself."""
     for parameter in parameters(get_command(app)):

@@ -20,7 +20,7 @@ FLOORS = {
         classifier
         containers
         results
-        report runs
+        report runs fetch
         dask
         cli
         __main__""",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from typing import Final
 
 from galaxy_classify.cli.about.show import (
     check_alone,
@@ -18,7 +19,11 @@ from galaxy_classify.cli.about.show import (
 from galaxy_classify.cli.declare import read_plain
 from galaxy_classify.cli.options import COMPLETION, Options
 from galaxy_classify.cli.runner import run
+from galaxy_classify.errors import UsageError
 from galaxy_classify.process import interrupts_deferred, use_one_blas_thread
+
+#: The word that asks for cutouts. A file or folder of this name is an input: it is not taken for the word.
+FETCH: Final = "fetch"
 
 
 def main() -> None:
@@ -28,11 +33,28 @@ def main() -> None:
 
 def classify() -> object:
     """Read the command line and do what it asks for; return the exit code."""
+    if sys.argv[1:2] == [FETCH]:
+        return fetch()
     asked: object = None if COMPLETION in os.environ else read_plain(Options, sys.argv[1:])
     if asked is None:
         from galaxy_classify.cli.with_typer.app import read_any
 
         asked = read_any()
+    return perform(asked) if isinstance(asked, Options) else asked
+
+
+def fetch() -> object:
+    """Fetch cutouts, or classify the file or folder that is called as the word."""
+    from galaxy_classify.cli.with_typer.app import read_any
+
+    if not os.path.lexists(FETCH):
+        from galaxy_classify.cli.fetch.app import run_fetch
+
+        return run_fetch(sys.argv[2:])
+    try:
+        asked = read_any()
+    except UsageError as error:
+        raise UsageError(f"{error}; {FETCH!r} is a file or folder here, and taken for an input") from None
     return perform(asked) if isinstance(asked, Options) else asked
 
 

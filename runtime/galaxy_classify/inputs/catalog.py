@@ -168,7 +168,7 @@ def open_catalog(
         # With images in the table, the default column of paths may be missing, but not one that the user names.
         is_named = path_column != PATH_COLUMN and path_column not in names
         if template is None and (image_column is None or is_named):
-            path_index = _find_column(path, names, path_column)
+            path_index = find_column(path, names, path_column)
         if image_column is not None:
             images = _open_images(path, image_column, path_column if path_column in names else None)
         kept = [index for index in range(len(names)) if index != path_index]
@@ -178,7 +178,7 @@ def open_catalog(
         columns = [replace(column, name=name) for column, name in zip(carried, free, strict=True)]
         first = None
         if id_column is not None:
-            id_index = _find_column(path, names, id_column)
+            id_index = find_column(path, names, id_column)
             if id_index == path_index:
                 raise UsageError(f"--id-column and --path-column are both {id_column!r}")
             first = columns[kept.index(id_index)].name
@@ -216,8 +216,10 @@ def free_names(names: Sequence[str], reserved: Sequence[str]) -> list[str]:
     return free
 
 
-def _find_column(path: str, names: Sequence[str], wanted: str) -> int:
+def find_column(path: str, names: Sequence[str], wanted: str) -> int:
+    """Return the index of a column, or raise `UsageError` that names those there are."""
     if wanted in names:
         return names.index(wanted)
-    hint = did_you_mean(wanted, names)
+    same = [name for name in names if name.lower() == wanted.lower()]
+    hint = f"did you mean {same[0]!r}? " if same else did_you_mean(wanted, names)
     raise UsageError(f"{path}: has no column {wanted!r}; {hint}it has {', '.join(names) or 'none'}")

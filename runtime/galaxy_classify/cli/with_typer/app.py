@@ -43,8 +43,8 @@ SELDOM: Final = (
 @app.command(
     cls=PlainCommand,
     context_settings=HELP,
-    epilog="Exit codes: 0 all classified, 1 all done but some inputs failed, 2 wrong usage, 3 model unusable, "
-    "4 stopped before the end, 130 interrupted.",
+    epilog="Exit codes: 0 all classified, 1 some failed, 2 wrong usage, 3 model unusable, 4 stopped, 130 interrupted. "
+    "Cutouts of the sky: galaxy-classify fetch --help",
 )
 @with_options(Options)
 def classify(options: Options) -> Options:
