@@ -50,6 +50,7 @@ GROUPS = {
         "tests/trainer/networks/test_statistics.py",
         "tests/trainer/networks/test_compact.py",
         "tests/test_end_to_end.py",
+        "tests/test_astronomers_loop.py",
         "tests/trainer/training/test_fit.py",
     ),
     "tiny": (
