@@ -472,7 +472,9 @@ def test_without_familiarity_the_page_does_not_mention_it(show: Callable[[Path],
     """No group that is always empty, no order that does nothing."""
     page = show(run[0])
     assert "familiar" not in page.find("body").text.lower()
-    assert page.texts("#status option") == ["any", "certain", "uncertain"]
+    uncertain = sum(row.status == "uncertain" for row in run[1])
+    certain = len(done(run[1])) - uncertain
+    assert page.texts("#status option") == ["any", f"certain ({certain})", f"uncertain ({uncertain})", "failed (2)"]
     assert page.find_all("#sort option[value=strange]") == []
     assert len(page.find_all(".chip")) == len(run[2])
 
