@@ -3,52 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pytest
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError
-from galaxy_classify.prediction import Prediction, Status
+from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.report import Report
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import provenance
 from galaxy_painter import KINDS, paint
+from report_page import HOSTILE, Page, as_phone, familiar_row, round_row, synthetic_report
 
 THRESHOLD = 0.9
-SWITCHES = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1440,900",
-)  # fmt: skip
-HOSTILE = (
-    "<img src=x onerror=alert(1)>.png",
-    '"><script>window.hacked=1<\\script>.png',
-    "</script><script>window.hacked=1</script>",
-    "javascript:window.hacked=1",
-    "${window.hacked=1}",
-    f"{'long_name_' * 30}.png",
-    f"{'folder/' * 60}deep.png",
-    "line\nbreak.png",
-    "\u202egnp.exe",
-    os.fsdecode(b"caf\xe9.png"),
-    "\u0645\u062c\u0631\u0629.png",
-)
-CLASSES = ("round", "spiral")
 EVALUATION: dict[str, Any] = {
     "labels_file": "<b>labels</b>.csv",
     "images": 8,
@@ -61,108 +38,6 @@ EVALUATION: dict[str, Any] = {
     "unknown_labels": {"merger": 2},
     "notes": ["2 images have no label"],
 }
-
-
-class Page:
-    """An open report.
-
-    Parameters
-    ----------
-    browser : webdriver.Chrome
-        The browser that shows it.
-    """
-
-    def __init__(self, browser: webdriver.Chrome) -> None:
-        self.browser = browser
-
-    def find(self, selector: str) -> WebElement:
-        """Return the first element that a CSS selector finds."""
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def find_all(self, selector: str) -> list[WebElement]:
-        """Return all elements that a CSS selector finds."""
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def texts(self, selector: str) -> list[str]:
-        """Return the texts of elements, be they in sight or not."""
-        found = self.run("return [...document.querySelectorAll(arguments[0])].map(it => it.textContent)", selector)
-        return cast("list[str]", found)
-
-    def run(self, script: str, *arguments: object) -> Any:
-        """Run a script and return its result."""
-        return self.browser.execute_script(script, *arguments)
-
-    def names(self) -> list[str]:
-        """Return the file names on the cards, in the order shown."""
-        return self.texts(".card .file")
-
-    def choose(self, field: str, value: str) -> None:
-        """Choose an option of a list."""
-        Select(self.find(f"#{field}")).select_by_value(value)
-
-    def enter(self, field: str, text: str) -> None:
-        """Type into a field, instead of what is in it."""
-        element = self.find(f"#{field}")
-        element.send_keys(Keys.CONTROL, "a")
-        element.send_keys(text or Keys.DELETE)
-
-    def press(self, key: str) -> None:
-        """Press a key, wherever the focus is."""
-        webdriver.ActionChains(self.browser).send_keys(key).perform()
-
-    def focused(self) -> str:
-        """Return the id of the element with the focus, or of a card its name."""
-        return str(self.run("const it = document.activeElement; return it.id || it.title"))
-
-    def wait(self, condition: Callable[[], object]) -> None:
-        """Wait for something to come true."""
-        WebDriverWait(self.browser, 10, poll_frequency=0.05).until(lambda _: condition())
-
-
-def executable(*names: str) -> str:
-    """Return the path of a program; without it a test is skipped, but on the CI machines it fails."""
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    message = f"the browser tests need one of {', '.join(names)}"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """Chromium without a window, with a profile of its own."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = executable("chromium", "chromium-browser", "google-chrome")
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, Service(executable("chromedriver")))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def show(browser: webdriver.Chrome) -> Iterator[Callable[[Path], Page]]:
-    """Open a report; at the end of the test nothing may have been complained about or asked of the network."""
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    page = Page(browser)
-
-    def open_report(path: Path) -> Page:
-        browser.get(path.as_uri())
-        return page
-
-    yield open_report
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
-    loaded = page.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
-    assert [address for address in loaded if not address.startswith("data:")] == []
-
-
-def as_phone(page: Page) -> None:
-    """Give the page a phone's screen."""
-    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 3, "mobile": True}
-    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 @pytest.fixture(scope="module")
@@ -195,37 +70,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prediction
     made_with = provenance(classifier, RowLayout(classifier.classes_.tolist()), threshold=THRESHOLD)
     report.write(str(folder / "report.html"), provenance=made_with, picture=picture, threads=2, seen=classifier.resized)
     return folder / "report.html", rows, classes
-
-
-def synthetic_report(
-    path: Path,
-    rows: list[Prediction],
-    evaluation: dict[str, Any] | None = None,
-    min_familiarity: float | None = None,
-    embeddings: Sequence[Sequence[float]] = (),
-) -> None:
-    """Write a report of rows that no classifier has made, in order; with a map if they have embeddings."""
-    report = Report(CLASSES, 0.6, min_familiarity)
-    vectors = iter(embeddings)
-    for row in rows:
-        report.add(row)
-    image = paint("unbarred_spiral", seed=1, size=64)
-    made_with = {"package": "galaxy-classify", "package_version": "0", "model": {"name": "tiny", "sha256": "0" * 64}}
-    report.write(
-        str(path),
-        provenance=made_with,
-        picture=lambda _: image,
-        threads=1,
-        seen=lambda picture: picture,
-        embed=(lambda _: np.array(next(vectors), np.float32)) if embeddings else None,
-        evaluation=evaluation,
-    )
-
-
-def round_row(path: str, confidence: float = 0.9) -> Prediction:
-    """Return a row of the class round."""
-    probabilities = {"round": confidence, "spiral": 1 - confidence}
-    return Prediction(path, "ok" if confidence >= 0.6 else "uncertain", "tiny@0", "round", confidence, probabilities)
 
 
 Shown = tuple[Path, list[Prediction], list[str]]
@@ -393,13 +237,6 @@ def test_a_row_that_is_uncertain_for_its_picture_says_so(show: Callable[[Path], 
     assert "almost all black" in page.find("#detail-facts").text
     page.press(Keys.ARROW_RIGHT)
     assert page.find("#detail-verdict").text.split("uncertain")[1].strip() == "below 0.6"
-
-
-def familiar_row(path: str, familiarity: float, label: str = "round", confidence: float = 0.9) -> Prediction:
-    """Return a row of a model that gives familiarity."""
-    probabilities = dict.fromkeys(CLASSES, 1 - confidence) | {label: confidence}
-    status: Status = "unfamiliar" if familiarity < 0.5 else "ok" if confidence >= 0.6 else "uncertain"
-    return Prediction(path, status, "tiny@0", label, confidence, probabilities, familiarity=familiarity)
 
 
 FAMILIAR = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,7 +214,7 @@ def _from_row(table: Path, line: int, row: dict[str, Any], column: str) -> Label
     if not 0 <= weight < math.inf:
         raise DataError(f"{table}: line {line} has the weight {row['weight']!r}, not a number from 0 upwards")
     path = table.parent / file
-    if column == "path" and not path.exists() and Path(file).exists():
+    if column == "path" and not os.path.exists(path) and os.path.exists(file):
         path = Path(file)
     return LabelledFile(path, label, (row.get("split") or "").strip(), weight)
 
