@@ -277,6 +277,7 @@ def test_arrows_go_through_the_lines_of_cards(show: Show, tmp_path: Path) -> Non
     assert page.run("return [...document.querySelectorAll('.card[tabindex=\"0\"]')].map(it => it.title)") == ["00.png"]
 
 
+@pytest.mark.slow
 def test_verdicts_by_mouse(show: Show, checked: Path) -> None:
     """A box on each card, with Shift a range; all that are shown; one verdict for all; clearing can be undone."""
     page = show(checked)
@@ -451,6 +452,7 @@ def test_light_and_dark(show: Show, checked: Path) -> None:
         )
         assert ground(page) == grounds[theme]
         page.wait(partial(lambda name: page.find("#theme").text == name, switch))
+        assert page.run("return canvasColours === lightColours") == (theme == "light")
         dots, texts = contrasts(page)
         assert dots >= 3
         assert texts >= 4.5
