@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -23,6 +23,11 @@ from one_thread import use_one_thread
 from tiny_model import save_tiny_model
 from tiny_recipe import with_tiny_recipe
 from trainings import Convert, run_export, run_exports_as_process, train
+
+if TYPE_CHECKING:
+    from selenium import webdriver
+
+    from report_page import Page
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -52,6 +57,10 @@ GROUPS = {
         "tests/test_end_to_end.py",
         "tests/test_astronomers_loop.py",
         "tests/trainer/training/test_fit.py",
+    ),
+    "page": (
+        "tests/runtime/report/test_page.py",
+        "tests/runtime/report/test_checking.py",
     ),
     "tiny": (
         "tests/parity/test_familiarity_parity.py",
@@ -285,3 +294,24 @@ def elsewhere(
         first=answers,
     )
     return folder, ended
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Chromium without a window, with a profile of its own, for all tests of the report's page."""
+    from report_page import start_browser
+
+    driver = start_browser(tmp_path_factory.mktemp("profile"), tmp_path_factory.mktemp("downloads"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def show(browser: webdriver.Chrome) -> Iterator[Callable[[Path], Page]]:
+    """Open a report; at the end of the test nothing may have been complained about or asked of the network."""
+    from report_page import Page
+
+    page = Page(browser)
+    page.as_new()
+    yield page.opened
+    page.check_silence()

@@ -40,3 +40,6 @@ MAX_PIXELS: Final = 89_478_485
 
 #: Column of image paths in a catalogue.
 PATH_COLUMN: Final = "file"
+
+#: Label for a galaxy of none of the model's classes, in labels that are given by eye on the page of ``--report``.
+NO_CLASS: Final = "none of these"

@@ -87,8 +87,8 @@ DataOption = Annotated[
         panel=DATA,
         metavar="DIR_OR_CSV",
         help="Folder with {train,test}_dataset.hdf5 or .hdf5.gz (or GalaxyMNIST/raw/ below it); folder with "
-        "{train,test}/CLASS/ or CLASS/; folder of images with a labels.csv; or a CSV file (file,label, and optionally "
-        "split, weight). "
+        "{train,test}/CLASS/ or CLASS/; folder of images with a labels.csv; or a CSV file (file,label or "
+        "path,label, and optionally split, weight). "
         "Default: what galaxy-train download fetched.",
     ),
 ]

@@ -30,6 +30,7 @@ from galaxy_classify.text import printable
 if TYPE_CHECKING:
     from PIL import Image
 
+    from galaxy_classify.report.feed import ReportFeed
     from galaxy_classify.report.report import Report
     from galaxy_classify.runs.embeddings.recorder import EmbeddingRecorder
     from galaxy_classify.runs.labels import Evaluation
@@ -97,7 +98,7 @@ class Command:
         parts = (self.evaluation, self.sorter, self.seen, self.embeddings)
         observers: list[Observer] = [part.see for part in parts if part is not None]
         if report is not None:
-            observers += [lambda source, prediction: report.add(prediction), self.shown.see]
+            observers.append(self._report_feed(report, layout).see)
         self.job = Job(
             classifier,
             layout,
@@ -174,6 +175,12 @@ class Command:
         from galaxy_classify.report.report import Report
 
         return Report(classifier.model.description.classes, self.options.threshold, classifier.min_familiarity)
+
+    def _report_feed(self, report: Report, layout: RowLayout) -> ReportFeed:
+        from galaxy_classify.report.feed import ReportFeed
+
+        label_of = (lambda source: None) if self.evaluation is None else self.evaluation.label_of
+        return ReportFeed(report, self.shown, label_of, layout.carried)
 
     def _classify(self) -> None:
         options = self.options

@@ -159,7 +159,9 @@ class Options:
     report: Annotated[
         str | None, option(panel=OUTPUT, metavar="HTML", help="Write a page with pictures and a summary.")
     ] = None
-    labels: Annotated[str | None, option(panel=OUTPUT, metavar="CSV", help="Compare with labels (file,label).")] = None
+    labels: Annotated[
+        str | None, option(panel=OUTPUT, metavar="CSV", help="Compare with labels (file,label or path,label).")
+    ] = None
     sort_into: Annotated[
         str | None, option(panel=OUTPUT, metavar="DIR", help="Copy images into a folder per class.")
     ] = None

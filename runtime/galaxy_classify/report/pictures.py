@@ -25,10 +25,10 @@ class SampledImages:
         self._paths: set[str] = set()
         self._read: defaultdict[str, deque[Content]] = defaultdict(deque)
 
-    def see(self, source: Source, prediction: Prediction) -> None:
+    def see(self, source: Source, prediction: Prediction, *, preferred: bool = False) -> None:
         """Add the next input of the run to the sample, unless it failed: the report shows no picture of a failure."""
         if prediction.label is not None:
-            self._sample.add(source.path, source)
+            self._sample.add(source.path, source, preferred=preferred)
 
     def read(self, path: str) -> bytes | None:
         """Return the content of an input by its path, or None if the input is a local file.

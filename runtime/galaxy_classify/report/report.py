@@ -6,17 +6,21 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from galaxy_classify.defaults import NO_CLASS
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.map import map_of
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
+from galaxy_classify.report.sky import Position
 from galaxy_classify.report.thumbnails import Thumbnail, edge_for, make_thumbnails
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.output_file import OutputFile
@@ -30,11 +34,22 @@ LISTED_FAILURES: Final = 1_000
 BINS: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the run, the label that the user has for its image, and its position on the sky, None if unknown."""
+
+    prediction: Prediction
+    label: str | None = None
+    position: Position | None = None
+
+
 class Report:
     """Counts, histograms and a sample of a run's rows, and the HTML page that shows them.
 
-    Memory is bounded however many rows come: of more than `CAP` images a uniform sample is shown, and of more than
-    `LISTED_FAILURES` failures a uniform sample is listed. Counts and histograms always cover all rows.
+    Memory is bounded however many rows come: of more than `CAP` images a sample is shown, and of more than
+    `LISTED_FAILURES` failures a uniform sample is listed. Counts and histograms always cover all rows. The sample of
+    images is uniform, except that those whose label is another class than the predicted one are preferred: a person
+    wants to look at them.
 
     ``classes`` are the class names in the model's order; rows with a confidence below ``threshold`` are uncertain.
     Those with a familiarity below ``min_familiarity``, None if the model gives none, are unfamiliar: a group of their
@@ -49,23 +64,27 @@ class Report:
         self._uncertain: Counter[str] = Counter()
         self._histograms = {name: [0] * BINS for name in self._classes}
         self._unfamiliar_histogram = [0] * BINS
-        self._shown = EvenSample[Prediction](CAP)
+        self._shown = EvenSample[Row](CAP)
         self._failures = EvenSample[Prediction](LISTED_FAILURES)
         self._reasons: Counter[str] = Counter()
+        self._paths = blake2b(digest_size=12)
 
-    def add(self, prediction: Prediction) -> None:
-        """Add the next row, in input order; failures included."""
+    def add(self, prediction: Prediction, label: str | None = None, position: Position | None = None) -> bool:
+        """Add the next row, in input order, failures included; return whether the label is another class."""
         self._tally.add(prediction)
+        self._paths.update(prediction.path.encode("utf-8", "surrogatepass") + b"\0")
         if prediction.label is None or prediction.confidence is None:
             self._reasons[kind_of_failure(prediction.message)] += 1
             self._failures.add(prediction.path, prediction)
-            return
+            return False
         if prediction.status == "uncertain":
             self._uncertain[prediction.label] += 1
         unfamiliar = prediction.status == "unfamiliar"
         histogram = self._unfamiliar_histogram if unfamiliar else self._histograms[prediction.label]
         histogram[min(int(prediction.confidence * BINS), BINS - 1)] += 1  # a confidence of 1 belongs to the last bin
-        self._shown.add(prediction.path, prediction)
+        wrong = label in self._classes and label != prediction.label
+        self._shown.add(prediction.path, Row(prediction, label, position), preferred=wrong)
+        return wrong
 
     def write(
         self,
@@ -111,9 +130,10 @@ class Report:
             If writing fails later, for example on a full disk.
         """
         before, after = page_around_data(self._texts(provenance))
-        facts = json_in_page(self._facts() | {"provenance": provenance, "evaluation": evaluation})
+        facts = json_in_page(self._facts(provenance) | {"provenance": provenance, "evaluation": evaluation})
         shown = self._shown.items()
-        thumbnails = make_thumbnails((row.path for row in shown), picture, edge_for(len(shown)), threads, seen, embed)
+        paths = (row.prediction.path for row in shown)
+        thumbnails = make_thumbnails(paths, picture, edge_for(len(shown)), threads, seen, embed)
         embeddings: list[NDArray[np.float32] | None] = []
         with _whole_file(path) as file:
             # The thumbnails of all images would not fit in memory: leave the JSON object open, and append row by row.
@@ -137,9 +157,14 @@ class Report:
             "model": f"{model['name']}@{model['sha256'][:12]}",
         }
 
-    def _facts(self) -> dict[str, Any]:
-        """Return the counts, histograms and failures for the page's script."""
+    def _facts(self, provenance: dict[str, Any]) -> dict[str, Any]:
+        """Return the counts, histograms and failures for the page's script.
+
+        ``run`` names the run, so that the page finds the user's verdicts again: the same model on the same inputs.
+        """
         return {
+            "run": f"{provenance['model']['sha256'][:24]}-{self._paths.hexdigest()}",
+            "no_class": NO_CLASS,
             "classes": self._classes,
             "colours": [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(self._classes))],
             "threshold": self._threshold,
@@ -155,10 +180,18 @@ class Report:
             "failures": [(printable(row.path), printable(row.message)) for row in self._failures.items()],
         }
 
-    def _card(self, row: Prediction, thumbnail: Thumbnail) -> dict[str, Any]:
-        """Return the data of an image's card for the page's script, with numbers rounded as in the CSV file."""
+    def _card(self, shown: Row, thumbnail: Thumbnail) -> dict[str, Any]:
+        """Return the data of an image's card for the page's script, with numbers rounded as in the CSV file.
+
+        ``file`` is the path as it is on disk, for the list of verdicts, where ``path`` spells out what is invisible.
+        """
+        row = shown.prediction
+        path = printable(row.path)
         return {
-            "path": printable(row.path),
+            "path": path,
+            "file": None if path == row.path else row.path,
+            "truth": None if shown.label is None else printable(shown.label),
+            "sky": shown.position,
             "label": self._classes.index(str(row.label)),
             "uncertain": row.status == "uncertain",
             "unfamiliar": row.status == "unfamiliar",

@@ -21,6 +21,8 @@ class Evaluation:
     """Compare predictions with the labels of a CSV file that has the columns ``file`` and ``label``.
 
     A label belongs to the input whose path is the label's file, or ends with it: ``m51.jpg`` fits ``images/m51.jpg``.
+    The first column may be called ``path``, as in the files that the page of ``--report`` saves and in results. Their
+    rows without a label are left out.
 
     Raises
     ------
@@ -40,9 +42,7 @@ class Evaluation:
 
     def see(self, source: Source, prediction: Prediction) -> None:
         """Compare one prediction with its label, if there is one."""
-        file = self._label_file(source.path)
-        if file is None and source.content is not None:
-            file = self._label_file(source.path.partition(MEMBER)[2])
+        file = self._file_of(source)
         if file is None:
             self._without_label += 1
             return
@@ -55,6 +55,11 @@ class Evaluation:
         else:
             self._pairs[label, prediction.label] += 1
             self._unfamiliar += prediction.status == "unfamiliar"
+
+    def label_of(self, source: Source) -> str | None:
+        """Return an input's label, None if there is none."""
+        file = self._file_of(source)
+        return None if file is None else self._labels[file]
 
     def metrics(self) -> dict[str, Any]:
         """Return the metrics so far, ready for JSON.
@@ -133,6 +138,12 @@ class Evaluation:
     def _missing_files(self) -> list[str]:
         return [file for file in self._labels if not self._matches[file]]
 
+    def _file_of(self, source: Source) -> str | None:
+        file = self._label_file(source.path)
+        if file is None and source.content is not None:
+            file = self._label_file(source.path.partition(MEMBER)[2])
+        return file
+
     def _label_file(self, path: str) -> str | None:
         """Return the longest file name among the labels that a path ends with."""
         if path in self._labels:
@@ -163,15 +174,21 @@ def _read_labels(path: str) -> dict[str, str]:
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             rows = csv.DictReader(stream)
-            if not {"file", "label"} <= set(rows.fieldnames or ()):
-                raise UsageError(f"{path}: has no columns file and label, it has {', '.join(rows.fieldnames or ())}")
+            names = rows.fieldnames or ()
+            column = "file" if "file" in names else "path"
+            if not {column, "label"} <= set(names):
+                raise UsageError(
+                    f"{path}: has no columns file and label, it has {', '.join(names)}; path and label will do as well"
+                )
             labels: dict[str, str] = {}
             for row in rows:
-                if not row["file"] or not row["label"]:
-                    raise UsageError(f"{path}: line {rows.line_num} has no file or no label")
-                file = os.path.normpath(row["file"])
+                if column == "path" and not row["label"]:  # selected on the page without a verdict, or a failure
+                    continue
+                if not row[column] or not row["label"]:
+                    raise UsageError(f"{path}: line {rows.line_num} has no {column} or no label")
+                file = os.path.normpath(row[column])
                 if labels.setdefault(file, row["label"]) != row["label"]:
-                    raise UsageError(f"{path}: line {rows.line_num} gives {row['file']} a second label")
+                    raise UsageError(f"{path}: line {rows.line_num} gives {row[column]} a second label")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except csv.Error as error:

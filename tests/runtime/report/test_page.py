@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pytest
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.select import Select
 
-from chromium import OpenPage, start_chromium
 from galaxy_classify import GalaxyClassifier
 from galaxy_classify.errors import ImageError
-from galaxy_classify.prediction import Prediction, Status
+from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.report import Report
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import provenance
 from galaxy_painter import KINDS, paint
+from report_page import HOSTILE, Page, as_phone, familiar_row, round_row, synthetic_report
 
 THRESHOLD = 0.9
-HOSTILE = (
-    "<img src=x onerror=alert(1)>.png",
-    '"><script>window.hacked=1<\\script>.png',
-    "</script><script>window.hacked=1</script>",
-    "javascript:window.hacked=1",
-    "${window.hacked=1}",
-    f"{'long_name_' * 30}.png",
-    f"{'folder/' * 60}deep.png",
-    "line\nbreak.png",
-    "\u202egnp.exe",
-    os.fsdecode(b"caf\xe9.png"),
-    "\u0645\u062c\u0631\u0629.png",
-)
-CLASSES = ("round", "spiral")
 EVALUATION: dict[str, Any] = {
     "labels_file": "<b>labels</b>.csv",
     "images": 8,
@@ -54,58 +38,6 @@ EVALUATION: dict[str, Any] = {
     "unknown_labels": {"merger": 2},
     "notes": ["2 images have no label"],
 }
-
-
-class Page(OpenPage):
-    """An open report."""
-
-    def names(self) -> list[str]:
-        """Return the file names on the cards, in the order shown."""
-        return self.texts(".card .file")
-
-    def choose(self, field: str, value: str) -> None:
-        """Choose an option of a list."""
-        Select(self.find(f"#{field}")).select_by_value(value)
-
-    def enter(self, field: str, text: str) -> None:
-        """Type into a field, instead of what is in it."""
-        element = self.find(f"#{field}")
-        element.send_keys(Keys.CONTROL, "a")
-        element.send_keys(text or Keys.DELETE)
-
-    def focused(self) -> str:
-        """Return the id of the element with the focus, or of a card its name."""
-        return str(self.run("const it = document.activeElement; return it.id || it.title"))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """Chromium without a window, with a profile of its own."""
-    driver = start_chromium(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def show(browser: webdriver.Chrome) -> Iterator[Callable[[Path], Page]]:
-    """Open a report; at the end of the test nothing may have been complained about or asked of the network."""
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    page = Page(browser)
-
-    def open_report(path: Path) -> Page:
-        browser.get(path.as_uri())
-        return page
-
-    yield open_report
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
-    loaded = page.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
-    assert [address for address in loaded if not address.startswith("data:")] == []
-
-
-def as_phone(page: Page) -> None:
-    """Give the page a phone's screen."""
-    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 3, "mobile": True}
-    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 @pytest.fixture(scope="module")
@@ -138,37 +70,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prediction
     made_with = provenance(classifier, RowLayout(classifier.classes_.tolist()), threshold=THRESHOLD)
     report.write(str(folder / "report.html"), provenance=made_with, picture=picture, threads=2, seen=classifier.resized)
     return folder / "report.html", rows, classes
-
-
-def synthetic_report(
-    path: Path,
-    rows: list[Prediction],
-    evaluation: dict[str, Any] | None = None,
-    min_familiarity: float | None = None,
-    embeddings: Sequence[Sequence[float]] = (),
-) -> None:
-    """Write a report of rows that no classifier has made, in order; with a map if they have embeddings."""
-    report = Report(CLASSES, 0.6, min_familiarity)
-    vectors = iter(embeddings)
-    for row in rows:
-        report.add(row)
-    image = paint("unbarred_spiral", seed=1, size=64)
-    made_with = {"package": "galaxy-classify", "package_version": "0", "model": {"name": "tiny", "sha256": "0" * 64}}
-    report.write(
-        str(path),
-        provenance=made_with,
-        picture=lambda _: image,
-        threads=1,
-        seen=lambda picture: picture,
-        embed=(lambda _: np.array(next(vectors), np.float32)) if embeddings else None,
-        evaluation=evaluation,
-    )
-
-
-def round_row(path: str, confidence: float = 0.9) -> Prediction:
-    """Return a row of the class round."""
-    probabilities = {"round": confidence, "spiral": 1 - confidence}
-    return Prediction(path, "ok" if confidence >= 0.6 else "uncertain", "tiny@0", "round", confidence, probabilities)
 
 
 Shown = tuple[Path, list[Prediction], list[str]]
@@ -338,13 +239,6 @@ def test_a_row_that_is_uncertain_for_its_picture_says_so(show: Callable[[Path], 
     assert page.find("#detail-verdict").text.split("uncertain")[1].strip() == "below 0.6"
 
 
-def familiar_row(path: str, familiarity: float, label: str = "round", confidence: float = 0.9) -> Prediction:
-    """Return a row of a model that gives familiarity."""
-    probabilities = dict.fromkeys(CLASSES, 1 - confidence) | {label: confidence}
-    status: Status = "unfamiliar" if familiarity < 0.5 else "ok" if confidence >= 0.6 else "uncertain"
-    return Prediction(path, status, "tiny@0", label, confidence, probabilities, familiarity=familiarity)
-
-
 FAMILIAR = [
     familiar_row("a.png", 0.9),
     familiar_row("b.png", 0.0001, confidence=0.99),
@@ -415,7 +309,9 @@ def test_without_familiarity_the_page_does_not_mention_it(show: Callable[[Path],
     """No group that is always empty, no order that does nothing."""
     page = show(run[0])
     assert "familiar" not in page.find("body").text.lower()
-    assert page.texts("#status option") == ["any", "certain", "uncertain"]
+    uncertain = sum(row.status == "uncertain" for row in run[1])
+    certain = len(done(run[1])) - uncertain
+    assert page.texts("#status option") == ["any", f"certain ({certain})", f"uncertain ({uncertain})", "failed (2)"]
     assert page.find_all("#sort option[value=strange]") == []
     assert len(page.find_all(".chip")) == len(run[2])
 

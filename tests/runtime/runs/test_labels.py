@@ -74,6 +74,9 @@ def test_no_match_is_said(labels: Path) -> None:
         ("name,class\na,b\n", "has no columns file and label, it has name, class"),
         ("file,label\na.jpg,round\na.jpg,spiral\n", "line 3 gives a.jpg a second label"),
         ("file,label\na.jpg\n", "line 2 has no file or no label"),
+        ("path,label\n,round\n", "line 2 has no path or no label"),
+        ("path,label\na.jpg,round\n./a.jpg,spiral\n", "line 3 gives ./a.jpg a second label"),
+        ("path,class\na,b\n", "has no columns file and label, it has path, class; path and label will do as well"),
     ],
 )
 def test_bad_labels_are_usage_errors(tmp_path: Path, text: str, message: str) -> None:
@@ -84,6 +87,25 @@ def test_bad_labels_are_usage_errors(tmp_path: Path, text: str, message: str) ->
         Evaluation(str(path), CLASSES)
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         Evaluation(str(tmp_path / "none.csv"), CLASSES)
+
+
+def test_verdicts_and_results_are_labels(tmp_path: Path) -> None:
+    """Their column is called path; rows without a label are no labels, and the other columns do not matter."""
+    path = tmp_path / "verdicts.csv"
+    path.write_text("id,path,label\n1,a.jpg,round\n2,b.jpg,\n3,c.jpg,none of these\n")
+    evaluation = evaluated(path, {"x/a.jpg": "round", "x/b.jpg": "spiral", "x/c.jpg": "round"})
+    found = [evaluation.label_of(Source(f"x/{name}.jpg")) for name in "abcd"]
+    assert found == ["round", None, "none of these", None]
+    assert (evaluation.metrics()["images"], evaluation.metrics()["unknown_labels"]) == (1, {"none of these": 1})
+
+
+def test_a_member_s_label_is_found_by_its_own_name(tmp_path: Path) -> None:
+    """The report shows the label that the metrics count."""
+    path = tmp_path / "labels.csv"
+    path.write_text("path,label\nfield/a.jpg,round\ncut.tar::b.jpg,spiral\n")
+    evaluation = Evaluation(str(path), CLASSES)
+    found = [evaluation.label_of(Source(name, content=bytes)) for name in ("cut.tar::field/a.jpg", "x/cut.tar::b.jpg")]
+    assert found == ["round", "spiral"]
 
 
 def test_the_command_says_the_metrics_and_writes_them_down(drawn_images: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
 from galaxy_painter import paint
+from galaxy_train.data.image_files import list_csv
 from galaxy_train.data.load import load_data, load_test, read_weights
 from galaxy_train.data.splitting import hold_out
 
@@ -102,6 +103,39 @@ def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def test_a_csv_of_verdicts(gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the page of --report saves it: without a label, or of none of the classes, an image is left out."""
+    names = sorted(str(path.relative_to(gallery)) for path in gallery.rglob("*.*") if path.suffix in (".png", ".jpg"))
+    table = tmp_path / "elsewhere" / "verdicts.csv"
+    table.parent.mkdir()
+    labels = ["round", "spiral", "", "none of these"]
+    write_csv(table, [{"path": name, "label": label} for name, label in zip(names, labels, strict=False)])
+    # Relative to the table, or else to the current folder, from which galaxy-classify may have been run.
+    assert [file.path for file in list_csv(table)] == [table.parent / name for name in names[:2]]
+    monkeypatch.chdir(gallery)
+    assert [(str(file.path), file.label) for file in list_csv(table)] == [(names[0], "round"), (names[1], "spiral")]
+    (table.parent / names[0]).parent.mkdir(parents=True, exist_ok=True)
+    (table.parent / names[0]).touch()
+    assert list_csv(table)[0].path == table.parent / names[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,class\n", "has no columns file and label, nor path and label"),
+        ("path,label\na.png,\nb.png,none of these\n", "has no row with a label of a class"),
+        ("path,label\n,round\n", "line 2 has no path"),
+        ("file,label\na.png,\n", "line 2 has no label"),
+    ],
+)
+def test_a_csv_without_labels_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """In words that name the line or what is missing."""
+    table = tmp_path / "labels.csv"
+    table.write_text(text)
+    with pytest.raises(DataError, match=rf"labels\.csv: {message}"):
+        list_csv(table)
 
 
 def test_a_csv_with_split_and_weights(gallery: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.cli.progress import progress
+from galaxy_classify.defaults import NO_CLASS
 from galaxy_classify.errors import DataError, ImageError
 from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
@@ -77,7 +79,9 @@ def list_csv(table: Path) -> list[LabelledFile]:
     ----------
     table : pathlib.Path
         Columns ``file``, relative to the table's folder, and ``label``; optionally ``split`` (train or test) and
-        ``weight`` (0 leaves an image out of the training).
+        ``weight`` (0 leaves an image out of the training). Instead of ``file`` it may have ``path``, as verdicts that
+        the page of ``galaxy-classify --report`` saves: relative to the table's folder or, if there is no such file, to
+        the current one. Of such a table, rows without a label and those of none of the classes are left out.
 
     Raises
     ------
@@ -87,11 +91,19 @@ def list_csv(table: Path) -> list[LabelledFile]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             rows = csv.DictReader(stream)
-            if not {"file", "label"} <= set(rows.fieldnames or ()):
-                raise DataError(f"{table}: has no columns file and label")
-            files = [_from_row(table, rows.line_num, row) for row in rows]
+            names = rows.fieldnames or ()
+            column = "file" if "file" in names else "path"
+            if not {column, "label"} <= set(names):
+                raise DataError(f"{table}: has no columns file and label, nor path and label")
+            files = [
+                _from_row(table, rows.line_num, row, column)
+                for row in rows
+                if column == "file" or (row["label"] or "").strip() not in ("", NO_CLASS)
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: cannot be read as CSV: {error}") from None
+    if not files:
+        raise DataError(f"{table}: has no row with a label of a class")
     if {file.split for file in files} not in ({""}, set(SPLITS)):
         raise DataError(f"{table}: the column split must be train or test in every row, both must occur, or be empty")
     return files
@@ -191,17 +203,20 @@ def _in_class_folders(folder: Path, split: str) -> Iterable[LabelledFile]:
             yield LabelledFile(Path(path), class_folder.name, split)
 
 
-def _from_row(table: Path, line: int, row: dict[str, Any]) -> LabelledFile:
-    file, label = (row["file"] or "").strip(), (row["label"] or "").strip()
+def _from_row(table: Path, line: int, row: dict[str, Any], column: str) -> LabelledFile:
+    file, label = (row[column] or "").strip(), (row["label"] or "").strip()
     if not file or not label:
-        raise DataError(f"{table}: line {line} has no {'label' if file else 'file'}")
+        raise DataError(f"{table}: line {line} has no {'label' if file else column}")
     try:
         weight = float(row.get("weight") or 1)
     except ValueError:
         weight = math.nan
     if not 0 <= weight < math.inf:
         raise DataError(f"{table}: line {line} has the weight {row['weight']!r}, not a number from 0 upwards")
-    return LabelledFile(table.parent / file, label, (row.get("split") or "").strip(), weight)
+    path = table.parent / file
+    if column == "path" and not os.path.exists(path) and os.path.exists(file):
+        path = Path(file)
+    return LabelledFile(path, label, (row.get("split") or "").strip(), weight)
 
 
 def _sha256(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> str:

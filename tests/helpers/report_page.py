@@ -1,0 +1,192 @@
+"""The page of ``--report`` in a browser, and pages of rows that no classifier has made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from galaxy_classify.prediction import Prediction, Status
+from galaxy_classify.report.report import Report
+from galaxy_painter import paint
+
+SWITCHES = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1440,900",
+)  # fmt: skip
+HOSTILE = (
+    "<img src=x onerror=alert(1)>.png",
+    '"><script>window.hacked=1<\\script>.png',
+    "</script><script>window.hacked=1</script>",
+    "javascript:window.hacked=1",
+    "${window.hacked=1}",
+    f"{'long_name_' * 30}.png",
+    f"{'folder/' * 60}deep.png",
+    "line\nbreak.png",
+    "\u202egnp.exe",
+    os.fsdecode(b"caf\xe9.png"),
+    "\u0645\u062c\u0631\u0629.png",
+)
+CLASSES = ("round", "spiral")
+
+
+class Page:
+    """An open report.
+
+    Parameters
+    ----------
+    browser : webdriver.Chrome
+        The browser that shows it.
+    """
+
+    def __init__(self, browser: webdriver.Chrome) -> None:
+        self.browser = browser
+
+    def opened(self, path: Path) -> Page:
+        """Open a report in it."""
+        self.browser.get(path.as_uri())
+        return self
+
+    def as_new(self) -> None:
+        """Undo what an earlier test has done to the screen."""
+        self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+    def check_silence(self) -> None:
+        """Check that nothing was complained about or asked of the network, and let the page go."""
+        # All pages from disk share one storage, and one with unsaved verdicts would ask before it is left.
+        self.run("localStorage.clear(); marks.clear(); saved = true")
+        assert self.browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+        loaded = self.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
+        assert [address for address in loaded if not address.startswith("data:")] == []
+
+    def find(self, selector: str) -> WebElement:
+        """Return the first element that a CSS selector finds."""
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def find_all(self, selector: str) -> list[WebElement]:
+        """Return all elements that a CSS selector finds."""
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of elements, be they in sight or not."""
+        found = self.run("return [...document.querySelectorAll(arguments[0])].map(it => it.textContent)", selector)
+        return cast("list[str]", found)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Run a script and return its result."""
+        return self.browser.execute_script(script, *arguments)
+
+    def names(self) -> list[str]:
+        """Return the file names on the cards, in the order shown."""
+        return self.texts(".card .file")
+
+    def choose(self, field: str, value: str) -> None:
+        """Choose an option of a list."""
+        script = """
+            const [list, value] = [document.getElementById(arguments[0]), arguments[1]];
+            list.value = value;
+            list.dispatchEvent(new Event("change", { bubbles: true }));
+            return [...list.options].some((option) => option.value === value);
+        """
+        assert self.run(script, field, value), f"{field} has no option {value}"
+
+    def enter(self, field: str, text: str) -> None:
+        """Type into a field, instead of what is in it."""
+        element = self.find(f"#{field}")
+        element.send_keys(Keys.CONTROL, "a")
+        element.send_keys(text or Keys.DELETE)
+
+    def press(self, key: str) -> None:
+        """Press a key, wherever the focus is."""
+        webdriver.ActionChains(self.browser).send_keys(key).perform()
+
+    def focused(self) -> str:
+        """Return the id of the element with the focus, or of a card its name."""
+        return str(self.run("const it = document.activeElement; return it.id || it.title"))
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Wait for something to come true."""
+        WebDriverWait(self.browser, 10, poll_frequency=0.05).until(lambda _: condition())
+
+
+def executable(*names: str) -> str:
+    """Return the path of a program; without it a test is skipped, but on the CI machines it fails."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    message = f"the browser tests need one of {', '.join(names)}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def start_browser(profile: Path, downloads: Path) -> webdriver.Chrome:
+    """Start Chromium without a window; what it downloads goes to a folder."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = executable("chromium", "chromium-browser", "google-chrome")
+    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
+        options.add_argument(switch)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options, Service(executable("chromedriver")))
+
+
+def as_phone(page: Page, width: int = 390) -> None:
+    """Give the page a phone's screen."""
+    metrics = {"width": width, "height": 844, "deviceScaleFactor": 3, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def synthetic_report(
+    path: Path,
+    rows: list[Prediction],
+    evaluation: dict[str, Any] | None = None,
+    min_familiarity: float | None = None,
+    embeddings: Sequence[Sequence[float]] = (),
+    labels: Mapping[str, str] | None = None,
+    positions: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
+    """Write a report of rows that no classifier has made, in order; with a map if they have embeddings.
+
+    ``labels`` and ``positions`` are those of some of the rows, by path.
+    """
+    report = Report(CLASSES, 0.6, min_familiarity)
+    vectors = iter(embeddings)
+    for row in rows:
+        report.add(row, (labels or {}).get(row.path), (positions or {}).get(row.path))
+    image = paint("unbarred_spiral", seed=1, size=64)
+    made_with = {"package": "galaxy-classify", "package_version": "0", "model": {"name": "tiny", "sha256": "0" * 64}}
+    report.write(
+        str(path),
+        provenance=made_with,
+        picture=lambda _: image,
+        threads=1,
+        seen=lambda picture: picture,
+        embed=(lambda _: np.array(next(vectors), np.float32)) if embeddings else None,
+        evaluation=evaluation,
+    )
+
+
+def round_row(path: str, confidence: float = 0.9) -> Prediction:
+    """Return a row of the class round."""
+    probabilities = {"round": confidence, "spiral": 1 - confidence}
+    return Prediction(path, "ok" if confidence >= 0.6 else "uncertain", "tiny@0", "round", confidence, probabilities)
+
+
+def familiar_row(path: str, familiarity: float, label: str = "round", confidence: float = 0.9) -> Prediction:
+    """Return a row of a model that gives familiarity."""
+    probabilities = dict.fromkeys(CLASSES, 1 - confidence) | {label: confidence}
+    status: Status = "unfamiliar" if familiarity < 0.5 else "ok" if confidence >= 0.6 else "uncertain"
+    return Prediction(path, status, "tiny@0", label, confidence, probabilities, familiarity=familiarity)
