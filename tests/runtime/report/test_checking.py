@@ -473,6 +473,7 @@ def test_a_narrow_phone_shows_all(show: Show, checked: Path, tmp_path: Path, hos
         positions = dict.fromkeys(HOSTILE, (359.999999, -89.999999))
         synthetic_report(path, [round_row(name) for name in HOSTILE], evaluation, labels=labels, positions=positions)
     page = show(path)
+    page.run("return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # it is measured
     assert [hint.is_displayed() for hint in page.find_all(".around .hint")] == [False, True]
     as_phone(page, 360)
     page.browser.refresh()
