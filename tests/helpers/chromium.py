@@ -32,12 +32,14 @@ def executable(*names: str) -> str:
     pytest.skip(message)
 
 
-def start_chromium(profile: Path) -> webdriver.Chrome:
-    """Start Chromium with a profile of its own, which keeps what the console says."""
+def start_chromium(profile: Path, downloads: Path | None = None) -> webdriver.Chrome:
+    """Start Chromium with a profile of its own, which keeps what the console says; downloads go to a folder."""
     options = webdriver.ChromeOptions()
     options.binary_location = executable("chromium", "chromium-browser", "google-chrome")
     for switch in (*SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
+    if downloads is not None:
+        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options, Service(executable("chromedriver")))
 

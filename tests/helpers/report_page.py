@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
 
+from chromium import OpenPage
 from galaxy_classify.prediction import Prediction, Status
 from galaxy_classify.report.report import Report
 from galaxy_painter import paint
 
-SWITCHES = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1440,900",
-)  # fmt: skip
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",
     '"><script>window.hacked=1<\\script>.png',
@@ -41,17 +31,8 @@ HOSTILE = (
 CLASSES = ("round", "spiral")
 
 
-class Page:
-    """An open report.
-
-    Parameters
-    ----------
-    browser : webdriver.Chrome
-        The browser that shows it.
-    """
-
-    def __init__(self, browser: webdriver.Chrome) -> None:
-        self.browser = browser
+class Page(OpenPage):
+    """An open report."""
 
     def opened(self, path: Path) -> Page:
         """Open a report in it."""
@@ -70,23 +51,6 @@ class Page:
         assert self.browser.get_log("browser") == []  # type: ignore[no-untyped-call]
         loaded = self.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
         assert [address for address in loaded if not address.startswith("data:")] == []
-
-    def find(self, selector: str) -> WebElement:
-        """Return the first element that a CSS selector finds."""
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def find_all(self, selector: str) -> list[WebElement]:
-        """Return all elements that a CSS selector finds."""
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def texts(self, selector: str) -> list[str]:
-        """Return the texts of elements, be they in sight or not."""
-        found = self.run("return [...document.querySelectorAll(arguments[0])].map(it => it.textContent)", selector)
-        return cast("list[str]", found)
-
-    def run(self, script: str, *arguments: object) -> Any:
-        """Run a script and return its result."""
-        return self.browser.execute_script(script, *arguments)
 
     def names(self) -> list[str]:
         """Return the file names on the cards, in the order shown."""
@@ -108,39 +72,9 @@ class Page:
         element.send_keys(Keys.CONTROL, "a")
         element.send_keys(text or Keys.DELETE)
 
-    def press(self, key: str) -> None:
-        """Press a key, wherever the focus is."""
-        webdriver.ActionChains(self.browser).send_keys(key).perform()
-
     def focused(self) -> str:
         """Return the id of the element with the focus, or of a card its name."""
         return str(self.run("const it = document.activeElement; return it.id || it.title"))
-
-    def wait(self, condition: Callable[[], object]) -> None:
-        """Wait for something to come true."""
-        WebDriverWait(self.browser, 10, poll_frequency=0.05).until(lambda _: condition())
-
-
-def executable(*names: str) -> str:
-    """Return the path of a program; without it a test is skipped, but on the CI machines it fails."""
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    message = f"the browser tests need one of {', '.join(names)}"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-def start_browser(profile: Path, downloads: Path) -> webdriver.Chrome:
-    """Start Chromium without a window; what it downloads goes to a folder."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = executable("chromium", "chromium-browser", "google-chrome")
-    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
-        options.add_argument(switch)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options, Service(executable("chromedriver")))
 
 
 def as_phone(page: Page, width: int = 390) -> None:
