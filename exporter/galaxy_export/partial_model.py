@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import onnx
@@ -29,6 +29,9 @@ def partial_model(proto: onnx.ModelProto, output: Path) -> Iterator[Path]:
         with partial.open("xb") as file:
             file.write(proto.SerializeToString(deterministic=True))
     except OSError as error:
+        if not isinstance(error, FileExistsError):
+            with suppress(OSError):
+                partial.unlink()
         raise DataError(f"{partial}: cannot be written: {error.strerror}") from None
     try:
         yield partial

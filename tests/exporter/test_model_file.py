@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from galaxy_classify.errors import ContractError, ProbabilityError
+from galaxy_classify.errors import ContractError, DataError, ProbabilityError
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.graph.predictions import Predictions
 from galaxy_export.model_file import write_model
+from galaxy_export.partial_model import partial_model
 from tiny_model import save_tiny_model, tiny_model
 
 
@@ -29,3 +33,19 @@ def test_a_partial_file_of_the_user_stays(tmp_path: Path) -> None:
         write_model(tiny_model(metadata={}), tmp_path / "c.onnx", pixels, expected, 1e-5)
     assert (tmp_path / "a.onnx.partial").read_text() == "precious"
     assert {path.name for path in tmp_path.iterdir()} == {"a.onnx", "a.onnx.partial", "b.onnx"}
+
+
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
+    """The part that was written would only take more of the room that is missing."""
+
+    class TooLarge:
+        def SerializeToString(self, **_: object) -> bytes:  # noqa: N802
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    proto: Any = TooLarge()
+    with (
+        pytest.raises(DataError, match=r"a.onnx\.\d+\.partial: cannot be written: No space left on device"),
+        partial_model(proto, tmp_path / "a.onnx"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
