@@ -48,8 +48,13 @@ def add_preprocessing(
     Raises
     ------
     DataError
-        If the model wants another filter than Lanczos.
+        If the model wants another filter than Lanczos, or its own input is smaller than an image may be.
     """
+    if min(size) < MIN_EDGE:
+        raise DataError(
+            f"a standalone model takes images from {MIN_EDGE} pixels each way, but the model's input has "
+            f"{size[0]} x {size[1]}"
+        )
     if preprocessing.resample != "lanczos":
         raise DataError(f"a standalone model can resize with lanczos only, the model wants {preprocessing.resample}")
     margin = preprocessing.margin
