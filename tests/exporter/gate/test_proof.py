@@ -28,6 +28,7 @@ def double(x: np.ndarray) -> np.ndarray:
         (double, lambda x: 0 * x, {"rtol": 1}, "such as --rtol output=1e-3"),
         (double, lambda x: 0 * x, {"atol": {"output": 100.0}}, "such as --atol output="),
         (lambda x: x[:, :0], lambda x: x[:, :0], {}, "the reference's 'output' has no values"),
+        (lambda x: 1e-7 * x, lambda x: 0 * x, {"classes": "output"}, "zeros would be within the limit"),
     ],
 )
 def test_limits_within_which_zeros_would_pass_are_no_proof(
