@@ -108,7 +108,7 @@ def _output(findings: Findings, output: Output) -> dict[str, Any]:
 
 
 def _compared(findings: Findings) -> str:
-    where = f"{findings.samples:,} samples ({findings.inputs_from})"
+    where = f"{findings.samples:,} sample{'s' * (findings.samples != 1)} ({findings.inputs_from})"
     return f"{findings.candidate} compared with {findings.reference} on {where}"
 
 

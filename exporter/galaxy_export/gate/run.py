@@ -118,6 +118,8 @@ def run_gate(
             judge = Judge(findings, outputs, expected, mine.inputs)
             _check_evidence(findings, expected)
         judge.compare(size, found)
+    if samples == 1:
+        findings.notes.append("with one sample, nobody sees whether an output depends on the others in its batch")
     if judge is not None:
         judge.conclude()
         if findings.failures and (fault := _fault_of_reference(theirs, samples)):

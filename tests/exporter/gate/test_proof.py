@@ -67,6 +67,14 @@ def test_outputs_that_never_change_are_noted(tmp_path: Path, model: Callable[...
     assert ("Note: output 'output' is the same" in (tmp_path / "report.md").read_text()) == noted
 
 
+def test_one_sample_shows_nothing_of_batches(tmp_path: Path) -> None:
+    """A model that takes one sample at a time passes then, and the report says what that leaves open."""
+    assert_parity(double, double, SAMPLES[:1], report=tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text()
+    assert "Note: with one sample" in text
+    assert "on 1 sample (" in text.replace("\\", "")
+
+
 @pytest.mark.parametrize(
     "options",
     [
