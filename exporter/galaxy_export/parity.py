@@ -13,7 +13,7 @@ from galaxy_export.gate.models.load import as_model
 from galaxy_export.gate.report import save_worst as write_worst
 from galaxy_export.gate.report import write_reports
 from galaxy_export.gate.run import Settings, run_gate
-from galaxy_export.gate.tables import check_report_paths
+from galaxy_export.gate.tables import check_report_paths, check_worst_path
 
 __all__ = ["assert_parity"]
 
@@ -82,6 +82,9 @@ def assert_parity(
     """
     reports = [Path(report)] if report is not None else []
     check_report_paths(reports)
+    worst = Path(save_worst) if save_worst is not None else None
+    if worst is not None:
+        check_worst_path(worst)
     pairs = tuple(names.items() if isinstance(names, Mapping) else names)
     model = as_model(candidate, "candidate")
     if isinstance(inputs, str | PathLike):
@@ -91,8 +94,8 @@ def assert_parity(
     settings = Settings(_limits(rtol, atol), _shares(classes), pairs, tuple(batch_sizes))
     findings = run_gate(model, as_model(reference, "reference"), samples, settings)
     write_reports(findings, reports)
-    if save_worst is not None and findings.worst is not None:
-        write_worst(Path(save_worst), findings.worst)
+    if worst is not None and findings.worst is not None:
+        write_worst(worst, findings.worst)
     findings.check()
 
 

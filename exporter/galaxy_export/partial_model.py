@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import onnx
@@ -23,19 +23,30 @@ def partial_model(proto: onnx.ModelProto, output: Path) -> Iterator[Path]:
     ContractError
         If the runtime refuses the file in the block.
     """
+    with _partial_file(output) as partial:
+        partial.write_bytes(proto.SerializeToString(deterministic=True))
+        try:
+            yield partial
+        except ModelError as error:
+            raise ContractError(str(error)) from None
+
+
+def write_whole(output: Path, content: bytes) -> None:
+    """Write a file, or leave no part of it; raise `DataError` if it cannot be written."""
+    with _partial_file(output) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def _partial_file(output: Path) -> Iterator[Path]:
+    """Return the name of a partial file, which gets its final name if the block raises nothing, and goes if it does."""
     # Not NAME.partial: that may be a file of the user's.
     partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
     try:
-        with partial.open("xb") as file:
-            file.write(proto.SerializeToString(deterministic=True))
-    except OSError as error:
-        raise DataError(f"{partial}: cannot be written: {error.strerror}") from None
-    try:
         yield partial
         os.replace(partial, output)
-    except ModelError as error:
-        raise ContractError(str(error)) from None
     except OSError as error:
         raise DataError(f"{output}: cannot be written: {error.strerror}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be gone, or the folder cannot be written
+            partial.unlink()

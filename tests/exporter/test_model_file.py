@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from galaxy_classify.errors import ContractError, ProbabilityError
+from galaxy_classify.errors import ContractError, DataError, ProbabilityError
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.graph.predictions import Predictions
 from galaxy_export.model_file import write_model
+from galaxy_export.partial_model import partial_model
 from tiny_model import save_tiny_model, tiny_model
 
 
@@ -29,3 +32,20 @@ def test_a_partial_file_of_the_user_stays(tmp_path: Path) -> None:
         write_model(tiny_model(metadata={}), tmp_path / "c.onnx", pixels, expected, 1e-5)
     assert (tmp_path / "a.onnx.partial").read_text() == "precious"
     assert {path.name for path in tmp_path.iterdir()} == {"a.onnx", "a.onnx.partial", "b.onnx"}
+
+
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part that was written would only take more of the room that is missing."""
+    write = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        write(self, content[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with (
+        pytest.raises(DataError, match=r"a\.onnx: cannot be written: No space left on device"),
+        partial_model(tiny_model(), tmp_path / "a.onnx"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fuzzing import EXAMPLES, FUZZ
 from galaxy_classify.errors import ModelError
+from galaxy_classify.inference.embedded import ModelSource
+from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inference.onnx_check import STANDARD_DOMAINS, check_onnx_file
-from tiny_model import tiny_model
+from galaxy_export.standalone.graph import standalone_graph
+from tiny_model import description, tiny_model
 
 fuzz = settings(FUZZ, max_examples=3 * EXAMPLES)  # a thousandth of a second each
 
@@ -289,3 +293,32 @@ def test_bytes_without_meaning_are_a_model_error(make: Callable[[random.Random],
             assert model is None or not list(refused_parts(model))
 
     check()
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_damaged_standalone_file_is_refused_or_runs(batched: bool, tmp_path: Path) -> None:
+    """A few bytes of it are others: it is a model error, when it is loaded or run, or gives a row for each image."""
+    about = description(contract="2")
+    seed = standalone_graph(tiny_model(familiarity=True), about, "0" * 64, batched=batched).SerializeToString()
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    loaded = 0
+
+    @fuzz
+    @given(st.integers(0, 2**48))
+    def check(number: int) -> None:
+        nonlocal loaded
+        chance = random.Random(number)
+        content = bytearray(seed)
+        for _ in range(chance.randint(1, 3)):
+            content[chance.randrange(len(content))] = chance.choice([0, 1, 127, 255, chance.randrange(256)])
+        (tmp_path / "model.onnx").write_bytes(content)
+        try:
+            model = OnnxModel(ModelSource(tmp_path / "model.onnx"))
+            loaded += 1
+            outputs = model.run(np.resize(images, (2, *model.input_size, 3)))
+        except ModelError:
+            return
+        assert len(outputs.probabilities) == 2
+
+    check()
+    assert loaded > EXAMPLES // 20  # else nothing but the loading would be tried

@@ -114,6 +114,14 @@ def test_a_model_that_passes(action: dict[str, Any], folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_labels_have_no_largest_difference(action: dict[str, Any], folder: Path) -> None:
+    """Where no numbers were compared, it is empty, and not infinite."""
+    left_out = "scores=\n=scores\nfeatures=\n=features"
+    ran = run_step(action, "parity", folder, INPUTS | {"classes": "label", "map": left_out})
+    assert (ran.process.returncode, ran.outputs["passed"], ran.outputs["largest-difference"]) == (0, "true", "")
+
+
+@pytest.mark.slow
 def test_a_model_that_is_refused(action: dict[str, Any], folder: Path) -> None:
     """The step fails, the summary says why, and the worst sample is there to be uploaded."""
     proto = foreign.candidate()

@@ -93,13 +93,11 @@ def parity(
     from galaxy_export.gate.report import as_table, write_reports
     from galaxy_export.gate.report import save_worst as write_worst
     from galaxy_export.gate.run import Settings, run_gate
-    from galaxy_export.gate.tables import check_folder, check_report_paths
+    from galaxy_export.gate.tables import check_report_paths, check_worst_path
 
     check_report_paths(report or [])
     if save_worst is not None:
-        if save_worst.suffix.lower() != ".npz":
-            raise UsageError(f"{save_worst}: the worst sample is saved as .npz")
-        check_folder(save_worst)
+        check_worst_path(save_worst)
     pairs = _pairs(names or [])
     settings = Settings(_limits(rtol or [], atol or []), _shares(classes or []), pairs, _sizes(batch_sizes))
     model = load_model(candidate)
@@ -107,8 +105,8 @@ def parity(
     samples = load_inputs(inputs, model, pairs, white)
     with _progress() as advance:
         findings = run_gate(model, reference, samples, settings, advance)
+    typer.echo(as_table(findings))  # first, as a full disk must not cost it
     write_reports(findings, report or [])
-    typer.echo(as_table(findings))
     if save_worst is not None and findings.worst is not None:
         write_worst(save_worst, findings.worst)
     if not findings.passed:

@@ -1,4 +1,4 @@
-"""Guess what is wrong with an output, from how it differs."""
+"""Say what is wrong: guess it from how an output differs, and find out what the reference's values do not prove."""
 
 from __future__ import annotations
 
@@ -60,3 +60,37 @@ def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _is_like(reference: NDArray[Any], found: NDArray[Any], limit: Limit) -> bool:
     return reference.dtype.kind == found.dtype.kind and measure_difference(reference, found, limit).accepted
+
+
+def fault_of_values(name: str, reference: NDArray[Any], limit: Limit) -> str:
+    """Return why a reference's output proves nothing: it has no values, or zeros would pass; empty if it does."""
+    if not reference.size:
+        return f"the reference's {name!r} has no values"
+    if reference.dtype.kind != "f" or not reference.any():
+        return ""
+    if not measure_difference(reference, np.zeros_like(reference), limit).accepted:
+        return ""
+    largest = float(np.abs(reference).max())
+    remedy = f"--atol {name}={largest / 1000:.0e}" if limit.rtol < 1 else f"--rtol {name}=1e-3"
+    return (
+        f"the reference's {name!r} proves nothing: its largest value is {largest:.3g}, and zeros would be within the "
+        f"limit; give it a smaller one, such as {remedy}"
+    )
+
+
+def note_on_values(name: str, reference: NDArray[Any], limit: Limit) -> str:
+    """Return a note if one and the same output for all samples would pass; empty if it would not."""
+    if len(reference) < 2 or not reference.size:
+        return ""
+    if reference.dtype.kind == "f":
+        with np.errstate(invalid="ignore", over="ignore"):
+            middle = reference.min(axis=0, keepdims=True) / 2 + reference.max(axis=0, keepdims=True) / 2
+        constant = np.broadcast_to(middle, reference.shape)
+    else:
+        constant = np.broadcast_to(reference[:1], reference.shape)
+    if not measure_difference(reference, constant, limit).accepted:
+        return ""
+    return (
+        f"output {name!r} is the same for all samples, within its limit: a model that ignores its inputs would pass; "
+        "give samples that differ more, or a smaller limit"
+    )

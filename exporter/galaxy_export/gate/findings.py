@@ -96,6 +96,8 @@ class Findings:
         With what the candidate gave at the smallest batch size, one for each of the others.
     failures : list of Failure
         Empty if the candidate passes.
+    notes : list of str
+        What the reference's values leave open, though it is no reason to refuse the candidate.
     worst : Worst or None
         The sample that is furthest beyond a limit.
     """
@@ -109,6 +111,7 @@ class Findings:
     comparisons: list[BatchComparison] = field(default_factory=list)
     batch_effects: list[BatchComparison] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     worst: Worst | None = None
 
     @property

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from galaxy_classify.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,12 @@ class Limits:
     rtol_of: Mapping[str, float] = field(default_factory=dict)
     atol_of: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Check the numbers; raise `UsageError` if one is no limit: nothing is beyond a limit of NaN."""
+        for option, overall, single in (("--rtol", self.rtol, self.rtol_of), ("--atol", self.atol, self.atol_of)):
+            for limit in (*single.values(), *([] if overall is None else [overall])):
+                check_number(option, limit, math.inf)
+
     def of(self, name: str, *dtypes: np.dtype) -> Limit:
         """Return the limit of an output with these dtypes in the two models."""
         default = default_limit(*dtypes)
@@ -79,3 +88,11 @@ class Limits:
             rtol=self.rtol_of.get(name, default.rtol if rtol is None else rtol),
             atol=self.atol_of.get(name, default.atol if atol is None else atol),
         )
+
+
+def check_number(option: str, value: Any, most: float) -> None:
+    """Check that the value of an option is a finite number from 0; raise `UsageError` if it is not."""
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not 0 <= value <= most:
+        limits = "of at least 0" if math.isinf(most) else f"between 0 and {most:g}"
+        raise UsageError(f"{option}: {value!r} is not a number {limits}")

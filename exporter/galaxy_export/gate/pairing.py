@@ -92,15 +92,15 @@ def pair_outputs(
             theirs.use_names(list(found))
             expected = theirs.with_names(expected)
     names = list(found)
-    check_known("--map", [each for each, _ in settings.names if each], [*mine.inputs, *names])
+    check_known("--map", [each for each, _ in settings.names if each], [*mine.inputs, *names, *sorted(mine.dropped)])
     check_known("--classes", settings.classes, names)
     check_known("--rtol", settings.limits.rtol_of, names)
     check_known("--atol", settings.limits.atol_of, names)
     pairs = match("output", names, list(expected), [pair for pair in settings.names if pair[0] not in mine.inputs])
     if not pairs.both:
         raise DataError(
-            f"the models have no output in common: the candidate has {', '.join(names)}, the reference has "
-            f"{', '.join(expected)}; say which belong together with {HOW_TO_PAIR}"
+            f"the models have no output in common: the candidate has {', '.join(names) or 'none'}, the "
+            f"reference has {', '.join(expected) or 'none'}; say which belong together with {HOW_TO_PAIR}"
         )
     for name in pairs.missing:
         findings.fail(

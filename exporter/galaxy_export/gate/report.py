@@ -14,7 +14,7 @@ from galaxy_classify.text import printable
 from galaxy_export.gate.comparison import BatchComparison
 from galaxy_export.gate.differences import Difference
 from galaxy_export.gate.findings import Findings, Output, Worst
-from galaxy_export.gate.tables import aligned, markdown_table, to_json, write_report
+from galaxy_export.gate.tables import aligned, markdown_table, naming, to_json, write_report
 
 HEADER = ("output", "batch size", "difference", "relative", "of the limit", "sample", "by the batch", "same class")
 
@@ -26,6 +26,7 @@ def as_table(findings: Findings) -> str:
         lines += aligned([HEADER, *_rows(findings)])
     if findings.left_out:
         lines.append(f"left out: {findings.left_out:,} files that cannot be read")
+    lines += [f"note: {note}" for note in findings.notes]
     lines += [f"refused: {failure.message}" for failure in findings.failures]
     return "\n".join(printable(line) for line in lines)
 
@@ -35,6 +36,7 @@ def as_markdown(findings: Findings) -> str:
     lines = [f"### Parity of {_code(findings.candidate)}", "", _verdict(findings), ""]
     if findings.failures:
         lines += [*(f"- {_text(failure.message)}" for failure in findings.failures), ""]
+    lines += [f"Note: {_text(note)}\n" for note in findings.notes]
     lines += [_text(_compared(findings)), ""]
     if findings.comparisons:
         lines += markdown_table(HEADER, [[_text(cell) for cell in row] for row in _rows(findings)])
@@ -51,6 +53,7 @@ def as_json(findings: Findings) -> str:
         "samples": findings.samples,
         "left_out": findings.left_out,
         "largest_difference": findings.largest_difference,
+        "notes": findings.notes,
         "failures": [asdict(failure) for failure in findings.failures],
         "outputs": [_output(findings, each) for each in findings.outputs],
         "comparisons": [asdict(row) for row in findings.comparisons],
@@ -77,7 +80,7 @@ def save_worst(path: Path, worst: Worst) -> None:
     }
     for kind, outputs in (("batch", worst.batch), ("candidate", worst.candidate), ("reference", worst.reference)):
         arrays |= {f"{kind}/{name}": _plain(array) for name, array in outputs.items()}
-    with path.open("wb") as file:
+    with naming(path), path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
@@ -105,7 +108,7 @@ def _output(findings: Findings, output: Output) -> dict[str, Any]:
 
 
 def _compared(findings: Findings) -> str:
-    where = f"{findings.samples:,} samples ({findings.inputs_from})"
+    where = f"{findings.samples:,} sample{'s' * (findings.samples != 1)} ({findings.inputs_from})"
     return f"{findings.candidate} compared with {findings.reference} on {where}"
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from galaxy_classify.errors import DataError, UsageError
 from galaxy_export.gate.batches import Arrays, batch_sizes, count_samples
 from galaxy_export.gate.comparison import compare_outputs
+from galaxy_export.gate.diagnosis import fault_of_values, note_on_values
+from galaxy_export.gate.differences import MARGIN
 from galaxy_export.gate.findings import Findings, Reason
 from galaxy_export.gate.inputs.load import Inputs
 from galaxy_export.gate.judge import Judge
-from galaxy_export.gate.limits import Limits, default_limit
+from galaxy_export.gate.limits import Limits, check_number, default_limit
 from galaxy_export.gate.models.model import Model, ModelRunError, fit_inputs, fixed_batch
 from galaxy_export.gate.models.side import Side
 from galaxy_export.gate.pairing import HOW_TO_PAIR, match, pair_outputs
@@ -44,6 +48,14 @@ class Settings:
     classes: Mapping[str, float] = field(default_factory=dict)
     names: tuple[tuple[str, str], ...] = ()
     batch_sizes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check what no command line lets through; raise `UsageError` if something is wrong."""
+        for share in self.classes.values():
+            check_number("--classes", share, 1)
+        for pair in self.names:
+            if len(pair) != 2 or not all(isinstance(name, str) for name in pair):
+                raise UsageError(f"{HOW_TO_PAIR}: {pair!r} is no pair of names")
 
     def sizes_for(self, samples: int) -> list[int]:
         """Return the batch sizes to compare at, smallest first; raise `UsageError` if they do not suit the samples."""
@@ -88,9 +100,11 @@ def run_gate(
     """
     samples = count_samples(inputs.arrays)
     findings = Findings(candidate.label, reference.label, inputs.origin, samples, inputs.left_out)
-    mine = Side(candidate, fit_inputs(candidate, inputs.arrays), advance)
+    mine = Side(candidate, fit_inputs(candidate, inputs.arrays), advance, {a for a, b in settings.names if not b})
     given = _for_reference(reference, mine.inputs, inputs, settings)
-    theirs = Side(reference, fit_inputs(reference, given, lossless=True), advance)
+    theirs = Side(
+        reference, fit_inputs(reference, given, lossless=True), advance, {b for a, b in settings.names if not a}
+    )
     expected = _run_reference(theirs, samples)
     judge: Judge | None = None
     for size in _possible_sizes(candidate, settings.sizes_for(samples), samples, findings):
@@ -102,7 +116,10 @@ def run_gate(
         if judge is None:
             outputs, found, expected = pair_outputs(mine, theirs, found, expected, settings, findings)
             judge = Judge(findings, outputs, expected, mine.inputs)
+            _check_evidence(findings, expected)
         judge.compare(size, found)
+    if samples == 1:
+        findings.notes.append("with one sample, nobody sees whether an output depends on the others in its batch")
     if judge is not None:
         judge.conclude()
         if findings.failures and (fault := _fault_of_reference(theirs, samples)):
@@ -153,6 +170,21 @@ def _possible_sizes(candidate: Model, sizes: list[int], samples: int, findings: 
             batch_size=impossible[0],
         )
     return [size for size in sizes if size not in impossible]
+
+
+def _check_evidence(findings: Findings, expected: Arrays) -> None:
+    """Refuse an output of which the reference's values prove nothing, and note one of which they prove little."""
+    for output in findings.outputs:
+        values = expected[output.name]
+        if output.limit is None:
+            continue
+        # Classes are a proof, however wide the limit, unless the scores are so small that any change counts as a tie.
+        if output.classes is not None and (np.abs(values) >= MARGIN).any():
+            continue
+        if fault := fault_of_values(output.name, values, output.limit):
+            findings.fail(Reason.REFERENCE, fault, output.name)
+        elif note := note_on_values(output.name, values, output.limit):
+            findings.notes.append(note)
 
 
 def _fault_of_reference(theirs: Side, samples: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from galaxy_classify.errors import UsageError
+from galaxy_classify.errors import GalaxyClassifyError, UsageError
 
 SUFFIXES: Final = (".json", ".md")
 
@@ -27,6 +28,13 @@ def check_report_paths(paths: Sequence[Path]) -> None:
         check_folder(path)
 
 
+def check_worst_path(path: Path) -> None:
+    """Check that the worst sample can be saved under a name; raise `UsageError` if not."""
+    if path.suffix.lower() != ".npz":
+        raise UsageError(f"{path}: the worst sample is saved as .npz")
+    check_folder(path)
+
+
 def check_folder(path: Path) -> None:
     """Check that the folder of a file that is to be written exists; raise `UsageError` if not."""
     if not path.absolute().parent.is_dir():
@@ -34,8 +42,18 @@ def check_folder(path: Path) -> None:
 
 
 def write_report(path: Path, *, as_json: str, as_markdown: str) -> None:
-    """Write a report in the format that its suffix asks for."""
-    path.write_text(as_json if path.suffix == ".json" else as_markdown, encoding="utf-8")
+    """Write a report in the format that its suffix asks for; raise `GalaxyClassifyError` if it cannot be written."""
+    with naming(path):
+        path.write_text(as_json if path.suffix == ".json" else as_markdown, encoding="utf-8")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into one that names the file that is written."""
+    try:
+        yield
+    except OSError as error:
+        raise GalaxyClassifyError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def to_json(content: Any) -> str:

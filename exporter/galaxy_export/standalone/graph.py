@@ -18,6 +18,8 @@ from galaxy_export.metadata import credit_of, set_metadata
 from galaxy_export.standalone.preprocessing import SIZE_CHECK, add_preprocessing
 
 OPSET = 17
+#: That of ONNX 1.12, with which opset 17 came. In the first three versions, weights are inputs.
+IR_VERSION = 8
 
 
 def standalone_graph(
@@ -44,7 +46,9 @@ def standalone_graph(
     given, first = (INPUT_NAME, "batch") if batched else (IMAGE_INPUT, 1)
     builder = GraphBuilder()
     images = given if batched else builder.add("Unsqueeze", given, builder.integers([0]))
-    height, width = (dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim[1:3])
+    # Weights may be among the inputs, too.
+    (own_input,) = (tensor for tensor in model.graph.input if tensor.name == INPUT_NAME)
+    height, width = (dim.dim_value for dim in own_input.type.tensor_type.shape.dim[1:3])
     add_preprocessing(builder, images, (height, width), description.preprocessing, PIXELS_NAME)
 
     own = _renamed(model.graph)
@@ -62,7 +66,7 @@ def standalone_graph(
             [*builder.constants, *own.initializer],
         ),
         opset_imports=[helper.make_opsetid("", max(OPSET, *(entry.version for entry in model.opset_import)))],
-        ir_version=model.ir_version,
+        ir_version=max(model.ir_version, IR_VERSION),
     )
     make_canonical(proto, keep=[SIZE_CHECK])
     for node in proto.graph.node:

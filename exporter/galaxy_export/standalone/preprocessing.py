@@ -16,7 +16,7 @@ from onnx import TensorProto
 from galaxy_classify.errors import DataError
 from galaxy_classify.images.crop import MIN_EDGE
 from galaxy_classify.images.resize import LANCZOS_SUPPORT
-from galaxy_classify.inference.contract import Preprocessing
+from galaxy_classify.inference.contract import STANDALONE_FILTER, Preprocessing
 from galaxy_export.graph.builder import GraphBuilder
 
 #: Tensor whose node fails for an image that is too small; ONNX Runtime names the node in its message.
@@ -48,10 +48,17 @@ def add_preprocessing(
     Raises
     ------
     DataError
-        If the model wants another filter than Lanczos.
+        If the model wants another filter than Lanczos, or its own input is smaller than an image may be.
     """
-    if preprocessing.resample != "lanczos":
-        raise DataError(f"a standalone model can resize with lanczos only, the model wants {preprocessing.resample}")
+    if min(size) < MIN_EDGE:
+        raise DataError(
+            f"a standalone model takes images from {MIN_EDGE} pixels each way, but the model's input has "
+            f"{size[0]} x {size[1]}"
+        )
+    if preprocessing.resample != STANDALONE_FILTER:
+        raise DataError(
+            f"a standalone model can resize with {STANDALONE_FILTER} only, the model wants {preprocessing.resample}"
+        )
     margin = preprocessing.margin
     crop, edges = _add_crop(graph, images, size, preprocessing.crop_fraction)
     if size[0] == size[1]:

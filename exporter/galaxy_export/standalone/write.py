@@ -18,7 +18,7 @@ from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inputs.discovery import Discovery
-from galaxy_export.partial_model import partial_model
+from galaxy_export.partial_model import partial_model, write_whole
 from galaxy_export.standalone.check import StandaloneParity, check_standalone
 from galaxy_export.standalone.graph import standalone_graph
 
@@ -60,6 +60,8 @@ def write_standalone(
         raise DataError(f"{source.path}: is a standalone model already")
     if not output.absolute().parent.is_dir():
         raise DataError(f"{output}: cannot be written: there is no folder {output.parent}")
+    if output.is_dir():
+        raise DataError(f"{output}: cannot be written: it is a folder")
     if output.exists() and output.samefile(source.path):
         raise DataError(f"{output}: is the model itself; name another file with --output")
     decoder = Decoder(Resizer(model.input_size, model.description.preprocessing))
@@ -75,16 +77,9 @@ def write_standalone(
         parity = check_standalone(standalone, model, pictures)
         loaded = OnnxModel(ModelSource(partial))
         loaded.run(np.zeros((2, *model.input_size, 3), np.uint8))
-    if has_golden:
-        _write_golden(golden_file(output), golden_with_pixels(model, loaded.sha256))
+        if has_golden:  # before the model gets its name: if they cannot be written, nothing is left
+            write_whole(golden_file(output), golden_with_pixels(model, loaded.sha256))
     return OnnxModel(ModelSource(output)), parity
-
-
-def _write_golden(file: Path, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be written: {error.strerror}") from None
 
 
 def _golden_pictures(model: OnnxModel, decoder: Decoder) -> Iterator[tuple[str, Image.Image]]:

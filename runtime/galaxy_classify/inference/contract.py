@@ -44,6 +44,9 @@ GALAXY_MNIST_CLASSES: Final = ("smooth_round", "smooth_cigar", "edge_on_disk", "
 #: Filters that the contract allows for the resize, named as Pillow names them.
 RESAMPLING_FILTERS: Final = ("lanczos", "bicubic", "bilinear", "box", "hamming", "nearest")
 
+#: The one of them that graphs of standalone files have.
+STANDALONE_FILTER: Final = "lanczos"
+
 
 def contract_version(outputs: Iterable[str]) -> str:
     """Return the version of the contract that a file with these outputs has to state.
@@ -176,14 +179,14 @@ class ModelDescription:
             name=_checked(metadata, "name", name_fault),
             version=_checked(metadata, "version", text_fault),
             classes=_classes(metadata),
-            preprocessing=_preprocessing(metadata),
+            preprocessing=_preprocessing(metadata, contract),
             training=_object(metadata, "training"),
             parity=_object(metadata, "parity"),
             source_sha256=_sha256(metadata, "source_sha256"),
             exported_with=_object(metadata, "exported_with"),
             card=metadata.get(METADATA_PREFIX + "card", ""),
             contract=contract,
-            made_from=_object(metadata, "made_from") if contract == STANDALONE else None,
+            made_from=_made_from(metadata) if contract == STANDALONE else None,
         )
 
 
@@ -216,8 +219,21 @@ def _object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
 
 def _sha256(metadata: Mapping[str, str], key: str) -> str:
     value = _text(metadata, key)
-    if len(value) != 64 or not set(value) <= set("0123456789abcdef"):
+    if not _is_sha256(value):
         raise ModelError(f"contract: metadata {METADATA_PREFIX}{key} is not a SHA-256 in hexadecimal")
+    return value
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _made_from(metadata: Mapping[str, str]) -> dict[str, Any]:
+    value = _object(metadata, "made_from")
+    if value.get("contract") not in CONTRACT_VERSIONS or not _is_sha256(value.get("sha256")):
+        raise ModelError(
+            f"contract: metadata {METADATA_PREFIX}made_from does not have contract and sha256 of a model file"
+        )
     return value
 
 
@@ -241,11 +257,17 @@ def _checked(metadata: Mapping[str, str], key: str, find_fault: Callable[[str], 
     return value
 
 
-def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
+def _preprocessing(metadata: Mapping[str, str], contract: str) -> Preprocessing:
     value = _object(metadata, "preprocessing")
     # Files from before the margin was introduced lack its key, and must stay loadable.
     if not {"crop_fraction", "resample"} <= set(value) <= {"crop_fraction", "resample", "margin"}:
         raise ModelError(
             f"contract: preprocessing has the keys {sorted(value)}, not crop_fraction, resample and optionally margin"
         )
-    return Preprocessing(**value)
+    preprocessing = Preprocessing(**value)
+    if contract == STANDALONE and preprocessing.resample != STANDALONE_FILTER:
+        raise ModelError(
+            f"contract: preprocessing: resample is {preprocessing.resample!r}, but a standalone file resizes with "
+            f"{STANDALONE_FILTER!r}"
+        )
+    return preprocessing

@@ -20,6 +20,8 @@ from galaxy_classify.text import did_you_mean, utf8
 
 #: Prefix for a column of the catalogue whose name is already taken by a column of the result.
 PREFIX: Final = "catalog_"
+#: Characters of a path or value that a message shows.
+MOST_SHOWN: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ class Catalog:
             found = found or (not reason and is_there(source.path))
         if first and not found:
             raise UsageError(
-                f"{self.path}: not one of the files of its {len(self):,} rows is there with --path-template "
-                f"{template.text!r}: {first}"
+                f"{self.path}: not one of the files of its {len(self):,} row{'s' * (len(self) != 1)} is there with "
+                f"--path-template {template.text!r}: {first if len(first) <= MOST_SHOWN else first[:MOST_SHOWN] + '…'}"
             )
 
     def _made(self, name: str | Unreadable) -> Source:

@@ -68,7 +68,7 @@ class PathTemplate:
                 raise UsageError(f"--path-template {text!r}: {column} takes a format as in {{{column}:05d}}, no other")
             parts.append(Part(literal, column, columns.index(column), spec or ""))
         if all(part.column is None for part in parts):
-            raise UsageError(f"--path-template {text!r}: names no column, so that all rows had the same path")
+            raise UsageError(f"--path-template {text!r}: names no column, so that all rows would have the same path")
         return cls(text, tuple(parts))
 
     def fill(self, row: Sequence[Any]) -> str | Unreadable:
@@ -91,9 +91,12 @@ class PathTemplate:
                 text = format(_number(value) if part.spec else value, part.spec)
             except (ValueError, TypeError, OverflowError):
                 return Unreadable(f"{part.column} is {value!r}, which does not fit {{{part.column}:{part.spec}}}")
-            if ".." in re.split(r"[/\\]", text) or "\0" in text or (not path and os.path.isabs(text)):
+            if _steps_up(text) or "\0" in text or (not path and os.path.isabs(text)):
                 raise UsageError(f"{part.column} is {value!r}, which leads out of the folder of --path-template")
             path += text
+        # A dot of one column and that of another, or of the template, make two.
+        if (steps := _steps_up(path)) and steps > _steps_up("x".join(part.text for part in self.parts)):
+            raise UsageError(f"{path!r} leads out of the folder of --path-template")
         if is_remote(path) and not is_remote(self.text):
             raise UsageError(f"{path!r} is an address, which --path-template does not begin with")
         return path
@@ -102,6 +105,11 @@ class PathTemplate:
 def is_there(path: str) -> bool:
     """Tell whether there is a file of this name, as far as that can be known without reading anything from afar."""
     return is_remote(path) or is_joined(path) or os.path.lexists(path)
+
+
+def _steps_up(path: str) -> int:
+    """Return how often a path leads to the folder above."""
+    return re.split(r"[/\\]", path).count("..") if ".." in path else 0
 
 
 def _number(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "letters.hdf5").write_bytes((path / "samples.hdf5").read_bytes().replace(b"pixels", b"pixel\xff"))
     (path / "cut.hdf5").write_bytes((path / "samples.hdf5").read_bytes()[:900])
     (path / "text.npz").write_text("no zip")
+    with zipfile.ZipFile(path / "files.npz", "w") as archive:
+        archive.writestr("pixels", "no array")
+        archive.writestr("colours", "no array")
+    for name, given_pixels in (("word", "spiral"), ("nothing", h5py.Empty("f4"))):
+        with h5py.File(path / f"{name}.hdf5", "w") as file:
+            file["pixels"], file["colours"] = given_pixels, given["colours"]
+    with h5py.File(path / "lists.hdf5", "w") as file:
+        file.create_dataset("pixels", (40,), h5py.vlen_dtype("f4"))
+        file["colours"] = given["colours"]
     return path
 
 
@@ -122,6 +132,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"inputs": "cut.hdf5"}, "cut.hdf5: cannot be read as HDF5: "),
     ({"inputs": "objects.npz"}, "objects.npz: cannot be read as NPZ: Object arrays cannot be loaded"),
     ({"inputs": "dates.npz"}, "'pixels' is datetime64[s]; inputs are numbers or text"),
+    ({"inputs": "files.npz"}, "files.npz: 'pixels' is no array, but bytes; inputs are numbers or text"),
+    ({"inputs": "word.hdf5"}, "word.hdf5: 'pixels' is no array, but str"),
+    ({"inputs": "nothing.hdf5"}, "nothing.hdf5: 'pixels' is no array, but Empty"),
+    ({"inputs": "lists.hdf5"}, "input 'pixels' is object, but candidate.onnx takes float32"),
+    ({"candidate": ""}, "is neither a file, nor the folder of a SavedModel, nor module:function"),
     ({"inputs": "none.npz"}, "none.npz: holds no samples"),
     ({"inputs": "few.npz"}, "different numbers of samples: pixels 3, colours 40"),
     ({"inputs": "names.npz"}, "has no array for the candidate's input 'pixels'; it has image, colours"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,14 +15,14 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from PIL import Image
 
 from galaxy_classify.errors import ContractError, DataError, ParityError
 from galaxy_classify.images.crop import seen_box
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
-from galaxy_classify.inference.embedded import ModelSource, embedded_models, embedded_standalone
+from galaxy_classify.inference.embedded import ModelSource, embedded_models, embedded_standalone, find_model
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.cli import main as galaxy_export
@@ -260,6 +262,44 @@ def test_what_cannot_be_made_standalone_is_refused_and_leaves_nothing(tmp_path: 
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_no_golden_images_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full after the model, neither it nor a part of the golden images stays."""
+    write = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        if "golden" in self.name:
+            write(self, content[:1000])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DataError, match=r"s\.golden\.json: cannot be written: No space left on device"):
+        write_standalone(find_model("galaxy-cnn"), tmp_path / "s.onnx", None, batched=False)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(DataError, match="cannot be written: it is a folder"):
+        write_standalone(find_model("galaxy-cnn"), tmp_path, None, batched=False)
+
+
+def test_models_of_other_tools_are_made_standalone_too(tmp_path: Path) -> None:
+    """Weights among the inputs, as in the first IR versions, and large outputs, whose rounding errors are large too."""
+    proto = onnx.load_from_string(tiny(tmp_path / "m.onnx").source.path.read_bytes())
+    own_input = proto.graph.input.pop()
+    for weights in proto.graph.initializer:
+        proto.graph.input.append(helper.make_tensor_value_info(weights.name, weights.data_type, list(weights.dims)))
+        if weights.name == "white":  # the embedding is the mean colour divided by it: values in the millions
+            weights.CopyFrom(numpy_helper.from_array(np.array(1e-5, np.float32), "white"))
+    proto.graph.input.append(own_input)
+    del proto.graph.output[1]  # the familiarity, which is divided by it too
+    proto.ir_version = 3
+    (tmp_path / "old.onnx").write_bytes(proto.SerializeToString())
+    written, parity = write_standalone(ModelSource(tmp_path / "old.onnx"), tmp_path / "s.onnx", None, batched=False)
+    assert written.embedding_size == 3
+    assert parity.output_difference >= 0
+    small = tiny(tmp_path / "small.onnx", size=(8, 40))
+    with pytest.raises(DataError, match="takes images from 16 pixels each way, but the model's input has 8 x 40"):
+        write_standalone(small.source, tmp_path / "t.onnx", None, batched=False)
+
+
 def test_a_standalone_file_is_not_embedded(tmp_path: Path) -> None:
     """It would take the place of the model that it was made from."""
     standalone, _ = write_standalone(tiny(tmp_path / "m.onnx").source, tmp_path / "s.onnx", None, batched=False)
@@ -276,7 +316,7 @@ def test_a_file_that_fails_the_check_gets_no_name(tmp_path: Path, monkeypatch: p
     """An older file of that name stays as it was, and no partial file is left."""
     model = tiny(tmp_path / "m.onnx")
     (tmp_path / "s.onnx").write_text("older")
-    monkeypatch.setattr(check, "OUTPUT_TOLERANCE", -1.0)
+    monkeypatch.setattr(check, "PIXEL_TOLERANCE", -1.0)
     with pytest.raises(ParityError):
         write_standalone(model.source, tmp_path / "s.onnx", None, batched=False)
     assert (tmp_path / "s.onnx").read_text() == "older"

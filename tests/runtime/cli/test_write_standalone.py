@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -93,9 +95,30 @@ def test_what_it_cannot_do_is_said_with_the_remedy(tmp_path: Path) -> None:
         (str(tmp_path / "s.on"), 2, "a model file ends with .onnx"),
         ("", 2, "a model file ends with .onnx"),
         (str(tmp_path / "none" / "s.onnx"), 4, "cannot be written: No such file or directory"),
+        (str(Path(__file__) / "s.onnx"), 4, "s.onnx: cannot be written: Not a directory"),
     ):
         run = run_classify("--write-standalone", name)
         assert (run.returncode, len(run.stderr.splitlines())) == (code, 1), name
         assert message in run.stderr
     assert list(tmp_path.iterdir()) == []
     assert run_classify("--write-standalone", tmp_path / "s.onnx", "-m", "galaxy-cnn").returncode == 0
+
+
+def test_a_full_disk_or_a_folder_in_the_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the model file without its golden images, nor a part of either."""
+    (tmp_path / "s.golden.json").mkdir()
+    run = run_classify("--write-standalone", tmp_path / "s.onnx", "--force")
+    assert (run.returncode, run.stderr) == (2, f"error: {tmp_path}/s.golden.json: is a folder; choose another name\n")
+    write = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        write(self, content[:1000])
+        if "golden" in self.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    run = run_classify("--write-standalone", tmp_path / "t.onnx")
+    assert (run.returncode, len(run.stderr.splitlines())) == (4, 1)
+    assert "t.golden.json: cannot be written: No space left on device" in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["s.golden.json"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -71,3 +72,25 @@ def test_the_metadata_say_what_it_was_made_from() -> None:
     del metadata["galaxy_classify.made_from"]
     with pytest.raises(ModelError, match=r"metadata galaxy_classify\.made_from is missing"):
         ModelDescription.from_metadata(metadata)
+
+
+def made_from(contract: object) -> str:
+    """Return an entry of the metadata with another contract."""
+    return json.dumps({"contract": contract, "sha256": "0" * 64})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "clause"),
+    [
+        ("made_from", "{}", "made_from does not have contract and sha256"),
+        ("made_from", made_from([]), "made_from does not have contract and sha256"),
+        ("made_from", made_from("standalone"), "of a model file"),
+        ("made_from", '{"contract": "2", "sha256": 5}', "made_from does not have contract and sha256"),
+        ("made_from", "[" * 5000, "made_from is nested too deeply"),
+        ("preprocessing", '{"crop_fraction": 0.75, "resample": "box"}', "a standalone file resizes with 'lanczos'"),
+    ],
+)
+def test_metadata_that_a_standalone_file_cannot_have(key: str, value: str, clause: str) -> None:
+    """With another filter, this package would see other pixels than the graph makes for everybody else."""
+    with pytest.raises(ModelError, match=clause):
+        ModelDescription.from_metadata(ABOUT.to_metadata() | {f"galaxy_classify.{key}": value})

@@ -61,6 +61,9 @@ def test_a_missing_value_or_one_that_does_not_fit_is_an_error_row() -> None:
         ("{name}.jpg", "/etc/passwd"),
         ("{name}.jpg", "s3://other/bucket"),
         ("cutouts/{name}.jpg", "a\0b"),
+        ("cutouts/.{name}.jpg", "./b"),
+        ("cutouts/{name}{name}/b.jpg", "."),
+        ("../cutouts/.{name}.jpg", ".\\b"),
     ],
 )
 def test_a_name_that_leads_out_of_the_folder_is_refused(template: str, name: str) -> None:
@@ -158,3 +161,18 @@ def test_it_goes_with_a_catalogue_and_no_other_source_of_paths(arguments: list[s
     assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
     assert "--path-template" in run.stderr
     assert message in run.stderr
+
+
+def test_a_template_may_lead_up_itself() -> None:
+    """It is the user's own; only what the catalogue adds is not trusted."""
+    assert filled("../cutouts/{name}..jpg", 1, 2, "a..b", 0.0) == "../cutouts/a..b..jpg"
+
+
+def test_a_long_path_is_shown_in_part(tmp_path: Path) -> None:
+    """A message stays a line that can be read; one row is a row."""
+    (tmp_path / "c.csv").write_text("name\n" + 3000 * "x" + "\n")
+    run = run_classify("--catalog", tmp_path / "c.csv", "--path-template", "{name}.jpg", "-f", "csv")
+    assert run.returncode == 2
+    assert "of its 1 row is there" in run.stderr
+    assert "xxx…" in run.stderr
+    assert len(run.stderr) < 1000

@@ -74,7 +74,10 @@ def given_inputs(given: Any, candidate: Model, chosen: Iterable[tuple[str, str]]
     """Return inputs that are given as arrays: by name, or one array for a model with one input."""
     if not isinstance(given, Mapping):
         given = {candidate.inputs[0].name if candidate.inputs else "x": given}
-    arrays = {name: np.asarray(array) for name, array in given.items()}
+    try:
+        arrays = {name: np.asarray(array) for name, array in given.items()}
+    except ValueError as error:  # of lists of different lengths
+        raise DataError(f"the inputs: cannot be read as arrays: {one_line(error)}") from None
     found = {name: arrays[key] for name, key in _keys(list(arrays), candidate, chosen, "the inputs").items()}
     return Inputs(check_samples(found, "the inputs"), "the given inputs")
 
@@ -87,10 +90,12 @@ def check_samples(arrays: Arrays, origin: str) -> Arrays:
     DataError
         If they have not, or hold other values than numbers and text.
     """
-    rows = {name: len(array) for name, array in arrays.items() if array.ndim}
     for name, array in arrays.items():
+        if not isinstance(array, np.ndarray | np.generic):  # a file in a ZIP that is no .npy, or an HDF5 string
+            raise DataError(f"{origin}: {name!r} is no array, but {type(array).__name__}; inputs are numbers or text")
         if array.dtype.kind not in "fiubUSO":
             raise DataError(f"{origin}: {name!r} is {array.dtype}; inputs are numbers or text")
+    rows = {name: len(array) for name, array in arrays.items() if array.ndim}
     if not rows:
         raise DataError(f"{origin}: has no array with a row for each sample")
     if len(set(rows.values())) > 1:
@@ -145,11 +150,15 @@ def _read_hdf5(path: Path, candidate: Model, chosen: Iterable[tuple[str, str]]) 
                     known[name if isinstance(name, str) else repr(name)] = item
 
             content.visititems(note)
-            return {name: _values(known[key]) for name, key in _keys(list(known), candidate, chosen, str(path)).items()}
+            return {
+                name: _values(h5py, known[key])
+                for name, key in _keys(list(known), candidate, chosen, str(path)).items()
+            }
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise DataError(f"{path}: cannot be read as HDF5: {one_line(error)}") from None
 
 
-def _values(dataset: Any) -> NDArray[Any]:
+def _values(h5py: Any, dataset: Any) -> NDArray[Any]:
     """Return the values of a data set of an HDF5 file; text is stored as bytes there."""
-    return dataset.asstr()[()] if dataset.dtype.kind == "O" else dataset[()]  # type: ignore[no-any-return]
+    is_text = h5py.check_string_dtype(dataset.dtype) is not None and dataset.dtype.kind == "O"
+    return dataset.asstr()[()] if is_text else dataset[()]  # type: ignore[no-any-return]

@@ -108,7 +108,7 @@ def as_outputs(result: Any) -> Arrays | list[NDArray[Any]]:
 def _as_array(value: Any, name: str) -> NDArray[Any]:
     if hasattr(value, "detach"):  # PyTorch's tensors, which else refuse if they have a gradient or are on a GPU
         value = value.detach().cpu()
-    array = np.asarray(value)
+    array = np.array(value)  # a copy: a C library may write each batch into the same memory
     is_text = array.dtype.kind == "O" and all(isinstance(each, str) for each in array.flat)
     if array.dtype.kind in "fiubUS" or (is_text and array.size):
         return array

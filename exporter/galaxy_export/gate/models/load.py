@@ -28,7 +28,7 @@ def load_model(name: str) -> Model:
         If it needs TensorFlow, which is not installed.
     """
     path = Path(name)
-    if path.is_dir():
+    if name and path.is_dir():
         from galaxy_export.gate.models.keras_file import load_saved_model
 
         return load_saved_model(path)

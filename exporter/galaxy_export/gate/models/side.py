@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from galaxy_export.gate.batches import Arrays, count_samples, run_in_batches, take
 from galaxy_export.gate.models.model import Model, ModelRunError
@@ -11,11 +11,16 @@ from galaxy_export.gate.models.model import Model, ModelRunError
 class Side:
     """A model with its inputs, and the names that its outputs have in the comparison."""
 
-    def __init__(self, model: Model, inputs: Arrays, advance: Callable[[int], None]) -> None:
+    def __init__(
+        self, model: Model, inputs: Arrays, advance: Callable[[int], None], left_out: Collection[str] = ()
+    ) -> None:
         self.model = model
         self.inputs = inputs
         #: Whether its outputs have names of their own; known once it has run.
         self.named = True
+        #: Outputs that are left out and have no row for each sample, such as a loss.
+        self.dropped: set[str] = set()
+        self._left_out = left_out
         self._names: dict[str, str] = {}
         self._advance = advance
 
@@ -42,6 +47,8 @@ class Side:
         if isinstance(found, list):
             self.named = False
             found = {_default_name(number, len(found)): array for number, array in enumerate(found)}
+        self.dropped |= {name for name in found.keys() & self._left_out if found[name].shape[:1] != (count,)}
+        found = {name: array for name, array in found.items() if name not in self.dropped}
         for name, array in found.items():
             if array.shape[:1] != (count,):
                 raise ModelRunError(f"its output {name!r} has the shape {list(array.shape)} for a batch of {count}")

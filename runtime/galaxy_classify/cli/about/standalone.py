@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -42,18 +43,25 @@ def write_standalone(path: str, model: str | None, *, force: bool) -> tuple[Onnx
         raise UsageError(f"{path or '--write-standalone'}: a model file ends with {SUFFIX}")
     golden = golden_file(target)
     for file in (target, golden):
+        if file.is_dir():
+            raise UsageError(f"{file}: is a folder; choose another name")
         if not force and os.path.lexists(file):
             raise UsageError(f"{file}: exists already; choose another name, or replace it with --force")
     loaded = OnnxModel(source)
     contents = {target: source.path.read_bytes(), golden: golden_with_pixels(OnnxModel(made_from), loaded.sha256)}
-    for file, content in contents.items():
-        partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(content)
+    partials = {file: file.with_name(f"{file.name}.{os.getpid()}.partial") for file in contents}
+    file = target
+    try:
+        for file, content in contents.items():
+            partials[file].write_bytes(content)
+        for file, partial in partials.items():
             os.replace(partial, file)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise GalaxyClassifyError(f"{file}: cannot be written: {error.strerror}") from None
+    except OSError as error:
+        raise GalaxyClassifyError(f"{file}: cannot be written: {error.strerror}") from None
+    finally:
+        for partial in partials.values():
+            with suppress(OSError):  # it is gone, or the folder cannot be written
+                partial.unlink()
     return loaded, golden
 
 
