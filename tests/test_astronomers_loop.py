@@ -62,7 +62,7 @@ def test_a_catalogue_becomes_a_checked_table_and_a_network_that_has_learnt_from_
     assert checked.returncode == 0, checked.stderr
     assert f"on {len(ids) - 1} images" in checked.stderr
 
-    fit = [
+    fit: list[str | Path] = [
         "fit",
         "--data",
         "verdicts.csv",
