@@ -23,6 +23,7 @@ from galaxy_classify.inputs.addresses import SCHEMES, why_refused
 from galaxy_classify.inputs.catalog import open_catalog
 from galaxy_classify.inputs.discovery import Discovery
 from galaxy_classify.inputs.folders import expand
+from galaxy_classify.inputs.remote import is_remote
 from galaxy_classify.inputs.source import Source
 from galaxy_painter import paint
 
@@ -136,8 +137,10 @@ def test_any_argument_gives_rows(asked: set[str], classifier: GalaxyClassifier) 
         sources = list(Discovery(containers=True).sources([name], [b"good.png\n"]))
         assert sources or any(map(os.path.isdir, [name, *expand(name)]))
         check_rows(classifier, sources)
-        (row,) = classifier.classify(name)
+        (row,) = classifier.classify([name])
         assert row.path == name
+        rows = [row.path for row in classifier.classify(name)]
+        assert rows == ([name] if name == "-" or is_remote(name) else [source.path for source in sources])
 
     check()
 
