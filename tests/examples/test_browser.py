@@ -10,7 +10,6 @@ import shutil
 import statistics
 import struct
 import subprocess
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from selenium.webdriver.common.keys import Keys
 from chromium import OpenPage, start_chromium
 from galaxy_painter import KINDS, paint
 from in_process import run_classify
+from loopback import running
 
 pytestmark = pytest.mark.slow
 
@@ -121,15 +121,8 @@ def serving(folder: Path) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             asked.append(self.path)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))) as address:
+        yield f"{address}/", asked
 
 
 @contextmanager

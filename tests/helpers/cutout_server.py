@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from fits_galaxies import fits_bytes, image_hdu, nanomaggies
 from galaxy_painter import KINDS, paint
+from loopback import running
 
 #: Sends one answer.
 Answer = Callable[["Handler"], None]
@@ -168,13 +169,5 @@ class _Server(ThreadingHTTPServer):
 def serving_cutouts() -> Iterator[CutoutServer]:
     """Serve cutouts on a free port of loopback until the block ends."""
     state = CutoutServer()
-    server = _Server(state)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.address = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with running(_Server(state)) as state.address:
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from loopback import running
 
 
 class FileServer:
@@ -91,13 +92,5 @@ class _Server(ThreadingHTTPServer):
 def serving(files: dict[str, bytes]) -> Iterator[FileServer]:
     """Serve files on a free port of loopback until the block ends."""
     state = FileServer(files)
-    server = _Server(state)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.address = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with running(_Server(state)) as state.address:
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -15,6 +15,7 @@ from PIL import Image
 
 from galaxy_classify.errors import ContractError, ParityError
 from galaxy_classify.images.crop import seen_box
+from galaxy_classify.images.pixels import without_margin
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import IMAGE_INPUT, PIXELS_NAME
 from galaxy_classify.inference.model import OnnxModel
@@ -135,11 +136,7 @@ def _seen(picture: Image.Image, resizer: Resizer) -> NDArray[np.uint8]:
     """Return what the package gives the model: uint8, shape (height, width, 3), zero in the margin."""
     if (picture.height, picture.width) != resizer.size:
         return resizer(picture, seen_box(*picture.size, resizer.size, resizer.preprocessing.crop_fraction))
-    margin = resizer.preprocessing.margin
-    pixels = np.zeros((*resizer.size, 3), np.uint8)
-    inner = slice(margin, resizer.size[0] - margin), slice(margin, resizer.size[1] - margin)
-    pixels[inner] = np.asarray(picture)[inner]
-    return pixels
+    return without_margin(np.asarray(picture), resizer.preprocessing.margin)
 
 
 def _compare_pixels(parity: StandaloneParity, name: str, found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:

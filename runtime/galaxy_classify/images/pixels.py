@@ -88,6 +88,15 @@ def pixels_of(picture: Picture, resizer: Resizer) -> NDArray[np.uint8]:
     return pixels
 
 
+def without_margin(pixels: NDArray[np.uint8], margin: int) -> NDArray[np.uint8]:
+    """Return a model's input, uint8, shape (height, width, 3), with zeros where the model does not look."""
+    height, width = pixels.shape[:2]
+    seen = np.zeros_like(pixels)
+    inner = slice(margin, height - margin), slice(margin, width - margin)
+    seen[inner] = pixels[inner]
+    return seen
+
+
 def check_varied(pixels: NDArray[np.uint8], margin: int) -> None:
     """Raise `ImageError` if a model's input is constant: uint8, shape (height, width, 3), without the margin."""
     if are_constant(pixels[np.newaxis], margin)[0]:

@@ -9,11 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from galaxy_classify.cli.about.self_test import read_golden
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 from galaxy_classify.images.decode import Decoder
+from galaxy_classify.images.pixels import without_margin
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.embedded import embedded_standalone, find_model
 from galaxy_classify.inference.golden import golden_file
@@ -87,9 +86,6 @@ def golden_with_pixels(model: OnnxModel, sha256: str) -> bytes:
     margin = model.description.preprocessing.margin
     decoder = Decoder(Resizer(model.input_size, model.description.preprocessing))
     for image, entry in zip(golden, content["images"], strict=True):
-        pixels = decoder.decode(image.content).pixels
-        seen = np.zeros_like(pixels)
-        inner = tuple(slice(margin, edge - margin) for edge in model.input_size)
-        seen[inner] = pixels[inner]
+        seen = without_margin(decoder.decode(image.content).pixels, margin)
         entry["pixels"] = base64.b64encode(seen.tobytes()).decode("ascii")
     return (json.dumps(content | {"model_sha256": sha256}, indent=1) + "\n").encode()
