@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 
 from galaxy_classify.errors import ContractError, DataError, ModelError
+from galaxy_classify.results.safe_writing import name_of_ones_own, written_aside
 
 
 @contextmanager
@@ -40,13 +40,9 @@ def write_whole(output: Path, content: bytes) -> None:
 @contextmanager
 def _partial_file(output: Path) -> Iterator[Path]:
     """Return the name of a partial file, which gets its final name if the block raises nothing, and goes if it does."""
-    # Not NAME.partial: that may be a file of the user's.
-    partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        os.replace(partial, output)
+        # Not NAME.partial: that may be a file of the user's.
+        with written_aside(str(output), name_of_ones_own(str(output))) as partial:
+            yield Path(partial)
     except OSError as error:
         raise DataError(f"{output}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):  # it may be gone, or the folder cannot be written
-            partial.unlink()

@@ -82,18 +82,25 @@ PARTIAL_SUFFIX: Final = ".partial"
 
 
 @contextmanager
-def written_aside(path: str) -> Iterator[str]:
+def written_aside(path: str, aside: str | None = None) -> Iterator[str]:
     """Yield another name for a file while it is written; at the end, rename it, so that `path` is always whole.
 
-    If the writing fails, nothing is left under the other name.
+    If the writing or the renaming fails, nothing is left under the other name: `aside`, by default that of a partial
+    result.
     """
-    aside = path + PARTIAL_SUFFIX
+    aside = path + PARTIAL_SUFFIX if aside is None else aside
     try:
         yield aside
+        replace_whole(aside, path)
     except BaseException:
-        remove(aside)
+        with suppress(OSError):  # it may be gone, or its folder cannot be written
+            remove(aside)
         raise
-    replace_whole(aside, path)
+
+
+def name_of_ones_own(path: str) -> str:
+    """Return a name beside a file that neither the user nor another process has for a file."""
+    return f"{path}.{os.getpid()}{PARTIAL_SUFFIX}"
 
 
 def replace_whole(source: str, target: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.embedded import embedded_standalone, find_model
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.results.safe_writing import name_of_ones_own, written_aside
 
 SUFFIX: Final = ".onnx"
 
@@ -48,19 +49,15 @@ def write_standalone(path: str, model: str | None, *, force: bool) -> tuple[Onnx
             raise UsageError(f"{file}: exists already; choose another name, or replace it with --force")
     loaded = OnnxModel(source)
     contents = {target: source.path.read_bytes(), golden: golden_with_pixels(OnnxModel(made_from), loaded.sha256)}
-    partials = {file: file.with_name(f"{file.name}.{os.getpid()}.partial") for file in contents}
     file = target
     try:
-        for file, content in contents.items():
-            partials[file].write_bytes(content)
-        for file, partial in partials.items():
-            os.replace(partial, file)
+        # Both are written before either gets its name.
+        with ExitStack() as stack:
+            for file, content in contents.items():
+                aside = stack.enter_context(written_aside(str(file), name_of_ones_own(str(file))))
+                Path(aside).write_bytes(content)
     except OSError as error:
         raise GalaxyClassifyError(f"{file}: cannot be written: {error.strerror}") from None
-    finally:
-        for partial in partials.values():
-            with suppress(OSError):  # it is gone, or the folder cannot be written
-                partial.unlink()
     return loaded, golden
 
 
