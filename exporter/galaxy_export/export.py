@@ -126,7 +126,8 @@ def export_run(
         parity=proof,
         source_sha256=trained.sha256,
         exported_with=tool_versions(),
-        card=model_card(name, version, metrics, proof, preprocessing, notes),
+        card=model_card(name, version, metrics, proof, preprocessing, notes, trained.held_out),
+        held_out=trained.held_out,
         contract=contract_version(output.name for output in proto.graph.output),
     )
     set_metadata(proto, description, credit or {})

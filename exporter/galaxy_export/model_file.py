@@ -26,10 +26,10 @@ def training_summary(metrics: RunMetrics) -> dict[str, Any]:
     """Return the part of a run's metrics that goes into the metadata of the model file."""
     kept = (
         "recipe", "parameters", "parameter_count", "epochs_completed", "data", "temperature", "validation", "refit_of",
-        "test", "versions",
+        "test", "prediction_sets", "versions",
     )  # fmt: skip
     content = metrics.to_json()
-    return {key: content[key] for key in kept if key != "refit_of" or content[key] is not None}
+    return {key: content[key] for key in kept if content.get(key) is not None or key in ("temperature", "validation")}
 
 
 def tool_versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from galaxy_classify.inference.contract import Preprocessing
 from galaxy_classify.inference.embedded import ModelSource
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_classify.inference.onnx_check import check_onnx_file
+from galaxy_classify.probabilities.held_out import HeldOut
 from galaxy_export.galaxy_parity import check_graph, check_outputs, measure_parity
 from galaxy_export.gate.batches import BATCH_SIZES
 from galaxy_export.gate_images import load_gate_images
@@ -42,12 +43,15 @@ class Trained:
         Class names in the order of its outputs; None without a run folder.
     preprocessing : Preprocessing
         Preprocessing of its training images.
+    held_out : HeldOut or None
+        Predictions on its held-out images; None without a run folder, or for one of an earlier version.
     """
 
     network: Any
     sha256: str
     classes: tuple[str, ...] | None
     preprocessing: Preprocessing
+    held_out: HeldOut | None = None
 
 
 def load_trained(path: Path) -> Trained:
@@ -65,7 +69,8 @@ def load_trained(path: Path) -> Trained:
     metrics, sha256 = run.read_metrics(), run.model_sha256()
     if metrics.model_sha256 != sha256:
         raise DataError(f"{run.model}: is not the network that {run.metrics.name} describes; train again with --force")
-    return Trained(load_model(run.model), sha256, metrics.classes, Preprocessing())
+    held_out = run.read_held_out(len(metrics.classes))
+    return Trained(load_model(run.model), sha256, metrics.classes, Preprocessing(), held_out)
 
 
 def verify_model(model: Path, trained: Trained, images: Path, tolerance: float, report: GateReport) -> None:
@@ -140,6 +145,8 @@ def _check_metadata(loaded: OnnxModel, trained: Trained, margin: int) -> None:
     for what, claimed, true in claims:
         if claimed != true:
             raise ContractError(f"contract: {what} is {claimed}, but the trained network has {true}")
+    if trained.held_out is not None and description.held_out not in (None, trained.held_out):
+        raise ContractError("contract: held_out are not the predictions of the run on its held-out images")
     outputs = trained.network.get_layer(LOGITS).output.shape[1]
     if len(description.classes) != outputs:
         raise ContractError(f"contract: {len(description.classes)} classes, but the trained network has {outputs}")

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from galaxy_classify.classifier import GalaxyClassifier
     from galaxy_classify.images.fits.flux import Flux
     from galaxy_classify.inputs.find import find_images
+    from galaxy_classify.probabilities.run_mix import ClassMix
     from galaxy_classify.results.frames import to_pandas, to_table
 
 __all__ = [
+    "ClassMix",
     "ClusterError",
     "DataError",
     "FitsOptions",
@@ -48,6 +50,7 @@ __all__ = [
 
 #: Where names are that import NumPy and more. `--help` and `--version` import this package, too, and stay fast without.
 _IMPORTED_LATE: Final = {
+    "ClassMix": "galaxy_classify.probabilities.run_mix",
     "Flux": "galaxy_classify.images.fits.flux",
     "GalaxyClassifier": "galaxy_classify.classifier",
     "find_images": "galaxy_classify.inputs.find",

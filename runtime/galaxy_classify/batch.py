@@ -19,6 +19,7 @@ from galaxy_classify.inference.outputs import ModelOutputs, value_faults
 from galaxy_classify.inputs.arguments import ImageLike
 from galaxy_classify.inputs.source import InOrder, Source, Unreadable
 from galaxy_classify.prediction import Prediction, Status
+from galaxy_classify.probabilities.rules import Rules
 from galaxy_classify.text import printable
 
 LOGGER = logging.getLogger("galaxy_classify")
@@ -83,15 +84,19 @@ def decode_all(decoder: Decoder, inputs: Sequence[Waiting]) -> list[ModelInput |
 class Limits:
     """What decides between the statuses of classified inputs; documented by `Prediction`."""
 
-    threshold: float
+    #: Of each class.
+    thresholds: tuple[float, ...]
     #: None if the model gives no familiarity.
     min_familiarity: float | None
 
-    def status(self, confidence: float, familiarity: float | None, doubt: str) -> Status:
-        """Return the status of an input; `doubt` says why no one would recognise its picture, or is empty."""
+    def status(self, best: int, confidence: float, familiarity: float | None, doubt: str) -> Status:
+        """Return the status of an input by its most probable class.
+
+        `doubt` says why no one would recognise its picture, or is empty.
+        """
         if familiarity is not None and self.min_familiarity is not None and familiarity < self.min_familiarity:
             return "unfamiliar"
-        return "ok" if confidence >= self.threshold and not doubt else "uncertain"
+        return "ok" if confidence >= self.thresholds[best] and not doubt else "uncertain"
 
 
 def classify_batch(
@@ -99,6 +104,7 @@ def classify_batch(
     decoder: Decoder,
     batch: list[tuple[Source, Waiting]],
     limits: Limits,
+    rules: Rules,
     seen: Seen | None,
     embedded: Embedded | None = None,
 ) -> list[tuple[Source, Prediction]]:
@@ -123,15 +129,17 @@ def classify_batch(
         outputs = model.run(pixels, embedding=embedded is not None)
         # An embedding that is not finite changes no row: rows are the same whether somebody asks for it or not.
         faults = value_faults(replace(outputs, embedding=None))
+        outputs = replace(outputs, probabilities=rules.reweighted(outputs.probabilities))
         doubtful = doubts(pixels, model.description.preprocessing.margin)
         numbers = _numbers(outputs)
-        predict = partial(_prediction, model.identity, model.description.classes, limits)
+        sets = rules.sets(outputs.probabilities)
+        predict = partial(_prediction, model.identity, rules, limits)
         for row, (number, found) in enumerate(decoded):
             if row in faults:
                 inputs[number] = faults[row]
             else:
                 path, doubt = batch[number][0].path, doubtful[row] or found.doubt
-                predictions[number] = predict(path, *numbers[row], found.note, doubt)
+                predictions[number] = predict(path, *numbers[row], sets[row], found.note, doubt)
                 if embedded is not None and outputs.embedding is not None:
                     vector = outputs.embedding[row]
                     embedded(batch[number][0], vector if np.isfinite(vector).all() else None)
@@ -182,27 +190,32 @@ def _numbers(outputs: ModelOutputs) -> list[tuple[int, list[float], float | None
 
 def _prediction(
     identity: str,
-    classes: Sequence[str],
+    rules: Rules,
     limits: Limits,
     path: str,
     best: int,
     probabilities: list[float],
     familiarity: float | None,
+    prediction_set: tuple[str, ...] | None,
     note: str,
     doubt: str,
 ) -> Prediction:
     confidence = probabilities[best]
+    coarse_label, coarse_confidence = rules.coarse_class(probabilities)
     # The outputs of an int8 network may lie beyond 0 and 1, by a rounding.
     familiarity = None if familiarity is None else min(max(familiarity, 0.0), 1.0)
     return Prediction(
         path=path,
-        status=limits.status(confidence, familiarity, doubt),
+        status=limits.status(best, confidence, familiarity, doubt),
         model=identity,
-        label=classes[best],
+        label=rules.classes[best],
         confidence=confidence,
-        probabilities=dict(zip(classes, probabilities, strict=True)),
+        probabilities=dict(zip(rules.classes, probabilities, strict=True)),
         message=printable("; ".join(filter(None, (note, doubt)))) if note or doubt else "",
         familiarity=familiarity,
+        coarse_label=coarse_label,
+        coarse_confidence=coarse_confidence,
+        prediction_set=prediction_set,
     )
 
 

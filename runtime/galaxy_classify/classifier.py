@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
@@ -39,6 +39,10 @@ from galaxy_classify.inputs.find import sources_in
 from galaxy_classify.inputs.source import MEMBER, Source
 from galaxy_classify.parallel import available_threads, batched, ordered_map
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.probabilities.prior import resolve_prior
+from galaxy_classify.probabilities.rules import require_held_out, rules_of
+from galaxy_classify.probabilities.run_mix import ClassMix, MixCollector
+from galaxy_classify.probabilities.thresholds import thresholds_of
 
 LOGGER = logging.getLogger("galaxy_classify")
 
@@ -55,6 +59,9 @@ class ClassifierOptions:
     fits: FitsOptions = AS_IN_HEADERS
     min_familiarity: float | None = None
     decoder: str = JpegDecoder.AUTO
+    prior: tuple[tuple[str, float], ...] | None = None
+    sets: float | None = None
+    coarse: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("threads", self.threads), ("max_pixels", self.max_pixels)):
@@ -72,7 +79,13 @@ class ClassifierOptions:
             if not 0.0 <= self.min_familiarity <= 1.0:
                 raise UsageError(f"min_familiarity is {self.min_familiarity}, it must be between 0 and 1")
             object.__setattr__(self, "min_familiarity", float(self.min_familiarity))
-        for name, given, wanted in (("exact", self.exact, bool), ("provider", self.provider, str)):
+        if self.sets is not None:
+            check_number("sets", self.sets)
+            if not 0.0 < self.sets < 1.0:
+                raise UsageError(f"sets is {self.sets}, it must be above 0 and below 1")
+            object.__setattr__(self, "sets", float(self.sets))
+        typed = (("exact", self.exact, bool), ("coarse", self.coarse, bool), ("provider", self.provider, str))
+        for name, given, wanted in typed:
             if not isinstance(given, wanted):
                 raise UsageError(f"{name} is {given!r}, it must be a {wanted.__name__}")
         if self.decoder not in list(JpegDecoder):
@@ -112,6 +125,15 @@ class GalaxyClassifier:
     decoder : {"auto", "pillow", "turbo"}, optional
         What decodes JPEGs: ``turbo``, the compiled package galaxy-classify-turbo, gives the pixels of Pillow with
         `exact`, in a third of the time. ``auto`` is turbo if it is installed and can resize to the model's input.
+    prior : {"uniform", "train"} or mapping of str to float, optional
+        Class mix that the probabilities are to hold for: the fraction of each class, or a number proportional to it.
+        ``train`` is the mix of the model's training, ``uniform`` has all classes alike. By default probabilities stay
+        as the model gives them.
+    sets : float, optional
+        Coverage of prediction sets, such as 0.9: each prediction then has the smallest set of classes that holds the
+        true one at least so often.
+    coarse : bool, optional
+        Whether each prediction has the more probable one of smooth and disk, too. For GalaxyMNIST's classes only.
 
     Attributes
     ----------
@@ -124,8 +146,9 @@ class GalaxyClassifier:
         If the model is missing, damaged, or breaks the contract.
     UsageError
         If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], `min_familiarity` is outside 0 to 1 or given
-        for a model without familiarity, an argument is of the wrong type, the provider is not available, the decoder
-        ``turbo`` cannot resize to the model's input, or the classifier is used after `close`.
+        for a model without familiarity, `prior`, `sets` or `coarse` cannot be had of the model, an argument is of the
+        wrong type, the provider is not available, the decoder ``turbo`` cannot resize to the model's input, or the
+        classifier is used after `close`.
     MissingExtraError
         If the decoder ``turbo`` is asked for, and not installed.
 
@@ -157,11 +180,16 @@ class GalaxyClassifier:
         fits: FitsOptions | None = None,
         min_familiarity: float | None = None,
         decoder: str = JpegDecoder.AUTO,
+        prior: str | Mapping[str, float] | None = None,
+        sets: float | None = None,
+        coarse: bool = False,
     ) -> None:
         threads = available_threads() if threads is None else threads
         fits = fits or AS_IN_HEADERS
-        options = ClassifierOptions(threads, max_pixels, exact, provider, crop, fits, min_familiarity, decoder)
-        self._load(find_model(model), options)
+        options = ClassifierOptions(
+            threads, max_pixels, exact, provider, crop, fits, min_familiarity, decoder, None, sets, coarse
+        )
+        self._load(find_model(model), options, prior)
 
     @classmethod
     def from_options(cls, model: str | os.PathLike[str] | None, options: ClassifierOptions) -> Self:
@@ -170,12 +198,26 @@ class GalaxyClassifier:
         classifier._load(find_model(model), options)
         return classifier
 
-    def _load(self, source: ModelSource, options: ClassifierOptions) -> None:
+    def _load(
+        self, source: ModelSource, options: ClassifierOptions, prior: str | Mapping[str, float] | None = None
+    ) -> None:
         self._model: OnnxModel | None = OnnxModel(source, options.provider)
+        about = self._model.description
+        if prior is not None:
+            held_out = require_held_out(about.held_out, about.classes, self._model.identity)
+            options = replace(options, prior=resolve_prior(prior, about.classes, held_out))
         self.options = options
         preprocessing = self.preprocessing
         turbo = choose_turbo(options.decoder, self._model.input_size, preprocessing, options.max_pixels)
         exact = options.exact or turbo is not None
+        self._rules = rules_of(
+            about.classes,
+            about.held_out,
+            prior=options.prior,
+            sets=options.sets,
+            coarse=options.coarse,
+            model=self._model.identity,
+        )
         #: The options as given, but with the provider and the minimum of familiarity that are in use. With them another
         #: process decodes the same pixels, whether it has the compiled decoder or not.
         self.options = replace(
@@ -247,7 +289,12 @@ class GalaxyClassifier:
             return f"<{type(self).__name__}: closed>"
         changed = [
             f"{name}={value!r}"
-            for name, value in (("crop", self.crop), ("min_familiarity", self.min_familiarity), ("exact", self.exact))
+            for name, value in (
+                ("crop", self.crop),
+                ("min_familiarity", self.min_familiarity),
+                ("exact", self.exact),
+                ("sets", self.options.sets),
+            )
             if value
         ]
         about = [self.model.identity, ", ".join(self.classes_.tolist()), f"threads={self.threads}", *changed]
@@ -281,14 +328,14 @@ class GalaxyClassifier:
         Returns
         -------
         ndarray of float32, shape (N, classes)
-            Rows sum to 1; one image gives one row.
+            Rows sum to 1; one image gives one row. With a `prior` they hold for that class mix.
 
         Raises
         ------
         ImageError
             If an image cannot be classified; the message says which (counted from 0) and why.
         """
-        found = [outputs.probabilities for outputs in self._outputs(images)]
+        found = [self._rules.reweighted(outputs.probabilities) for outputs in self._outputs(images)]
         return np.concatenate(found) if found else np.empty((0, len(self.classes_)), np.float32)
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.str_]:
@@ -362,7 +409,7 @@ class GalaxyClassifier:
         self,
         inputs: PathLike | Iterable[PathLike | NamedImage],
         *,
-        threshold: float = THRESHOLD,
+        threshold: float | Mapping[str, float] = THRESHOLD,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[Prediction]:
         """Classify images lazily and in order, with exactly one prediction for each input.
@@ -376,8 +423,9 @@ class GalaxyClassifier:
             URL of an object (``s3://…``, with the extra ``remote``). In place of an image there may be a function that
             returns its bytes or raises `ImageError` or `OSError`; a worker thread calls it. The iterable is read
             lazily, a few batches ahead.
-        threshold : float, optional
-            Confidence below which a prediction's status is ``uncertain``. So is, whatever the confidence, that of a
+        threshold : float or mapping of str to float, optional
+            Confidence below which a prediction's status is ``uncertain``; a mapping has those of some classes, and
+            that of all others under ``*``. So is, whatever the confidence, that of a
             picture that no one would recognise, such as one that is nearly black; the message says why. With a model
             that gives familiarity, that of an image below `min_familiarity` is ``unfamiliar`` instead.
         batch_size : int, optional
@@ -403,7 +451,7 @@ class GalaxyClassifier:
         self,
         inputs: PathLike | Iterable[PathLike | NamedImage],
         *,
-        threshold: float = THRESHOLD,
+        threshold: float | Mapping[str, float] = THRESHOLD,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[tuple[Prediction, NDArray[np.float32] | None]]:
         """Classify images as `classify` does, and yield each prediction together with the image's embedding.
@@ -441,7 +489,7 @@ class GalaxyClassifier:
         self,
         sources: Iterable[Source],
         *,
-        threshold: float = THRESHOLD,
+        threshold: float | Mapping[str, float] = THRESHOLD,
         batch_size: int = BATCH_SIZE,
         seen: Seen | None = None,
         embedded: Embedded | None = None,
@@ -451,20 +499,52 @@ class GalaxyClassifier:
         `seen` is called in a worker thread with each input that can be decoded and the model's input that it gave,
         `embedded` with each that can be classified and its embedding.
         """
-        check_number("threshold", threshold)
         check_whole("batch size", batch_size)
-        if not 0.0 <= threshold <= 1.0:
-            raise UsageError(f"threshold is {threshold}, it must be between 0 and 1")
         if batch_size < 1:
             raise UsageError(f"batch size is {batch_size}, it must be at least 1")
         model = self.model
-        limits = Limits(threshold, self.min_familiarity)
-        decoder = self._decoder
+        limits = Limits(thresholds_of(threshold, model.description.classes), self.min_familiarity)
+        decoder, rules = self._decoder, self._rules
         batches = batched(((source, to_wait(decoder, source)) for source in sources), batch_size)
         results = ordered_map(
-            lambda batch: classify_batch(model, decoder, batch, limits, seen, embedded), batches, self.threads
+            lambda batch: classify_batch(model, decoder, batch, limits, rules, seen, embedded), batches, self.threads
         )
         return (classified for batch in results for classified in batch)
+
+    def class_mix(self, predictions: Iterable[Prediction]) -> ClassMix | None:
+        """Estimate the fractions of the classes among classified galaxies, corrected for the model's errors.
+
+        Parameters
+        ----------
+        predictions : iterable of Prediction
+            Of this classifier's `classify`; of very many, an even sample is used.
+
+        Returns
+        -------
+        ClassMix or None
+            None if none has a class, or all are unfamiliar.
+
+        Raises
+        ------
+        UsageError
+            If the model carries no predictions on held-out galaxies.
+        """
+        collector = self.mix_collector()
+        for prediction in predictions:
+            collector.add(prediction)
+        return collector.estimate()
+
+    def mix_collector(self) -> MixCollector:
+        """Return what `class_mix` collects predictions with, one by one; raise `UsageError` as it does."""
+        about = self.model.description
+        held_out = require_held_out(about.held_out, about.classes, self.model.identity)
+        return MixCollector(about.classes, held_out, self._rules)
+
+    @property
+    def has_held_out(self) -> bool:
+        """Whether the model carries predictions on held-out galaxies of all of its classes."""
+        about = self.model.description
+        return about.held_out is not None and not about.held_out.missing_classes(about.classes)
 
     def picture(self, image: PathLike | tuple[PathLike, bytes]) -> Image.Image:
         """Return the part of an image that the model sees, before the resize.

@@ -14,6 +14,9 @@ Status = Literal["ok", "uncertain", "unfamiliar", "error"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
 
+#: Between the classes of a prediction set, where it is text.
+SET_SEPARATOR: Final = "|"
+
 #: Files that a notebook shows beside a prediction, by suffix, and the most bytes that one may have.
 SHOWN_BY_BROWSERS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".gif": "gif"}
 LARGEST_THUMBNAIL: Final = 1 << 20
@@ -44,6 +47,12 @@ class Prediction:
     familiarity : float or None
         How much the image is like those that the model can judge, 0 to 1; None for an error, or if the model does not
         say.
+    coarse_label : str or None
+        The more probable one of smooth and disk; None for an error, or if coarse classes are not asked for.
+    coarse_confidence : float or None
+        Its probability.
+    prediction_set : tuple of str or None
+        Classes that the input may belong to, the most probable first; None for an error, or if sets are not asked for.
     """
 
     path: str
@@ -54,6 +63,9 @@ class Prediction:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
     familiarity: float | None = None
+    coarse_label: str | None = None
+    coarse_confidence: float | None = None
+    prediction_set: tuple[str, ...] | None = None
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return the classes with their probabilities, the most probable first; empty for an error.
@@ -68,7 +80,8 @@ class Prediction:
     def to_dict(self) -> dict[str, str | float | None]:
         """Return the prediction as a flat dictionary, with the names of a result file's columns.
 
-        An error has no probabilities; with a model that gives none, `familiarity` is None.
+        An error has no probabilities; with a model that gives none, `familiarity` is None. Coarse class and prediction
+        set are there if they were asked for, but not of an error.
 
         Examples
         --------
@@ -81,10 +94,20 @@ class Prediction:
             "label": self.label,
             "confidence": self.confidence,
             "familiarity": self.familiarity,
+            **({} if self.coarse_label is None else self._coarse()),
+            **({} if self.prediction_set is None else {"prediction_set": self.set_text}),
             **{f"prob_{name}": value for name, value in self.probabilities.items()},
             "message": self.message,
             "model": self.model,
         }
+
+    def _coarse(self) -> dict[str, str | float | None]:
+        return {"coarse_label": self.coarse_label, "coarse_confidence": self.coarse_confidence}
+
+    @property
+    def set_text(self) -> str | None:
+        """The prediction set as result files have it: its classes, separated by ``|``."""
+        return None if self.prediction_set is None else SET_SEPARATOR.join(self.prediction_set)
 
     def rounded(self) -> Self:
         """Return the prediction with probabilities and familiarity rounded to six decimals, as in result files.
@@ -99,6 +122,7 @@ class Prediction:
             confidence=None if self.confidence is None else round(self.confidence, 6),
             probabilities={name: round(value, 6) for name, value in self.probabilities.items()},
             familiarity=None if self.familiarity is None else round(self.familiarity, 6),
+            coarse_confidence=None if self.coarse_confidence is None else round(self.coarse_confidence, 6),
         )
 
     def _repr_html_(self) -> str:
@@ -108,6 +132,10 @@ class Prediction:
             head += f": {escape(self.label)} ({self.confidence:.3f})"
         if self.familiarity is not None:
             head += f"<br>familiarity {self.familiarity:.3f}"
+        if self.coarse_label is not None and self.coarse_confidence is not None:
+            head += f"<br>{escape(self.coarse_label)} ({self.coarse_confidence:.3f})"
+        if self.prediction_set is not None:
+            head += f"<br>one of: {escape(', '.join(self.prediction_set))}"
         if self.message:
             head += f"<br>{escape(self.message)}"
         bar = "<div style='width:{:.0f}px;height:.7em;background:#3b6fd4'></div>"

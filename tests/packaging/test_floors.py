@@ -12,7 +12,7 @@ import pytest
 FLOORS = {
     "runtime/galaxy_classify": """
         errors version defaults prediction parallel text
-        extras process
+        extras process probabilities
         inference
         images tables
         inputs

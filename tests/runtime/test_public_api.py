@@ -15,6 +15,7 @@ import galaxy_classify
 def test_the_public_names_are_locked() -> None:
     """A name that disappears breaks pipelines."""
     assert galaxy_classify.__all__ == [
+        "ClassMix",
         "ClusterError",
         "DataError",
         "FitsOptions",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from galaxy_classify.errors import DataError
+from galaxy_classify.errors import DataError, GalaxyClassifyError
+from galaxy_classify.probabilities.held_out import HeldOut
 from galaxy_train.checksum import file_sha256
 from galaxy_train.run_metrics.cross_validation import CrossValidationMetrics
 from galaxy_train.run_metrics.evaluations import EvaluationRecord
@@ -36,6 +37,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """Metrics, parameters, checksums and versions."""
         return self.path / "metrics.json"
+
+    @property
+    def held_out(self) -> Path:
+        """Predictions on the held-out images, which the model file will carry."""
+        return self.path / "held_out.json"
 
     @property
     def accuracy_plot(self) -> Path:
@@ -67,7 +73,7 @@ class RunFolder:
         """
         _refuse_file(self.path)
         plots = {self.accuracy_plot, self.confusion_plot, self.reliability_plot, self.stress_plot}
-        ours = {self.model, self.history, self.metrics} | plots
+        ours = {self.model, self.history, self.metrics, self.held_out} | plots
         present = set(self.path.iterdir()) if self.path.exists() else set()
         if present and not force:
             raise DataError(f"{self.path}: exists already; choose another --out, or overwrite it with --force")
@@ -118,6 +124,25 @@ class RunFolder:
         if recorded is not None and not Path(recorded).exists():
             raise DataError(f"{self.path}: was trained on {recorded}, which is not there any more; name the data set")
         return None if recorded is None else Path(recorded)
+
+    def write_held_out(self, held_out: HeldOut) -> None:
+        """Write ``held_out.json``."""
+        self.held_out.write_text(json.dumps(held_out.to_json()) + "\n", encoding="utf-8")
+
+    def read_held_out(self, classes: int) -> HeldOut | None:
+        """Read ``held_out.json`` of a network with so many classes; None if the run has none.
+
+        Raises
+        ------
+        DataError
+            If the file is damaged.
+        """
+        if not self.held_out.is_file():
+            return None
+        try:
+            return HeldOut.from_json(json.loads(self.held_out.read_text(encoding="utf-8")), classes)
+        except (OSError, ValueError, GalaxyClassifyError) as error:
+            raise DataError(f"{self.held_out}: cannot be read: {error}; train again with --force") from None
 
     def write_metrics(self, metrics: RunMetrics) -> None:
         """Write ``metrics.json``."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from galaxy_classify.defaults import THRESHOLD
 from galaxy_classify.inference.contract import Preprocessing
+from galaxy_classify.probabilities.class_mix import assumed_mix
+from galaxy_classify.probabilities.held_out import HeldOut
 from galaxy_export.model_card.markdown import percent, table
 from galaxy_export.model_card.robustness import robustness_sections
 from galaxy_train.run_metrics.metrics import ClassificationMetrics
@@ -35,6 +37,7 @@ def model_card(
     proof: dict[str, Any],
     preprocessing: Preprocessing,
     notes: str = "",
+    held_out: HeldOut | None = None,
 ) -> str:
     """Write a model card from a run's metrics.
 
@@ -50,6 +53,8 @@ def model_card(
         Crop and resize before the model.
     notes : str, optional
         Markdown about the origin of the data and the limits of use, which the metrics do not contain.
+    held_out : HeldOut, optional
+        Predictions on held-out images, which the model file carries.
 
     Returns
     -------
@@ -64,6 +69,8 @@ def model_card(
         _training(metrics),
         _test(metrics.test),
         _calibration(metrics),
+        _class_mix(metrics, held_out),
+        _prediction_sets(metrics, held_out),
         *robustness_sections(metrics.evaluation),
         _export(proof),
         _reproduction(name, metrics, proof),
@@ -140,6 +147,12 @@ def _parameter(value: Any) -> str:
     return f"`{value[:12]}`" if isinstance(value, str) and len(value) == 64 else str(value)
 
 
+def _measured(metrics: ClassificationMetrics, name: str) -> str:
+    """Return a metric, with its standard error if that was measured."""
+    error = (metrics.standard_errors or {}).get(name)
+    return f"{getattr(metrics, name):.4f}" + ("" if error is None else f" ± {error:.4f}")
+
+
 def _test(test: ClassificationMetrics) -> str:
     classes = list(test.recall)
     rows = [
@@ -155,7 +168,7 @@ def _test(test: ClassificationMetrics) -> str:
     return "\n".join(
         [
             f"## Metrics on the test set ({test.images:,} images)\n",
-            f"Accuracy {test.accuracy:.4f}, macro recall {test.macro_recall:.4f}.",
+            f"Accuracy {_measured(test, 'accuracy')}, macro recall {_measured(test, 'macro_recall')}.",
             *symmetry,
             "",
             *table(["true class", "recall", "precision", *(f"as {name}" for name in classes)], rows),
@@ -175,10 +188,52 @@ def _calibration(metrics: RunMetrics) -> str:
     return "\n".join(
         [
             "## Calibration\n",
-            f"Expected calibration error (15 bins) {test.calibration_error:.4f}, negative log-likelihood",
+            f"Expected calibration error (15 bins) {_measured(test, 'calibration_error')}, negative log-likelihood",
             f"{test.negative_log_likelihood:.4f}, Brier score {test.brier_score:.4f}. What a threshold on the",
             f"confidence keeps (the default is {THRESHOLD}):\n",
             *table(["threshold", *test.kept], rows),
+            "",
+        ]
+    )
+
+
+def _class_mix(metrics: RunMetrics, held_out: HeldOut | None) -> str:
+    if held_out is None or held_out.missing_classes(metrics.classes):
+        return ""
+    assumed, counts = assumed_mix(held_out).fractions, held_out.counts()
+    rows = [
+        ["held-out galaxies", *counts.tolist()],
+        ["their fractions (`--prior train`)", *map(percent, (counts / len(held_out)).tolist())],
+        ["fractions that the probabilities assume", *map(percent, assumed.tolist())],
+    ]
+    return "\n".join(
+        [
+            "## Class mix\n",
+            "Probabilities hold for galaxies with the class mix of the training; with `--prior`, for another one.\n",
+            *table(["", *metrics.classes], rows),
+            "",
+        ]
+    )
+
+
+def _prediction_sets(metrics: RunMetrics, held_out: HeldOut | None) -> str:
+    if held_out is None or not metrics.prediction_sets:
+        return ""
+    rows = [
+        [
+            percent(float(asked)),
+            f"{percent(found.coverage)} ± {percent(found.standard_error)}",
+            f"{found.mean_size:.2f}",
+            *map(percent, found.by_class.values()),
+        ]
+        for asked, found in metrics.prediction_sets.items()
+    ]
+    return "\n".join(
+        [
+            "## Prediction sets\n",
+            f"`--sets P` gives the classes that hold the true one at least so often, calibrated on {len(held_out):,}",
+            "held-out galaxies. On the test set, over all classes and of each:\n",
+            *table(["asked for", "true class in the set", "classes in a set", *metrics.classes], rows),
             "",
         ]
     )

@@ -64,6 +64,10 @@ def check_options(options: Options) -> None:
         _check_shard(options)
     if options.watch:
         _check_watch(options)
+    if options.prior == "estimate":
+        from galaxy_classify.cli.prior import check_estimate
+
+        check_estimate(options)
     if options.dask is not None:
         _check_dask(options)
 

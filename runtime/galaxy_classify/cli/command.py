@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from galaxy_classify.classifier import GalaxyClassifier
@@ -18,6 +18,7 @@ from galaxy_classify.cli.options import Options
 from galaxy_classify.cli.progress import progress
 from galaxy_classify.cli.summary import run_summary, skipped_inputs
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_INTERRUPTED, UsageError
+from galaxy_classify.probabilities.run_mix import FEW_IN_RUN
 from galaxy_classify.process import prepare_process
 from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.report.sample import CAP
@@ -62,6 +63,7 @@ class Command:
         try:
             self._classify()
             seconds = time.monotonic() - started
+            self.mix = self.job.class_mix()
             if self.report is not None:
                 self._write_report(self.report)
         except KeyboardInterrupt:
@@ -82,13 +84,15 @@ class Command:
     def _build(self) -> None:
         """Load the model and put the parts of the run together."""
         options = self.options
-        classifier = self._classifier()
+        classifier = self._classifier(self._named_prior())
         classes = classifier.model.description.classes
         if options.top_k > len(classes):
             raise UsageError(f"--top-k {options.top_k}: the model has {len(classes)} classes")
         text = self.destination.output_format in (OutputFormat.CSV, OutputFormat.TABLE)
-        layout = RowLayout(classes, options.top_k, familiarity=classifier.model.has_familiarity)
+        layout = RowLayout.of(classifier, options.top_k)
         layout = self.inputs.open_catalog(layout, typed=not text)
+        if options.prior == "estimate":
+            classifier = self._classifier(self._estimated_prior(classifier))
         self.evaluation = self._evaluation(classes)
         self.sorter = self._sorter(classifier)
         self.seen = self._seen(classifier)
@@ -109,11 +113,12 @@ class Command:
             image_column=options.image_column,
             provenance_in_rows=self._provenance_in_rows(),
             evaluate=lambda: None if self.evaluation is None else self.evaluation.metrics(),
+            mix=classifier.mix_collector() if classifier.has_held_out else None,
             seen=None if self.seen is None else self.seen.save,
             embedded=None if self.embeddings is None else self.embeddings.take,
         )
 
-    def _classifier(self) -> GalaxyClassifier:
+    def _classifier(self, prior: str | Mapping[str, float] | None) -> GalaxyClassifier:
         """Load the model, in a process that belongs to the command and may be set up for it."""
         options = self.options
         prepare_process(options.max_pixels)
@@ -127,7 +132,28 @@ class Command:
             crop=options.crop,
             fits=options.fits,
             min_familiarity=options.min_familiarity,
+            prior=prior,
+            sets=options.sets,
+            coarse=options.coarse,
         )
+
+    def _named_prior(self) -> str | Mapping[str, float] | None:
+        if self.options.prior is None:
+            return None
+        from galaxy_classify.cli.prior import named_prior
+
+        return named_prior(self.options.prior)
+
+    def _estimated_prior(self, classifier: GalaxyClassifier) -> str | Mapping[str, float]:
+        from galaxy_classify.cli.prior import continued_prior, estimated_prior, tell_estimate
+
+        if (continued := continued_prior(self.options)) is not None:
+            return continued
+        with progress(enabled=self._shows_progress) as advance:
+            mix, prior = estimated_prior(classifier, self.inputs.all_shards, advance)
+        if not self.options.quiet:
+            tell_estimate(mix)
+        return prior
 
     def _provenance_in_rows(self) -> bool:
         asked, output = self.options.provenance, self.options.output
@@ -210,6 +236,7 @@ class Command:
                 embed=(lambda seen: classifier.embed(seen)[0]) if has_map else None,
                 threads=classifier.threads,
                 evaluation=self.job.evaluate(),
+                mix=None if self.mix is None else self.mix.to_dict(),
                 advance=advance,
             )
 
@@ -229,6 +256,8 @@ class Command:
             lines.append(self.seen.summary())
         if self.embeddings is not None:
             lines.append(self.embeddings.summary())
+        if self.mix is not None and self.mix.galaxies >= FEW_IN_RUN:
+            lines += [self.mix.summary(), *self.mix.notes]
         if self.evaluation is not None:
             lines += [self.evaluation.summary(), *self.evaluation.table(), *self.evaluation.notes()]
         for line in lines:

@@ -86,6 +86,10 @@ class Inputs:
             raise UsageError("no images found, which --fail-if-empty takes for a mistake")
         return chain([first], sources)
 
+    def all_shards(self) -> Iterator[Source]:
+        """Yield the inputs of all shards in order, each time anew."""
+        return self._listing()
+
     def by_shard(self, shards: Shards) -> Iterator[tuple[Shard, Iterator[Source]]]:
         """Yield each shard with its inputs in order."""
         return inputs_by_shard(self._listing, shards, held=None if self._only_once else HELD)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Annotated, Any, Final
 
-from galaxy_classify.cli.declare import argument, declared, flag, number, one_of, option, whole_number
+from galaxy_classify.cli.declare import BadValueError, argument, declared, flag, number, one_of, option, whole_number
 from galaxy_classify.defaults import (
     AUTO,
     BATCH_SIZE,
@@ -21,11 +21,13 @@ from galaxy_classify.defaults import (
 from galaxy_classify.images.fits.names import parse_bands
 from galaxy_classify.images.fits.options import FitsOptions, parse_hdu, parse_stretch
 from galaxy_classify.inference.embedded import embedded_models
+from galaxy_classify.probabilities.thresholds import parse_thresholds
 from galaxy_classify.results.formats import OutputFormat, ProvenanceIn
 
 INPUT: Final = "Input"
 FITS: Final = "FITS"
 OUTPUT: Final = "Output"
+PROBABILITIES: Final = "Probabilities"
 MODEL: Final = "Model and machine"
 CLUSTER: Final = "Cluster"
 ABOUT: Final = "About"
@@ -47,6 +49,14 @@ def complete_format() -> list[str]:
 def file_or_stdout(value: str) -> str | None:
     """Return the name of a file, or None for ``-``, which stands for standard output."""
     return None if value == "-" else value
+
+
+def thresholds(value: str) -> float | dict[str, float]:
+    """Return the value of ``--threshold``; typer hands the default on as well, which is a number."""
+    try:
+        return parse_thresholds(str(value))
+    except ValueError as error:
+        raise BadValueError(str(error)) from None
 
 
 def show_all_help(context: Any, wanted: bool) -> None:
@@ -139,18 +149,14 @@ class Options:
         ),
     ] = None
     threshold: Annotated[
-        float,
-        option(panel=OUTPUT, metavar="P", parser=number(0, 1), help="Confidence below P: uncertain."),
-    ] = THRESHOLD
-    min_familiarity: Annotated[
-        float | None,
+        Any,
         option(
             panel=OUTPUT,
             metavar="P",
-            parser=number(0, 1),
-            help=f"Familiarity below P: unfamiliar. Default: {MIN_FAMILIARITY}.",
+            parser=thresholds,
+            help="Below P, or CLASS=P: uncertain.",
         ),
-    ] = None
+    ] = THRESHOLD
     top_k: Annotated[
         int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="The K most probable classes.")
     ] = 1
@@ -175,6 +181,33 @@ class Options:
     ] = None
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     no_progress: Annotated[bool, flag("--no-progress", panel=OUTPUT, help="No progress bar.")] = False
+    min_familiarity: Annotated[
+        float | None,
+        option(
+            panel=PROBABILITIES,
+            metavar="P",
+            parser=number(0, 1),
+            help=f"Familiarity below P: unfamiliar. Default: {MIN_FAMILIARITY}.",
+        ),
+    ] = None
+    prior: Annotated[
+        str | None,
+        option(
+            panel=PROBABILITIES,
+            metavar="MIX",
+            help="Class mix to expect: train, uniform, estimate (from these inputs), FILE.",
+        ),
+    ] = None
+    sets: Annotated[
+        float | None,
+        option(
+            panel=PROBABILITIES,
+            metavar="COVERAGE",
+            parser=number(0, 1),
+            help="Add the classes that hold the true one so often, as in 0.9.",
+        ),
+    ] = None
+    coarse: Annotated[bool, flag("--coarse", panel=PROBABILITIES, help="Add smooth or disk.")] = False
     model: Annotated[
         str | None,
         option(

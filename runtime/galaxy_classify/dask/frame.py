@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from galaxy_classify.classifier import GalaxyClassifier
@@ -35,7 +35,7 @@ def classify(
     name_column: str | None = None,
     root: str | os.PathLike[str] | None = None,
     model: str | os.PathLike[str] | None = None,
-    threshold: float = THRESHOLD,
+    threshold: float | Mapping[str, float] = THRESHOLD,
     top_k: int = 1,
     threads: int = 1,
     max_pixels: int = MAX_PIXELS,
@@ -45,6 +45,9 @@ def classify(
     fits: FitsOptions | None = None,
     min_familiarity: float | None = None,
     decoder: str = JpegDecoder.AUTO,
+    prior: str | Mapping[str, float] | None = None,
+    sets: float | None = None,
+    coarse: bool = False,
 ) -> dd.DataFrame:
     """Classify the images in the rows of a Dask data frame, given by their paths or as bytes.
 
@@ -65,13 +68,13 @@ def classify(
         Folder that relative paths start from; by default this process's working folder.
     model : str or path-like, optional
         Name of an embedded model, or an ONNX file, which the workers need not see: its content is sent to each once.
-    threshold : float, optional
-        Confidence below which a row's status is ``uncertain``.
+    threshold : float or mapping of str to float, optional
+        Confidence below which a row's status is ``uncertain``, for all classes or some.
     top_k : int, optional
         Number of most probable classes in each row.
     threads : int, optional
         Number of threads for one partition. Workers classify several partitions at once, so one is enough.
-    max_pixels, exact, provider, crop, fits, min_familiarity, decoder
+    max_pixels, exact, provider, crop, fits, min_familiarity, decoder, prior, sets, coarse
         As `GalaxyClassifier` takes them; the provider must be available to the workers, not here.
 
     Returns
@@ -119,13 +122,16 @@ def classify(
         fits=fits,
         min_familiarity=min_familiarity,
         decoder=decoder,
+        prior=prior,
+        sets=sets,
+        coarse=coarse,
     )
     classifier.classify((), threshold=threshold)  # checks the threshold now
     classes = classifier.model.description.classes
     if not 1 <= top_k <= len(classes):
         raise UsageError(f"top_k is {top_k}, it must be 1 to {len(classes)}: the model has {len(classes)} classes")
     _check_columns(frame, path_column, image_column, name_column)
-    layout = RowLayout(classes, top_k, familiarity=classifier.model.has_familiarity)
+    layout = RowLayout.of(classifier, top_k)
     plan = FramePlan(
         path_column,
         image_column,

@@ -30,7 +30,7 @@ class FramePlan:
         Column of names for these images; None for the index.
     root : str
         Folder that relative paths start from.
-    threshold : float
+    threshold : float or mapping of str to float
         Confidence below which a row's status is ``uncertain``.
     layout : RowLayout
         The columns to add.
@@ -42,7 +42,7 @@ class FramePlan:
     image_column: str | None
     name_column: str | None
     root: str
-    threshold: float
+    threshold: float | Mapping[str, float]
     layout: RowLayout
     renamed: Mapping[str, str]
 

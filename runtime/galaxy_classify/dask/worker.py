@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -147,7 +147,11 @@ def picklable_errors(task: Callable[Arguments, Result]) -> Callable[Arguments, R
 
 @picklable_errors
 def classify_paths(
-    paths: Sequence[str], spec: ClassifierSpec, content: bytes | None, threshold: float, batch_size: int
+    paths: Sequence[str],
+    spec: ClassifierSpec,
+    content: bytes | None,
+    threshold: float | Mapping[str, float],
+    batch_size: int,
 ) -> list[Prediction]:
     """Classify one of the command's partitions, and return a prediction for each path.
 

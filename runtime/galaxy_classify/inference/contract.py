@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from galaxy_classify.errors import ModelError
 from galaxy_classify.inference.names import MOST_CHARACTERS, class_fault, name_fault, text_fault
+from galaxy_classify.probabilities.held_out import HeldOut
 
 #: Versions of the contract that this release understands. In the first, `probabilities` is the only output; the second
 #: allows `OPTIONAL_OUTPUTS`.
@@ -123,6 +124,8 @@ class ModelDescription:
         `STANDALONE`.
     made_from : dict or None
         Of a standalone file: ``contract`` and ``sha256`` of the model file that it was made from.
+    held_out : HeldOut or None
+        Predictions on galaxies that were held out of the training; None if the file carries none.
     """
 
     name: str
@@ -136,6 +139,7 @@ class ModelDescription:
     card: str = ""
     contract: str = CONTRACT_VERSIONS[0]
     made_from: dict[str, Any] | None = None
+    held_out: HeldOut | None = None
 
     @property
     def is_standalone(self) -> bool:
@@ -163,6 +167,8 @@ class ModelDescription:
             values["card"] = self.card
         if self.made_from is not None:
             values["made_from"] = _dump(self.made_from)
+        if self.held_out is not None:
+            values["held_out"] = _dump(self.held_out.to_json())
         return {METADATA_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -175,10 +181,11 @@ class ModelDescription:
                 f"{', '.join(map(repr, CONTRACT_VERSIONS))} and {STANDALONE!r}; install a release that matches the "
                 "model"
             )
+        classes = _classes(metadata)
         return cls(
             name=_checked(metadata, "name", name_fault),
             version=_checked(metadata, "version", text_fault),
-            classes=_classes(metadata),
+            classes=classes,
             preprocessing=_preprocessing(metadata, contract),
             training=_object(metadata, "training"),
             parity=_object(metadata, "parity"),
@@ -187,6 +194,7 @@ class ModelDescription:
             card=metadata.get(METADATA_PREFIX + "card", ""),
             contract=contract,
             made_from=_made_from(metadata) if contract == STANDALONE else None,
+            held_out=_held_out(metadata, len(classes)),
         )
 
 
@@ -235,6 +243,16 @@ def _made_from(metadata: Mapping[str, str]) -> dict[str, Any]:
             f"contract: metadata {METADATA_PREFIX}made_from does not have contract and sha256 of a model file"
         )
     return value
+
+
+def _held_out(metadata: Mapping[str, str], classes: int) -> HeldOut | None:
+    if METADATA_PREFIX + "held_out" not in metadata:
+        return None
+    value = _object(metadata, "held_out")
+    try:
+        return HeldOut.from_json(value, classes)
+    except ModelError as error:
+        raise ModelError(f"contract: metadata {METADATA_PREFIX}{error}") from None
 
 
 def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from PIL import Image
 
 from galaxy_classify.defaults import NO_CLASS
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.probabilities.thresholds import thresholds_of
 from galaxy_classify.report.map import map_of
 from galaxy_classify.report.page import json_in_page, page_around_data
 from galaxy_classify.report.sample import CAP, EvenSample
@@ -51,14 +52,20 @@ class Report:
     images is uniform, except that those whose label is another class than the predicted one are preferred: a person
     wants to look at them.
 
-    ``classes`` are the class names in the model's order; rows with a confidence below ``threshold`` are uncertain.
+    ``classes`` are the class names in the model's order; rows with a confidence below ``threshold``, or below that of
+    their class, are uncertain.
     Those with a familiarity below ``min_familiarity``, None if the model gives none, are unfamiliar: a group of their
     own, beside those of the classes.
     """
 
-    def __init__(self, classes: Sequence[str], threshold: float, min_familiarity: float | None = None) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        threshold: float | Mapping[str, float],
+        min_familiarity: float | None = None,
+    ) -> None:
         self._classes = tuple(classes)
-        self._threshold = threshold
+        self._thresholds = thresholds_of(threshold, self._classes)
         self._min_familiarity = min_familiarity
         self._tally = RunCounts(familiarity=min_familiarity is not None)
         self._uncertain: Counter[str] = Counter()
@@ -96,6 +103,7 @@ class Report:
         seen: Callable[[Image.Image], Image.Image] | None = None,
         embed: Callable[[Image.Image], NDArray[np.float32]] | None = None,
         evaluation: dict[str, Any] | None = None,
+        mix: dict[str, Any] | None = None,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
         """Write the page to a temporary name and rename it when complete, so that ``path`` never holds half a page.
@@ -119,6 +127,8 @@ class Report:
             Metrics against known labels: ``labels_file``, ``images``, ``accuracy``, ``macro_recall``, ``recall`` (class
             to number), ``classes``, ``confusion_matrix`` (rows are labels, columns predicted classes), ``failed``,
             ``unknown_labels`` (label to number of images) and ``notes``.
+        mix : dict, optional
+            Fractions of the classes, from `ClassMix.to_dict`.
         advance : callable, optional
             Called after each thumbnail, for a progress bar.
 
@@ -130,7 +140,9 @@ class Report:
             If writing fails later, for example on a full disk.
         """
         before, after = page_around_data(self._texts(provenance))
-        facts = json_in_page(self._facts(provenance) | {"provenance": provenance, "evaluation": evaluation})
+        facts = json_in_page(
+            self._facts(provenance) | {"provenance": provenance, "evaluation": evaluation, "class_mix": mix}
+        )
         shown = self._shown.items()
         paths = (row.prediction.path for row in shown)
         thumbnails = make_thumbnails(paths, picture, edge_for(len(shown)), threads, seen, embed)
@@ -167,7 +179,7 @@ class Report:
             "no_class": NO_CLASS,
             "classes": self._classes,
             "colours": [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(self._classes))],
-            "threshold": self._threshold,
+            "thresholds": self._thresholds,
             "min_familiarity": self._min_familiarity,
             "classified": self._tally.classified,
             "unfamiliar": self._tally.statuses["unfamiliar"],
@@ -196,6 +208,8 @@ class Report:
             "uncertain": row.status == "uncertain",
             "unfamiliar": row.status == "unfamiliar",
             "familiarity": None if row.familiarity is None else round(row.familiarity, 6),
+            "coarse": None if row.coarse_label is None else [row.coarse_label, round(row.coarse_confidence or 0.0, 6)],
+            "set": row.prediction_set,
             "probabilities": [round(row.probabilities[name], 6) for name in self._classes],
             "message": printable(row.message),
             "webp": thumbnail.webp,

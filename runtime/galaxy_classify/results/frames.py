@@ -83,6 +83,11 @@ def to_pandas(predictions: Iterable[Prediction]) -> Any:
 
 
 def _layout(rows: Iterable[Prediction]) -> RowLayout:
-    """Return the columns that predictions need: those of their classes, and familiarity if any has it."""
+    """Return the columns that predictions need: those of their classes, and familiarity and such if any has it."""
     classes = dict.fromkeys(name for row in rows for name in row.probabilities)
-    return RowLayout(tuple(classes), familiarity=any(row.familiarity is not None for row in rows))
+    return RowLayout(
+        tuple(classes),
+        familiarity=any(row.familiarity is not None for row in rows),
+        coarse=any(row.coarse_label is not None for row in rows),
+        sets=any(row.prediction_set is not None for row in rows),
+    )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from galaxy_classify.prediction import STATUSES, Prediction, Status
+from galaxy_classify.prediction import SET_SEPARATOR, STATUSES, Prediction, Status
 from galaxy_classify.tables.columns import Column
+
+if TYPE_CHECKING:
+    from galaxy_classify.classifier import GalaxyClassifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class RowLayout:
         The one of these that comes before the path; the others come last.
     familiarity : bool, optional
         Whether there is a column for the familiarity, which not every model gives.
+    coarse, sets : bool, optional
+        Whether there are columns for the coarse class and for the prediction set.
 
     Examples
     --------
@@ -64,6 +69,20 @@ class RowLayout:
     carried: Sequence[Column] = ()
     first: str | None = None
     familiarity: bool = False
+    coarse: bool = False
+    sets: bool = False
+
+    @classmethod
+    def of(cls, classifier: GalaxyClassifier, top: int) -> RowLayout:
+        """Return the columns that the predictions of a classifier need."""
+        options, model = classifier.options, classifier.model
+        return cls(
+            model.description.classes,
+            top,
+            familiarity=model.has_familiarity,
+            coarse=options.coarse,
+            sets=options.sets is not None,
+        )
 
     @cached_property
     def own_columns(self) -> list[Column]:
@@ -81,6 +100,8 @@ class RowLayout:
             Column("label", ucd=of_class, description="most probable class"),
             Column("confidence", "float", ucd="stat.probability", description="probability of the label"),
             *familiarity,
+            *(self._coarse_columns if self.coarse else ()),
+            *(self._set_columns if self.sets else ()),
             *(
                 column
                 for rank in range(2, self.top + 1)
@@ -96,6 +117,18 @@ class RowLayout:
             Column("message", ucd="meta.note", description="why there is no class, or what else should be known"),
             Column("model", ucd="meta.id;meta.software", description="name @ first 12 characters of the SHA-256"),
         ]
+
+    @property
+    def _coarse_columns(self) -> list[Column]:
+        return [
+            Column("coarse_label", ucd="src.morph.type", description="more probable coarse class"),
+            Column("coarse_confidence", "float", ucd="stat.probability", description="its probability"),
+        ]
+
+    @property
+    def _set_columns(self) -> list[Column]:
+        meaning = f"classes that the galaxy may belong to, separated by {SET_SEPARATOR}"
+        return [Column("prediction_set", ucd="src.morph.type", description=meaning)]
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -127,6 +160,10 @@ class RowLayout:
         own: list[Any] = [prediction.path, prediction.status, prediction.label, prediction.confidence]
         if self.familiarity:
             own.append(prediction.familiarity)
+        if self.coarse:
+            own += (prediction.coarse_label, prediction.coarse_confidence)
+        if self.sets:
+            own.append(prediction.set_text)
         if self.top > 1:
             likely = prediction.ranked()
             for rank in range(1, self.top):
@@ -164,8 +201,17 @@ class RowLayout:
             probabilities=probabilities,
             message=row["message"] or "",
             familiarity=float(row["familiarity"]) if label and self.familiarity else None,
+            coarse_label=row["coarse_label"] if label and self.coarse else None,
+            coarse_confidence=float(row["coarse_confidence"]) if label and self.coarse else None,
+            prediction_set=self._set_of(row["prediction_set"]) if label and self.sets else None,
         )
         return prediction, tuple(row[column.name] for column in self.carried)
+
+    def _set_of(self, text: str) -> tuple[str, ...]:
+        names = tuple(text.split(SET_SEPARATOR))
+        if unknown := set(names).difference(self.classes):
+            raise ValueError(f"{unknown} are no classes")
+        return names
 
 
 def _status(text: str) -> Status:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Entries of a sidecar beside the provenance: what decoded the JPEGs, which may be another one when a run is continued,
 #: as the pixels are the same; and, known at the end, numbers of rows by status, for models that give familiarity, and
-#: the agreement with labels.
+#: the agreement with labels, and the corrected fractions of the classes.
 DECODER: Final = "decoder"
 COUNTS: Final = "counts"
 EVALUATION: Final = "evaluation"
@@ -59,7 +59,7 @@ def provenance(
     classifier: GalaxyClassifier,
     layout: RowLayout,
     *,
-    threshold: float,
+    threshold: float | Mapping[str, float],
     shard: str | None = None,
     image_column: str | None = None,
 ) -> dict[str, Any]:
@@ -92,5 +92,9 @@ def provenance(
             "fits": asdict(options.fits) | {"bands": None if options.fits.bands is None else list(options.fits.bands)},
             # Models without familiarity have no such key, as there was none in earlier versions.
             **({} if options.min_familiarity is None else {"min_familiarity": options.min_familiarity}),
+            # Nor were there these.
+            **({} if options.prior is None else {"prior": dict(options.prior)}),
+            **({} if options.sets is None else {"sets": options.sets}),
+            **({"coarse": True} if options.coarse else {}),
         },
     }

@@ -23,6 +23,7 @@ from typing import Any, Final
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import Prediction
+from galaxy_classify.probabilities.prior import CLASS_MIX
 from galaxy_classify.results.csv_rows import csv_line, read_csv_rows
 from galaxy_classify.results.formats import OutputFormat
 from galaxy_classify.results.jsonl_rows import read_jsonl_rows
@@ -31,7 +32,7 @@ from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.provenance import COUNTS, DECODER, EVALUATION, differences, read_sidecar
 
 #: Entries of a sidecar that are written at the end of a run only, and do not tell two runs apart.
-KNOWN_AT_THE_END: Final = ("partitions", "inputs", COUNTS, DECODER, EVALUATION)
+KNOWN_AT_THE_END: Final = ("partitions", "inputs", COUNTS, DECODER, EVALUATION, CLASS_MIX)
 
 
 class Existing(Enum):

@@ -64,9 +64,13 @@ class TableWriter:
             parts.append((f"  {prediction.confidence:10.3f}", ""))
             if prediction.familiarity is not None:
                 parts.append((f"  {prediction.familiarity:11.3f}", ""))
+            if prediction.coarse_label is not None and prediction.coarse_confidence is not None:
+                parts.append((f"  {prediction.coarse_label:<6}  {prediction.coarse_confidence:.3f}", ""))
             for name, probability in prediction.ranked()[1 : 1 + self._runners_up]:
                 parts.append(("  " + name.ljust(self._label_width), self._colours[name]))
                 parts.append((f"  {probability:.3f}", ""))
+            if prediction.prediction_set is not None:
+                parts.append((f"  {{{', '.join(prediction.prediction_set)}}}", ""))
             if prediction.status != "ok":
                 parts.append((f"  {prediction.status}", STATUS_STYLES[prediction.status]))
             if prediction.message:

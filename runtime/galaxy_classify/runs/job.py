@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.prediction import STATUSES, Prediction, Status
+from galaxy_classify.probabilities.prior import CLASS_MIX
 from galaxy_classify.results.counts import RunCounts
 from galaxy_classify.results.layout import RowLayout
 from galaxy_classify.results.provenance import COUNTS, DECODER, EVALUATION, provenance
@@ -15,6 +16,7 @@ from galaxy_classify.results.provenance import COUNTS, DECODER, EVALUATION, prov
 if TYPE_CHECKING:
     from galaxy_classify.batch import Embedded, Seen
     from galaxy_classify.classifier import GalaxyClassifier
+    from galaxy_classify.probabilities.run_mix import ClassMix, MixCollector
     from galaxy_classify.results.formats import Writer
 
 Observer = Callable[[Source, Prediction], None]
@@ -30,8 +32,8 @@ class Job:
         Model and options.
     layout : RowLayout
         Columns of the rows.
-    threshold : float
-        Confidence below which a row is called uncertain.
+    threshold : float or mapping of str to float
+        Confidence below which a row is called uncertain, for all classes or some.
     batch_size : int
         Images that a worker classifies together.
     observers : sequence of callable
@@ -46,6 +48,8 @@ class Job:
         Returns at the end how well the rows agree with labels, for the sidecar.
     counts : RunCounts
         Numbers of rows so far.
+    mix : MixCollector, optional
+        Collects the rows, for the fractions of the classes.
     seen : callable, optional
         Called in worker threads with each input that can be decoded and the pixels that the model sees of it.
     embedded : callable, optional
@@ -54,7 +58,7 @@ class Job:
 
     classifier: GalaxyClassifier
     layout: RowLayout
-    threshold: float
+    threshold: float | Mapping[str, float]
     batch_size: int
     observers: Sequence[Observer] = ()
     shard: str | None = None
@@ -62,6 +66,7 @@ class Job:
     provenance_in_rows: bool = False
     evaluate: Callable[[], dict[str, Any] | None] = lambda: None
     counts: RunCounts = field(default_factory=RunCounts)
+    mix: MixCollector | None = None
     seen: Seen | None = None
     embedded: Embedded | None = None
 
@@ -88,8 +93,14 @@ class Job:
     def count(self, source: Source, prediction: Prediction) -> None:
         """Count a row, and show it to the observers."""
         self.counts.add(prediction)
+        if self.mix is not None:
+            self.mix.add(prediction)
         for observe in self.observers:
             observe(source, prediction)
+
+    def class_mix(self) -> ClassMix | None:
+        """Return the fractions of the classes among the rows so far; None if nothing is known of them."""
+        return None if self.mix is None else self.mix.estimate()
 
     def outcome(self, before: Mapping[Status, int] | None = None) -> dict[str, Any]:
         """Return what a sidecar says at the end of a run, beside the provenance of its rows.
@@ -102,6 +113,8 @@ class Job:
             outcome[COUNTS] = {status: statuses[status] - (before or {}).get(status, 0) for status in STATUSES}
         if (evaluation := self.evaluate()) is not None:
             outcome[EVALUATION] = evaluation
+        if (mix := self.class_mix()) is not None:
+            outcome[CLASS_MIX] = mix.to_dict()
         return outcome
 
     def write_rows(self, sources: Iterable[Source], writer: Writer) -> None:

@@ -52,7 +52,8 @@ class ShardFolder:
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be made: {error.strerror}") from None
         for shard, sources in inputs.by_shard(self.shards):
-            self.file(shard).write(replace(job, shard=str(shard)), sources)
+            mix = None if job.mix is None else job.classifier.mix_collector()  # of this file's rows alone
+            self.file(shard).write(replace(job, shard=str(shard), mix=mix), sources)
 
     def kept_rows(self) -> str:
         """Return where the rows of an interrupted run are, and how to continue it."""

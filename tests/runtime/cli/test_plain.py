@@ -25,7 +25,7 @@ from in_process import run_classify as run
 #: A valid value of each option whose value is no plain text.
 VALUES = {
     "output_format": "jsonl", "provenance": "row", "q": "8", "crop": "0.5", "threshold": ".9", "min_familiarity": "1",
-    "decoder": "pillow",
+    "decoder": "pillow", "sets": "0.9",
 }  # fmt: skip
 
 TYPER = get_command(app)

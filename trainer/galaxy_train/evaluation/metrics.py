@@ -18,6 +18,11 @@ BINS: Final = 15
 THRESHOLDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
+#: Times that a set is drawn anew for standard errors.
+BOOTSTRAPS: Final = 200
+BOOTSTRAP_SEED: Final = 0
+
+
 def confusion_matrix(
     labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], classes: int
 ) -> NDArray[np.int64]:
@@ -86,7 +91,25 @@ def classification_metrics(
             f"{threshold:.2f}": threshold_metrics(predicted == labels, probabilities.max(axis=1), threshold)
             for threshold in THRESHOLDS
         },
+        standard_errors=_standard_errors(labels, probabilities, len(classes)),
     )
+
+
+def _standard_errors(
+    labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]], classes: int
+) -> dict[str, float]:
+    """Return standard errors by drawing the images again and again, with replacement (Efron 1979)."""
+    random = np.random.default_rng(BOOTSTRAP_SEED)
+    predicted = probabilities.argmax(axis=1)
+    drawn = []
+    for _ in range(BOOTSTRAPS):
+        chosen = random.integers(len(labels), size=len(labels))
+        matrix = confusion_matrix(labels[chosen], predicted[chosen], classes)
+        present = [share for share in _shares(matrix.diagonal(), matrix.sum(axis=1)) if share is not None]
+        error = expected_calibration_error(labels[chosen], probabilities[chosen])
+        drawn.append((matrix.trace() / len(labels), sum(present) / len(present), error))
+    names = ("accuracy", "macro_recall", "calibration_error")
+    return dict(zip(names, np.std(drawn, axis=0).tolist(), strict=True))
 
 
 def threshold_metrics(

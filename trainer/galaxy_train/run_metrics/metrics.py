@@ -25,6 +25,37 @@ class ThresholdMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMetrics:
+    """How good prediction sets of one coverage are on a labelled set.
+
+    Parameters
+    ----------
+    coverage : float
+        Share of the images whose set holds the label.
+    standard_error : float
+        Of this share.
+    mean_size : float
+        Mean number of classes in a set.
+    by_class : dict
+        Coverage by class name; None where there is no image of a class.
+    """
+
+    coverage: float
+    standard_error: float
+    mean_size: float
+    by_class: dict[str, float | None]
+
+    @classmethod
+    def from_json(cls, content: Any) -> Self:
+        """Read the metrics of one coverage."""
+        return cls(**field_values(cls, content))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the metrics as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class ClassificationMetrics:
     """How good a network is on a labelled set.
 
@@ -50,6 +81,9 @@ class ClassificationMetrics:
         `ThresholdMetrics` by threshold, as text with two decimals.
     symmetry_agreement : float or None
         Share of the images that keep their class in all eight orientations; None if not measured.
+    standard_errors : dict or None
+        Of accuracy, macro recall and calibration error, by the name of the field; None in records of versions that did
+        not measure them.
     """
 
     images: int
@@ -63,6 +97,7 @@ class ClassificationMetrics:
     brier_score: float
     kept: dict[str, ThresholdMetrics]
     symmetry_agreement: float | None = None
+    standard_errors: dict[str, float] | None = None
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
@@ -76,4 +111,4 @@ class ClassificationMetrics:
 
     def to_json(self) -> dict[str, Any]:
         """Return the metrics as JSON values."""
-        return without_absent(asdict(self), "symmetry_agreement")
+        return without_absent(asdict(self), "symmetry_agreement", "standard_errors")

@@ -8,8 +8,8 @@ from typing import Any, Self
 from galaxy_classify.errors import DataError
 from galaxy_train.run_metrics.data_sets import DataRecord
 from galaxy_train.run_metrics.evaluations import EvaluationRecord
-from galaxy_train.run_metrics.fields import field_values, without_absent
-from galaxy_train.run_metrics.metrics import ClassificationMetrics
+from galaxy_train.run_metrics.fields import by_name, field_values, without_absent
+from galaxy_train.run_metrics.metrics import ClassificationMetrics, SetMetrics
 from galaxy_train.run_metrics.parameters import TrainingParameters
 
 
@@ -89,6 +89,9 @@ class RunMetrics:
         A later evaluation, if one was recorded.
     familiarity_shift : float or None
         Shift of the familiarity logit in the network; None for a network without familiarity.
+    prediction_sets : dict or None
+        `SetMetrics` on the test set by coverage, as text with two decimals; None if there are no predictions on
+        held-out images.
     """
 
     recipe: str
@@ -108,6 +111,7 @@ class RunMetrics:
     data_source: str | None = None
     evaluation: EvaluationRecord | None = None
     familiarity_shift: float | None = None
+    prediction_sets: dict[str, SetMetrics] | None = None
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
@@ -130,6 +134,7 @@ class RunMetrics:
             "refit_of": None if refit_of is None else RefitRecord.from_json(refit_of),
             "test": ClassificationMetrics.from_json(values["test"]),
             "evaluation": None if evaluation is None else EvaluationRecord.from_json(evaluation),
+            "prediction_sets": by_name(SetMetrics.from_json, values.get("prediction_sets")),
         }
         return cls(**values | records)
 
@@ -137,7 +142,10 @@ class RunMetrics:
         """Return the record as JSON values, in the order of ``metrics.json``."""
         content = {field.name: getattr(self, field.name) for field in fields(self)} | {"classes": list(self.classes)}
         records = {name: value.to_json() for name, value in content.items() if hasattr(value, "to_json")}
-        return without_absent(content | records, "evaluation", "data_source", "familiarity_shift")
+        if self.prediction_sets is not None:
+            records["prediction_sets"] = {name: value.to_json() for name, value in self.prediction_sets.items()}
+        optional = ("evaluation", "data_source", "familiarity_shift", "prediction_sets")
+        return without_absent(content | records, *optional)
 
     @property
     def held_out(self) -> ClassificationMetrics | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError, GalaxyClassifyError
 from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
+from galaxy_classify.probabilities.held_out import HeldOut
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
 from galaxy_train.data.outliers.load import split_outliers
@@ -21,6 +22,7 @@ from galaxy_train.evaluation.calibration import calibrate
 from galaxy_train.evaluation.evaluate import evaluate_model
 from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.evaluation.plots import plot_accuracy, plot_confusion_matrix, plot_reliability
+from galaxy_train.evaluation.prediction_sets import measure_sets
 from galaxy_train.networks.keras_model import has_familiarity, predict
 from galaxy_train.networks.recipes import RECIPES, Recipe
 from galaxy_train.networks.symmetric import settle_statistics
@@ -159,6 +161,9 @@ def fit(
     trained = keras.Model(model.input, model.output, name=model.name)
     trained.save(run.model)
 
+    held_out_predictions = _held_out_predictions(trained, validation, refit, len(train.classes))
+    if held_out_predictions is not None:
+        run.write_held_out(held_out_predictions)
     test, probabilities = evaluate_model(trained, data.test)
     metrics = RunMetrics(
         recipe=parameters.recipe,
@@ -171,6 +176,9 @@ def fit(
         last_epoch=history[-1],
         temperature=calibration.temperature,
         familiarity_shift=calibration.familiarity_shift,
+        prediction_sets=None
+        if held_out_predictions is None
+        else measure_sets(held_out_predictions, data.test.labels, probabilities, train.classes),
         validation=_validation_metrics(trained, validation),
         refit_of=refit_of,
         test=test,
@@ -276,6 +284,15 @@ def _validation_metrics(model: Any, validation: GalaxyDataset | None) -> Classif
     if validation is None:
         return None
     return classification_metrics(validation.labels, predict(model, validation.images), validation.classes)
+
+
+def _held_out_predictions(
+    model: Any, validation: GalaxyDataset | None, refit: RunFolder | None, classes: int
+) -> HeldOut | None:
+    """Return predictions on held-out images: of this network, or of the run that it repeats on all images."""
+    if validation is not None:
+        return HeldOut.of(validation.labels, predict(model, validation.images))
+    return None if refit is None else refit.read_held_out(classes)
 
 
 def _versions() -> dict[str, str]:

@@ -12,17 +12,16 @@ from typing import Any, Final
 
 import typer
 
-from galaxy_classify.cli.options import ABOUT, CLUSTER, COMPLETION, FITS, Options
+from galaxy_classify.cli.options import ABOUT, CLUSTER, COMPLETION, FITS, PROBABILITIES, Options
 from galaxy_classify.cli.with_typer.command import FLAG, HELP, PlainCommand, with_options
 from galaxy_classify.cli.with_typer.errors import parsed
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 #: Only --help-all shows the options of these groups, and these options: the others fill a screen already.
-SELDOM_GROUPS: Final = (FITS, CLUSTER)
+SELDOM_GROUPS: Final = (FITS, PROBABILITIES, CLUSTER)
 SELDOM: Final = (
     "image_column",
-    "min_familiarity",
     "embeddings",
     "save_seen",
     "fail_if_empty",

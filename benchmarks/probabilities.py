@@ -1,0 +1,143 @@
+"""Check class fractions, priors and prediction sets on galaxies with other class mixes than the training.
+
+Run ``python benchmarks/probabilities.py [--model NAME] [--data DIR]``. Without ``--data``, the galaxies that the model
+file carries as held out are split at random, again and again: one half calibrates, the other is checked. With it, all
+of them calibrate, and ``DIR/images/test/*.jpg`` with its ``labels.csv`` is checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_classify import GalaxyClassifier
+from galaxy_classify.probabilities.class_mix import assumed_mix, estimate_mix
+from galaxy_classify.probabilities.held_out import HeldOut
+from galaxy_classify.probabilities.prediction_sets import set_levels
+from galaxy_train.evaluation.metrics import expected_calibration_error
+
+#: Fractions of GalaxyMNIST's classes: the held-out mix (None), even, mostly round, mostly spiral, mostly edge-on, and
+#: the hardest, cigars and edge-on disks alone for the most part.
+MIXES = (
+    None,
+    (0.25, 0.25, 0.25, 0.25),
+    (0.7, 0.05, 0.15, 0.1),
+    (0.1, 0.1, 0.2, 0.6),
+    (0.2, 0.05, 0.7, 0.05),
+    (0.05, 0.45, 0.45, 0.05),
+)
+GALAXIES = 400
+COVERAGE = 0.9
+
+Labels = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
+
+
+def halves(held_out: HeldOut, repeats: int) -> Iterator[tuple[HeldOut, Labels, Probabilities]]:
+    """Yield random halves of held-out galaxies, each with the labels and probabilities of the other half."""
+    labels, probabilities = held_out.label_array(), held_out.probability_array()
+    for seed in range(repeats):
+        random = np.random.default_rng(seed)
+        first = np.zeros(len(labels), bool)
+        for label in np.unique(labels):
+            places = random.permutation(np.flatnonzero(labels == label))
+            first[places[: len(places) // 2]] = True
+        yield HeldOut.of(labels[first], probabilities[first]), labels[~first], probabilities[~first]
+
+
+def test_set(classifier: GalaxyClassifier, images: Path) -> tuple[Labels, Probabilities]:
+    """Return labels and probabilities of labelled cutouts."""
+    classes = classifier.classes_.tolist()
+    with (images / "labels.csv").open(newline="") as file:
+        known = {row["file"]: classes.index(row["label"]) for row in csv.DictReader(file)}
+    rows = classifier.classify([images / name for name in known])
+    return np.array(list(known.values())), np.array([[row.probabilities[name] for name in classes] for row in rows])
+
+
+def draw(random: np.random.Generator, labels: Labels, mix: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Draw galaxies with a class mix."""
+    counts = random.multinomial(GALAXIES, mix)
+    return np.concatenate([random.choice(np.flatnonzero(labels == label), count) for label, count in enumerate(counts)])
+
+
+def check(pairs: Callable[[], Iterator[tuple[HeldOut, Labels, Probabilities]]]) -> None:
+    """Print, for each class mix, how far fractions are off, and calibration and coverage without and with a prior."""
+    print("mix                       fractions off by      within   within   ECE             coverage        classes")
+    print(
+        "                          counted  corrected    1 error  2 errors as is   prior   as is   prior   as is  prior"
+    )
+    for mix in MIXES:
+        found = []
+        for number, (held_out, labels, probabilities) in enumerate(pairs()):
+            random = np.random.default_rng(1_000 + number)
+            shares = held_out.counts() / len(held_out)
+            wanted = shares if mix is None else np.array(mix)
+            drawn = draw(random, labels, wanted)
+            found.append(one(held_out, labels[drawn], probabilities[drawn], wanted))
+        figures = np.array(found)
+        error = figures.std(axis=0) / np.sqrt(len(figures))
+        mean = figures.mean(axis=0)
+        name = "as held out" if mix is None else " ".join(f"{share:.2f}" for share in mix)
+        print(
+            f"{name:<24}  {mean[0]:.3f}    {mean[1]:.3f} ±{error[1]:.3f}  {mean[2]:<8.0%} {mean[3]:<8.0%} "
+            f"{mean[4]:.3f}   {mean[5]:.3f}   {mean[6]:.1%}   {mean[7]:.1%}   {mean[8]:.2f}   {mean[9]:.2f}"
+        )
+
+
+def one(held_out: HeldOut, labels: Labels, probabilities: Probabilities, prior: NDArray[np.float64]) -> list[float]:
+    """Return the figures of one draw; the distance of fractions is the sum over the classes."""
+    classes = probabilities.shape[1]
+    assumed = assumed_mix(held_out)
+    true = np.bincount(labels, minlength=classes) / len(labels)
+    counted = np.bincount(probabilities.argmax(axis=1), minlength=classes) / len(labels)
+    mix = estimate_mix(assumed, probabilities, len(labels))
+    off = np.abs(mix.fractions - true)
+    factors = prior / assumed.fractions
+    weighted = probabilities * factors
+    weighted /= weighted.sum(axis=1, keepdims=True)
+    weights = prior * len(held_out) / held_out.counts()
+    plain = probabilities >= set_levels(held_out, COVERAGE)
+    with_prior = weighted >= set_levels(held_out, COVERAGE, factors, weights)
+    for inside, values in ((plain, probabilities), (with_prior, weighted)):
+        inside[np.arange(len(labels)), values.argmax(axis=1)] = True
+    places = np.arange(len(labels)), labels
+    return [
+        float(np.abs(counted - true).sum()),
+        float(off.sum()),
+        float((off <= mix.standard_errors).mean()),
+        float((off <= 2 * mix.standard_errors).mean()),
+        expected_calibration_error(labels, probabilities),
+        expected_calibration_error(labels, weighted),
+        float(plain[places].mean()),
+        float(with_prior[places].mean()),
+        float(plain.sum(axis=1).mean()),
+        float(with_prior.sum(axis=1).mean()),
+    ]
+
+
+def main() -> None:
+    """Check one model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--data", type=Path, default=None)
+    parser.add_argument("--repeats", type=int, default=60)
+    arguments = parser.parse_args()
+    classifier = GalaxyClassifier(arguments.model)
+    held_out = classifier.model.description.held_out
+    if held_out is None:
+        parser.error("the model carries no predictions on held-out galaxies")
+    print(f"{classifier.model.identity}, {len(held_out):,} held-out galaxies, {GALAXIES} drawn in each of the repeats")
+    if arguments.data is None:
+        check(lambda: halves(held_out, arguments.repeats))
+    else:
+        labels, probabilities = test_set(classifier, arguments.data / "images" / "test")
+        check(lambda: iter([(held_out, labels, probabilities)] * arguments.repeats))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Find the class mix that ``--prior`` asks for; ``estimate`` takes it from a sample of the run's own inputs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from galaxy_classify.classifier import GalaxyClassifier
+from galaxy_classify.cli.options import Options
+from galaxy_classify.errors import UsageError
+from galaxy_classify.inputs.source import Source
+from galaxy_classify.probabilities.prior import SMALLEST, PriorName, read_prior
+from galaxy_classify.probabilities.run_mix import MOST_ROWS, ClassMix, Thinning
+from galaxy_classify.results.output_file import OutputFile
+from galaxy_classify.results.provenance import read_sidecar
+
+ESTIMATE: Final = "estimate"
+
+
+def named_prior(given: str | None) -> str | Mapping[str, float] | None:
+    """Return the class mix of a value of ``--prior`` that is a name or a file; None for ``estimate``."""
+    if given is None or given == ESTIMATE:
+        return None
+    return given if given in list(PriorName) else read_prior(given)
+
+
+def check_estimate(options: Options) -> None:
+    """Check that the inputs can be read twice, as an estimate from them needs.
+
+    Raises
+    ------
+    UsageError
+        If not.
+    """
+    if options.watch:
+        raise UsageError("--prior estimate looks at the inputs of a run, and --watch waits for them: name a file")
+    if "-" in options.inputs:
+        raise UsageError(
+            "--prior estimate reads the inputs twice, and standard input can be read once: write the paths to a file, "
+            "and name it with --from-file"
+        )
+
+
+def continued_prior(options: Options) -> Mapping[str, float] | None:
+    """Return the class mix that an interrupted run has estimated, if it is continued."""
+    if not options.resume or options.output is None:
+        return None
+    output = OutputFile(options.output)
+    sidecars = (output.sidecar(path) for path in (output.partial, output.path))
+    contents = (read_sidecar(path) for path in sidecars if os.path.isfile(path))
+    options_before = next((content["options"] for content in contents if content and "options" in content), None)
+    prior = options_before.get("prior") if isinstance(options_before, dict) else None
+    return prior if isinstance(prior, dict) else None
+
+
+def estimated_prior(
+    classifier: GalaxyClassifier,
+    listing: Callable[[], Iterator[Source]],
+    advance: Callable[[], None],
+) -> tuple[ClassMix | None, Mapping[str, float] | str]:
+    """Classify an even sample of the inputs, and return what is found and the class mix to use.
+
+    The sample depends on the number of inputs alone, so all shards of them find the same class mix.
+    """
+    thinning = Thinning(MOST_ROWS)
+    for _ in listing():
+        thinning.choose()
+    sample = (source for place, source in enumerate(listing()) if thinning.keeps(place))
+    collector = classifier.mix_collector()
+    for _, prediction in classifier.classify_sources(sample):
+        collector.add(prediction)
+        advance()
+    mix = collector.estimate()
+    if mix is None:
+        return None, PriorName.TRAIN
+    return mix, {name: max(fraction, SMALLEST) for name, fraction in mix.fractions.items()}
+
+
+def tell_estimate(mix: ClassMix | None) -> None:
+    """Say on stderr what was estimated, and how far to trust it."""
+    if mix is None:
+        print("--prior estimate: no galaxy could be classified, the class mix of the training is used", file=sys.stderr)
+        return
+    print(f"--prior estimate: {mix.summary()}, from {mix.galaxies:,} galaxies", file=sys.stderr)
+    for note in mix.notes:
+        print(f"warning: {note}", file=sys.stderr)
