@@ -329,12 +329,16 @@ def test_what_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path: Path) -
 
 
 def test_a_model_that_does_not_run_gets_no_folder(tmp_path: Path) -> None:
-    """It loads, but declares five features and gives three."""
-    proto = onnx.load(save_tiny_model(tmp_path / "m.onnx", embedding=True))
-    proto.graph.output[1].type.tensor_type.shape.dim[1].dim_value = 5
-    onnx.save(proto, tmp_path / "m.onnx")
-    with pytest.raises(ModelError, match="embedding"):
-        write_hub_folder(ModelSource(tmp_path / "m.onnx"), tmp_path / "out", force=False)
+    """It loads, but answers for the first image of a batch only."""
+    ending = [
+        onnx.helper.make_node("Constant", [], ["from"], value_ints=[0]),
+        onnx.helper.make_node("Constant", [], ["to"], value_ints=[1]),
+        onnx.helper.make_node("Slice", ["softmax", "from", "to"], ["probabilities"]),
+    ]
+    source = ModelSource(save_tiny_model(tmp_path / "m.onnx", ending=ending))
+    OnnxModel(source)
+    with pytest.raises(ModelError, match="probabilities"):
+        write_hub_folder(source, tmp_path / "out", force=False)
     assert not (tmp_path / "out").exists()
 
 
