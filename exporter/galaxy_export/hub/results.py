@@ -50,9 +50,8 @@ def results(about: ModelDescription) -> list[dict[str, Any]]:
         if entry is None:
             entry = {"task": {"type": TASK, "name": "Image classification"}, "dataset": data_set, "metrics": []}
             entries.append(entry)
-        entry["metrics"].append(
-            {"type": kind, "value": value, "name": name} | ({"args": arguments} if arguments else {})
-        )
+        metric = {"type": kind, "value": value, "name": name}
+        entry["metrics"].append(metric | ({"args": arguments} if arguments else {}))
     return entries
 
 

@@ -88,9 +88,7 @@ def write_hub_folder(source: ModelSource, folder: Path, *, force: bool) -> HubFo
         write_whole(partial / CHECKSUMS, checksums.encode())
     licence = hub_licence(credit.get(LICENCE))["license"]
     if licence == "unknown":
-        remarks.append(
-            f"{README} names no licence, as the model file states none; convert it again with --licence, or enter it there"
-        )
+        remarks.append(f"{README} names no licence, as the model file states none: enter it there")
     elif licence == "other":
         remarks.append(f"the hub does not know the licence {credit[LICENCE]!r}: add its text to the folder, as LICENSE")
     return HubFolder(model, (*written, CHECKSUMS), tuple(remarks))
