@@ -24,7 +24,7 @@ from galaxy_classify.cli.with_typer.errors import parsed
 from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
 from galaxy_classify.inference.embedded import find_model
-from galaxy_classify.text import did_you_mean
+from galaxy_classify.text import did_you_mean, printable
 from galaxy_export.gate.command import parity
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly, keras_backend
 from galaxy_train.run_folder import RunFolder
@@ -192,6 +192,26 @@ def standalone(
         f"level, outputs by {parity.output_difference:.1e} at most"
     )
     typer.echo(f"{output}: {output.stat().st_size:,} bytes, sha256 {written.sha256}")
+
+
+@app.command(cls=OnnxCommand)
+def hub(
+    made_from: Annotated[str, argument("MODEL")],
+    folder: Annotated[Path, argument("DIR")],
+    force: Annotated[
+        bool, flag("--force", help="Write into a folder that has files: replace those of the same names, leave others.")
+    ] = False,
+) -> None:
+    """Write a folder to upload to a model hub: card, model files, golden images and config, all from the model file.
+
+    MODEL: model file, or name of an embedded model. DIR: folder to write.
+    """
+    from galaxy_export.hub.write import write_hub_folder
+
+    written = write_hub_folder(find_model(made_from), folder, force=force)
+    for remark in written.remarks:
+        typer.echo(printable(remark), err=True)
+    typer.echo(printable(f"{folder}: {written.model.identity}, {', '.join(written.files)}"))
 
 
 @subcommand

@@ -9,7 +9,9 @@ from typing import Final
 
 import onnx
 
+from galaxy_classify.errors import DataError
 from galaxy_classify.inference.contract import ModelDescription
+from galaxy_classify.text import one_line
 
 #: Keys that ONNX recommends for every model (https://onnx.ai/onnx/repo-docs/IR.html#optional-metadata).
 AUTHOR: Final = "model_author"
@@ -33,9 +35,17 @@ def set_metadata(proto: onnx.ModelProto, description: ModelDescription, credit: 
         The metadata of the contract.
     credit : mapping
         From `credit_of`, or `AUTHOR` and `LICENCE` as far as they are known.
+
+    Raises
+    ------
+    DataError
+        If the metadata hold what Python reads from JSON, but JSON in UTF-8 cannot: not a number, or half a character.
     """
     del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, description.to_metadata() | dict(credit) | IMAGE_FORMAT)
+    try:
+        onnx.helper.set_model_props(proto, description.to_metadata() | dict(credit) | IMAGE_FORMAT)
+    except ValueError as error:
+        raise DataError(f"the model's metadata cannot be written: {one_line(error)}") from None
     proto.graph.input[0].type.denotation = "IMAGE"
     proto.producer_name = "galaxy-export"
     proto.producer_version = version("galaxy-classify")

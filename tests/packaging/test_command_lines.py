@@ -32,7 +32,7 @@ COMMANDS: list[tuple[Callable[[], None], list[str]]] = [
     (train, ["--help"]),
     (export, ["--help"]),
     *((train, [name, "--help"]) for name in ("fit", "cross-validate", "evaluate", "download")),
-    *((export, [name, "--help"]) for name in ("convert", "verify", "embed")),
+    *((export, [name, "--help"]) for name in ("convert", "verify", "hub", "embed")),
 ]
 
 

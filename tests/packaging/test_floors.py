@@ -38,7 +38,7 @@ FLOORS = {
         int8 standalone
         report golden model_file model_card
         verify
-        export embed
+        export embed hub
         cli""",
 }
 MOST_MODULES = 12
