@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify import GalaxyClassifier
+from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.probabilities.class_mix import assumed_mix, estimate_mix
 from galaxy_classify.probabilities.held_out import HeldOut
 from galaxy_classify.probabilities.prediction_sets import set_levels
@@ -120,6 +121,31 @@ def one(held_out: HeldOut, labels: Labels, probabilities: Probabilities, prior: 
     ]
 
 
+def coarser(labels: Labels, probabilities: Probabilities) -> None:
+    """Print accuracies of GalaxyMNIST's classes and of sums of them, and what a threshold on cigars keeps."""
+    sums = {
+        "as they are": (0, 1, 2, 3),
+        "smooth, disk": (0, 0, 1, 1),
+        "round, elongated, spiral": (0, 1, 1, 2),
+    }
+    for name, groups in sums.items():
+        of = np.array(groups)
+        summed = probabilities @ np.eye(max(groups) + 1)[of]
+        right = summed.argmax(axis=1) == of[labels]
+        print(f"accuracy, classes {name}: {right.mean():.1%} ± {share_error(right):.1%}")
+    cigar = GALAXY_MNIST_CLASSES.index("smooth_cigar")
+    for threshold in (0.6, 0.7, 0.8, 0.9):
+        kept = (probabilities.argmax(axis=1) == cigar) & (probabilities.max(axis=1) >= threshold)
+        right = labels[kept] == cigar
+        of_all = right.sum() / (labels == cigar).sum()
+        print(f"cigars from {threshold}: {right.mean():.1%} ± {share_error(right):.1%} right, {of_all:.1%} of all")
+
+
+def share_error(right: NDArray[np.bool_]) -> float:
+    """Return the standard error of the share of right ones."""
+    return float(np.sqrt(right.mean() * (1 - right.mean()) / len(right)))
+
+
 def main() -> None:
     """Check one model."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -134,9 +160,11 @@ def main() -> None:
     print(f"{classifier.model.identity}, {len(held_out):,} held-out galaxies, {GALAXIES} drawn in each of the repeats")
     if arguments.data is None:
         check(lambda: halves(held_out, arguments.repeats))
+        coarser(held_out.label_array(), held_out.probability_array())
     else:
         labels, probabilities = test_set(classifier, arguments.data / "images" / "test")
         check(lambda: iter([(held_out, labels, probabilities)] * arguments.repeats))
+        coarser(labels, probabilities)
 
 
 if __name__ == "__main__":
