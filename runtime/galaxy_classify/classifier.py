@@ -626,6 +626,6 @@ def _min_familiarity(model: OnnxModel, given: float | None) -> float | None:
     if given is not None:
         raise UsageError(
             f"the model {model.identity} gives no familiarity, so a minimum of {given} does not apply: leave it "
-            "out, or choose a model that gives it (galaxy-classify --list-models says which do)"
+            "out, or choose a model that gives it (galaxy-classify models says which do)"
         )
     return None

@@ -65,7 +65,7 @@ def check_options(options: Options) -> None:
     if options.watch:
         _check_watch(options)
     if options.prior == "estimate":
-        from galaxy_classify.cli.prior import check_estimate
+        from galaxy_classify.cli.run_options.prior import check_estimate
 
         check_estimate(options)
     if options.dask is not None:

@@ -140,12 +140,12 @@ class Command:
     def _named_prior(self) -> str | Mapping[str, float] | None:
         if self.options.prior is None:
             return None
-        from galaxy_classify.cli.prior import named_prior
+        from galaxy_classify.cli.run_options.prior import named_prior
 
         return named_prior(self.options.prior)
 
     def _estimated_prior(self, classifier: GalaxyClassifier) -> str | Mapping[str, float]:
-        from galaxy_classify.cli.prior import continued_prior, estimated_prior, tell_estimate
+        from galaxy_classify.cli.run_options.prior import continued_prior, estimated_prior, tell_estimate
 
         if (continued := continued_prior(self.options)) is not None:
             return continued

@@ -16,6 +16,7 @@ from galaxy_classify.cli.about.show import (
     show_version,
     write_and_show_standalone,
 )
+from galaxy_classify.cli.about.words import without_words
 from galaxy_classify.cli.declare import read_plain
 from galaxy_classify.cli.options import COMPLETION, Options
 from galaxy_classify.cli.runner import run
@@ -35,6 +36,8 @@ def classify() -> object:
     """Read the command line and do what it asks for; return the exit code."""
     if sys.argv[1:2] == [FETCH]:
         return fetch()
+    # Typer reads the line from here, too.
+    sys.argv[1:] = without_words(sys.argv[1:])
     asked: object = None if COMPLETION in os.environ else read_plain(Options, sys.argv[1:])
     if asked is None:
         from galaxy_classify.cli.with_typer.app import read_any
@@ -80,5 +83,9 @@ def perform(options: Options) -> int:
             from galaxy_classify.cli.command import Command
 
         gc.enable()
+        if options.like is not None:
+            from galaxy_classify.cli.run_options.like import like_earlier
+
+            options = like_earlier(options, options.like)
         return Command(options).run()
     return 0

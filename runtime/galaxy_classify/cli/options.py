@@ -46,6 +46,17 @@ def complete_format() -> list[str]:
     return list(OutputFormat)
 
 
+def complete_column(ctx: Any) -> list[str]:
+    """List the columns of the catalogue that was named before, for completion in the shell."""
+    from galaxy_classify.errors import GalaxyClassifyError
+    from galaxy_classify.tables.read import open_table
+
+    try:
+        return [column.name for column in open_table(ctx.params["catalog"], typed=False).columns]
+    except (GalaxyClassifyError, OSError, KeyError, TypeError):
+        return []  # the run itself says what is wrong with it
+
+
 def file_or_stdout(value: str) -> str | None:
     """Return the name of a file, or None for ``-``, which stands for standard output."""
     return None if value == "-" else value
@@ -60,7 +71,7 @@ def thresholds(value: str) -> float | dict[str, float]:
 
 
 def show_all_help(context: Any, wanted: bool) -> None:
-    """Print the help text and stop; it has all options, as ``--help-all`` is on the command line."""
+    """Print the help text and stop; it has all options, as `with_typer.app` sees to."""
     if wanted and not context.resilient_parsing:
         print(context.get_help())
         context.exit()
@@ -78,13 +89,16 @@ class Options:
     catalog: Annotated[
         str | None, option(panel=INPUT, metavar="TABLE", help="Read paths from a CSV, Parquet, FITS table.")
     ] = None
-    path_column: Annotated[str, option(panel=INPUT, metavar="NAME", help="Column of paths in TABLE.")] = PATH_COLUMN
+    path_column: Annotated[
+        str, option(panel=INPUT, metavar="NAME", help="Column of paths in TABLE.", autocompletion=complete_column)
+    ] = PATH_COLUMN
     path_template: Annotated[
         str | None, option(panel=INPUT, metavar="TEMPLATE", help='Paths by columns: "cutouts/{objid}.jpg".')
     ] = None
-    id_column: Annotated[str | None, option(panel=INPUT, metavar="NAME", help="Column to put first in the result.")] = (
-        None
-    )
+    id_column: Annotated[
+        str | None,
+        option(panel=INPUT, metavar="NAME", help="Column to put first in the result.", autocompletion=complete_column),
+    ] = None
     image_column: Annotated[
         str | None, option(panel=INPUT, metavar="NAME", help="Column of images in a Parquet file.")
     ] = None
@@ -179,6 +193,10 @@ class Options:
         str | None,
         option(panel=OUTPUT, metavar="PARQUET", help="Write features, to find similar images by."),
     ] = None
+    like: Annotated[
+        str | None,
+        option(panel=OUTPUT, metavar="SIDECAR", help="Repeat the options of the run that wrote *.meta.json."),
+    ] = None
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     no_progress: Annotated[bool, flag("--no-progress", panel=OUTPUT, help="No progress bar.")] = False
     min_familiarity: Annotated[
@@ -191,7 +209,7 @@ class Options:
         ),
     ] = None
     prior: Annotated[
-        str | None,
+        Any,
         option(
             panel=PROBABILITIES,
             metavar="MIX",
@@ -247,7 +265,8 @@ class Options:
         option(panel=CLUSTER, metavar="I/N", help="Classify shard I of N of the inputs (I-J/N: several)."),
     ] = None
     check_shards: Annotated[
-        str | None, option(panel=CLUSTER, metavar="DIR", help="Check that no shard is missing: exit code 0 or 1.")
+        str | None,
+        option(panel=CLUSTER, hidden=True, metavar="DIR", help="The same as check-shards DIR."),
     ] = None
     dask: Annotated[
         str | None, option(panel=CLUSTER, metavar="ADDRESS", help="Classify on Dask: local, or tcp://HOST:PORT.")
@@ -255,23 +274,25 @@ class Options:
     partition_size: Annotated[
         int, option(panel=CLUSTER, metavar="N", parser=whole_number(1), help="Inputs per partition on Dask.")
     ] = PARTITION_SIZE
-    self_test: Annotated[bool, flag("--self-test", panel=ABOUT, help="Check this installation: exit code 0 or 3.")] = (
-        False
-    )
+    self_test: Annotated[bool, flag("--self-test", panel=ABOUT, hidden=True, help="The same as self-test.")] = False
     write_standalone: Annotated[
         str | None,
-        option(panel=ABOUT, metavar="FILE.onnx", help="Write the model with crop and resize, for any language."),
+        option(
+            panel=ABOUT,
+            hidden=True,
+            metavar="FILE.onnx",
+            help="The same as standalone FILE.onnx.",
+        ),
     ] = None
-    list_models: Annotated[bool, flag("--list-models", panel=ABOUT, help="List the embedded models.")] = False
-    model_card: Annotated[
-        bool, flag("--model-card", panel=ABOUT, help="Show the model's data, metrics and limits.")
-    ] = False
+    list_models: Annotated[bool, flag("--list-models", panel=ABOUT, hidden=True, help="The same as models.")] = False
+    model_card: Annotated[bool, flag("--model-card", panel=ABOUT, hidden=True, help="The same as card.")] = False
     help_all: Annotated[
         bool,
         flag(
             "--help-all",
             panel=ABOUT,
-            help="Show all options, with FITS and clusters.",
+            hidden=True,
+            help="The same as --help.",
             is_eager=True,
             callback=show_all_help,
         ),

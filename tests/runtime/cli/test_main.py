@@ -18,6 +18,7 @@ import pytest
 from typer.main import get_command
 
 from galaxy_classify import __version__
+from galaxy_classify.cli.about.words import WORDS
 from galaxy_classify.cli.with_typer.app import app
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.inference.embedded import find_model
@@ -240,18 +241,21 @@ def test_version_names_the_exact_model(tiny_model: Path) -> None:
     assert "model tiny\n" in run("--version", "-m", tiny_model).stdout
 
 
-def test_help_fits_one_screen_and_help_all_names_every_option() -> None:
+def test_short_help_fits_one_screen_and_the_other_names_every_option() -> None:
     """In groups; those for FITS, clusters and tuning are mentioned, and shown when asked for."""
-    short, everything = (run(option, COLUMNS="80") for option in ("--help", "--help-all"))
+    short, everything = (run(option, COLUMNS="80") for option in ("-h", "--help"))
     assert (short.returncode, everything.returncode) == (0, 0)
     assert len(short.stdout.splitlines()) <= 50
-    assert "--help-all" in short.stdout
+    assert "--help: all" in short.stdout
     assert "GALAXY_MODEL" in short.stdout
     assert "Exit codes: 0 all classified" in short.stdout
     options = {option for parameter in get_command(app).params for option in parameter.opts if option.startswith("--")}
     assert len(options) > 30
+    old = {"--help-all", *(word.option for word in WORDS.values())}  # words have taken their place
     for option in options:
-        assert option in everything.stdout, option
+        assert (option in everything.stdout) == (option not in old), option
+    for word in WORDS:
+        assert word in short.stdout, word
     for group, text in (("Input", short), ("Output", short), ("FITS", everything), ("Cluster", everything)):
         assert f"─ {group} ─" in text.stdout
     assert "--bands" not in short.stdout

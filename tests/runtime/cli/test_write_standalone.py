@@ -85,8 +85,8 @@ def test_what_it_cannot_do_is_said_with_the_remedy(tmp_path: Path) -> None:
     """Another model, another suffix, a missing folder, or inputs beside it: one line, nothing written."""
     for arguments, code, message in (
         (["-m", "galaxy-mlp"], 2, "galaxy-export standalone galaxy-mlp -o"),
-        ([EXAMPLES], 2, "--write-standalone classifies nothing"),
-        (["-o", "x.csv"], 2, "--write-standalone classifies nothing"),
+        ([EXAMPLES], 2, "standalone classifies nothing"),
+        (["-o", "x.csv"], 2, "standalone classifies nothing"),
     ):
         run = run_classify("--write-standalone", tmp_path / "s.onnx", *arguments)
         assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (code, "", 1)

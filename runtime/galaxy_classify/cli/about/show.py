@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from galaxy_classify.cli.about.words import WORDS
 from galaxy_classify.cli.options import Options
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_MODEL, ModelError, UsageError
 from galaxy_classify.extras import load_turbo, require_extra
@@ -31,7 +32,8 @@ def check_alone(options: Options) -> None:
     beside = ("--model", "--force") if asked == "--write-standalone" else ("--model",)
     others = [name for name in given if name not in (asked, *beside)]
     if asked is not None and others:
-        raise UsageError(f"{asked} classifies nothing: leave out {', '.join(others)}, or {asked}")
+        word = next((word for word, meant in WORDS.items() if meant.option == asked), asked)
+        raise UsageError(f"{word} classifies nothing: leave out {', '.join(others)}, or {word}")
 
 
 def show_version(model: str | None) -> None:

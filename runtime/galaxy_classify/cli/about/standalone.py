@@ -35,12 +35,12 @@ def write_standalone(path: str, model: str | None, *, force: bool) -> tuple[Onnx
     source, made_from = embedded_standalone()
     if model is not None and find_model(model).path != made_from.path:
         raise UsageError(
-            f"--write-standalone writes the one that comes with the package, of {made_from.name}; make one of "
+            f"standalone writes the one that comes with the package, of {made_from.name}; make one of "
             f"{model} with  galaxy-export standalone {model} -o {path}"
         )
     target = Path(path)
     if target.suffix != SUFFIX:
-        raise UsageError(f"{path or '--write-standalone'}: a model file ends with {SUFFIX}")
+        raise UsageError(f"{path or 'standalone'}: a model file ends with {SUFFIX}")
     golden = golden_file(target)
     for file in (target, golden):
         if file.is_dir():

@@ -18,9 +18,11 @@ from galaxy_classify.cli.with_typer.errors import parsed
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
-#: Only --help-all shows the options of these groups, and these options: the others fill a screen already.
+#: The options of these groups, and these options, are shown by --help and not by -h: the others fill a screen already.
 SELDOM_GROUPS: Final = (FITS, PROBABILITIES, CLUSTER)
+FULL_HELP: Final = frozenset(("--help", "--help-all"))
 SELDOM: Final = (
+    "like",
     "image_column",
     "embeddings",
     "save_seen",
@@ -34,29 +36,41 @@ SELDOM: Final = (
     "provider",
     "exact",
     "decoder",
-    "write_standalone",
     "show_completion",
 )
 
 
+class MainCommand(PlainCommand):
+    """``galaxy-classify``, whose help comes in two lengths."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return ``--help`` with a text that says which of its names shows what."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = "-h: this screen, of the most used options. --help: all."
+        return option
+
+
 @app.command(
-    cls=PlainCommand,
+    cls=MainCommand,
     context_settings=HELP,
-    epilog="Exit codes: 0 all classified, 1 some failed, 2 wrong usage, 3 model unusable, 4 stopped, 130 interrupted. "
-    "Cutouts of the sky: galaxy-classify fetch --help",
+    epilog="Exit codes: 0 all classified, 1 some failed, 2 wrong usage, 3 model unusable, 4 stopped, 130 interrupted.",
 )
 @with_options(Options)
 def classify(options: Options) -> Options:
     """Classify galaxy images: one row for each input, in order, failures included.
 
     INPUT: images, archives, folders, quoted patterns, or - for paths on stdin.
+
+    Or a word: models, card, self-test, standalone FILE.onnx, check-shards DIR,
+    fetch CATALOG. A file that is called like one is written ./models.
     """
     return options
 
 
 def read_any() -> object:
     """Read the command line: return its options, or the exit code if typer has done what it asks for, as `--help`."""
-    return parsed(prepared_command(everything=COMPLETION in os.environ or "--help-all" in sys.argv))()
+    return parsed(prepared_command(everything=COMPLETION in os.environ or not FULL_HELP.isdisjoint(sys.argv)))()
 
 
 def prepared_command(*, everything: bool) -> Any:

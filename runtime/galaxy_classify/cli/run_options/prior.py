@@ -19,10 +19,12 @@ from galaxy_classify.results.provenance import read_sidecar
 ESTIMATE: Final = "estimate"
 
 
-def named_prior(given: str | None) -> str | Mapping[str, float] | None:
+def named_prior(given: str | Mapping[str, float] | None) -> str | Mapping[str, float] | None:
     """Return the class mix of a value of ``--prior`` that is a name or a file; None for ``estimate``."""
     if given is None or given == ESTIMATE:
         return None
+    if isinstance(given, Mapping):  # of --like
+        return given
     return given if given in list(PriorName) else read_prior(given)
 
 
