@@ -55,5 +55,9 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
+# Quotes and dashes in help texts and docstrings are code.
+smartquotes = False
+# Code without a named language is output of a command.
+highlight_language = "text"
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
