@@ -173,4 +173,4 @@ def test_the_pictures_are_small(repository: Path) -> None:
     """A page is read on a phone, too."""
     pictures = [file for file in (repository / "docs").rglob("*") if file.suffix in (".webp", ".png", ".svg", ".jpg")]
     assert len(pictures) > 4
-    assert [file.name for file in pictures if file.stat().st_size > 120_000] == []
+    assert [file.name for file in pictures if file.stat().st_size > 100_000] == []
