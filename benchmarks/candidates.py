@@ -39,7 +39,7 @@ class Setting:
 
 def our_options() -> list[list[str]]:
     """Return the options that our command is compared with; those for the decoder only if it has them."""
-    shown = subprocess.run([sys.executable, "-m", "galaxy_classify", "--help-all"], capture_output=True, check=True)
+    shown = subprocess.run([sys.executable, "-m", "galaxy_classify", "--help"], capture_output=True, check=True)
     if b"--decoder" not in shown.stdout:
         return [[], ["--exact"]]
     options = [[], ["--decoder", "pillow"], ["--decoder", "pillow", "--exact"]]

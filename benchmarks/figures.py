@@ -1,4 +1,4 @@
-"""Measure the embedded models on the SDSS stand-in, and write docs/figures.json, which documents quote.
+"""Measure the embedded models on the SDSS test set, and write docs/figures.json, which documents quote.
 
 Run ``python benchmarks/figures.py --data DIR``, where ``DIR/images`` holds ``test/*.jpg`` with a ``labels.csv``, and
 ``out_of_class/KIND/`` with images. All is classified as ``galaxy-classify`` does by default.

@@ -1,8 +1,8 @@
 """Measure how long Pillow takes to decode a JPEG, by where in memory the row buffer of its decoder lies.
 
 Run ``python benchmarks/pillow_row_buffer.py`` (ten seconds; glibc, Pillow with libjpeg-turbo). What it is about stands
-in docs/pillow-row-buffer.md. It writes addresses of its own into the decoder, by knowledge of how Pillow 13 lays that
-out: good for a measurement only.
+in docs/explanation/pillow-row-buffer.md. It writes addresses of its own into the decoder, by knowledge of how Pillow 13
+lays that out: good for a measurement only.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from galaxy_classify import GalaxyClassifier
 from galaxy_painter import KINDS, paint
 
 REPOSITORY = Path(__file__).parents[1]
-PAGE = REPOSITORY / "docs" / "embedding.md"
+PAGES = [REPOSITORY / "docs" / "how-to" / name for name in ("own-program.md", "alert-stream.md")]
 EXAMPLES = REPOSITORY / "examples" / "embedding"
 
 
@@ -331,10 +331,11 @@ def test_the_web_service_answers_with_a_row(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def python_blocks() -> Iterator[tuple[str, str]]:
-    """Yield the Python code of the page, with a name made of the last heading before it and a number."""
+    """Yield the Python code of the pages, with a name made of the last heading before it and a number."""
     heading = ""
     fences = re.compile(r"^## ([^\n]+)$|^( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-    for number, match in enumerate(fences.finditer(PAGE.read_text(encoding="utf-8"))):
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for number, match in enumerate(fences.finditer(text)):
         if match[1]:
             heading = match[1]
         else:
@@ -406,8 +407,8 @@ def test_threads_processes_and_asyncio_give_the_same_answers(
             ["alert-1 ok smooth_round", "alert-2 error None not an image", "images/edge_on_disk_1.jpg ok"],
         ),
         ("Folders in, tables out", ["<GalaxyClassifier: galaxy-cnn@", "'edge_on_disk': 3", "\n12\n"]),
-        ("Alert streams", ["4"]),
-        ("Watch over it", ["uncertain: 0%", "error: 8%"]),
+        ("Kafka", ["4"]),
+        ("Monitoring", ["uncertain: 0%", "error: 8%"]),
     ],
 )
 def test_the_page_s_code_runs(heading: str, says: list[str], examples: Path) -> None:

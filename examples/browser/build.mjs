@@ -24,7 +24,7 @@ const HELP = `Usage: npm run build -- --model FILE.onnx --out FOLDER
 
 Write a static page that classifies galaxies in the browser.
 
-  --model FILE.onnx   standalone model, from  galaxy-classify --write-standalone FILE.onnx
+  --model FILE.onnx   standalone model, from  galaxy-classify standalone FILE.onnx
   --golden FILE       its golden images, with which the page tests each browser (default: FILE.golden.json beside it)
   --out FOLDER        where to write; a page that was built there before is replaced
   --help              show this help`;
@@ -65,7 +65,7 @@ async function filesOfPage(modelPath, goldenPath) {
   const model = await readNamed(modelPath);
   const contract = contractOf(model, modelPath);
   if (contract !== 'standalone') {
-    throw new ModelError(`${modelPath}: no standalone model; write one with: galaxy-classify --write-standalone FILE.onnx`);
+    throw new ModelError(`${modelPath}: no standalone model; write one with: galaxy-classify standalone FILE.onnx`);
   }
   const sha256 = createHash('sha256').update(model).digest('hex');
   const beside = modelPath.replace(/\.onnx$/, '') + '.golden.json';

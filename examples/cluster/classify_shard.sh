@@ -3,7 +3,7 @@
 # PART may be a range such as 21-30: its parts share the start-up and the listing of IMAGES.
 #
 # The script may be killed and started again at any time. When all parts are done, RESULTS is a Parquet data set, and
-# `galaxy-classify --check-shards RESULTS` checks that nothing is missing.
+# `galaxy-classify check-shards RESULTS` checks that nothing is missing.
 set -uo pipefail
 
 galaxy-classify "$3" --shard "$1/$2" --output "$4/" --resume --quiet

@@ -37,7 +37,7 @@ Model::Model(const std::string& path)
     return std::string(value ? value.get() : "");
   };
   if (text("galaxy_classify.contract") != "standalone") {
-    throw std::runtime_error("no standalone model; write one with: galaxy-classify --write-standalone FILE.onnx");
+    throw std::runtime_error("no standalone model; write one with: galaxy-classify standalone FILE.onnx");
   }
   classes_ = nlohmann::json::parse(text("galaxy_classify.classes")).get<std::vector<std::string>>();
   const auto outputs = session_.GetOutputNames();

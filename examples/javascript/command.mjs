@@ -74,7 +74,7 @@ export async function loadModel(file) {
     return await Classifier.load(ort, await readFile(file), { session: { intraOpNumThreads: 1 } });
   } catch (error) {
     if (error instanceof ModelError) throw new ModelError(`${file}: ${error.message}`);
-    throw missing(file, error, `write it with: galaxy-classify --write-standalone ${file}`);
+    throw missing(file, error, `write it with: galaxy-classify standalone ${file}`);
   }
 }
 

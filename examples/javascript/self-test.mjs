@@ -43,6 +43,6 @@ async function compare(classifier, file) {
     return await selfTest(classifier, JSON.parse(await readFile(file, 'utf8')), decode);
   } catch (error) {
     if (error instanceof ModelError) throw new ModelError(`${file}: ${error.message}`);
-    throw missing(file, error, 'a self-test needs the golden images that --write-standalone writes beside the model');
+    throw missing(file, error, 'a self-test needs the golden images that galaxy-classify standalone writes beside the model');
   }
 }

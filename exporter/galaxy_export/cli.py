@@ -104,7 +104,7 @@ def convert(
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
     golden: Annotated[
-        Path | None, option(metavar="DIR", help="Folder of a few images to record for galaxy-classify --self-test.")
+        Path | None, option(metavar="DIR", help="Folder of a few images to record for galaxy-classify self-test.")
     ] = None,
     notes: Annotated[
         Path | None, option(metavar="FILE.md", help="Text for the model card: where the data come from, and limits.")

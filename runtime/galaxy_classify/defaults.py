@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 #: Confidence below which a prediction is uncertain: the highest multiple of 0.1 that at least nine of ten galaxies held
-#: out of the default model's training reach (docs/training.md).
+#: out of the default model's training reach (docs/explanation/calibration-and-familiarity.md).
 THRESHOLD: Final = 0.6
 
 

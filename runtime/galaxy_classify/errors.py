@@ -20,7 +20,7 @@
         ├── QuantizationError        int8 costs too much
         └── OutputError              another project's model does not give its reference's outputs
 
-The commands print the message on one line of stderr and end with the exit code; docs/results.md lists all codes.
+The commands print the message on one line of stderr and end with the exit code.
 """
 
 from typing import Final

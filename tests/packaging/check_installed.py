@@ -44,7 +44,7 @@ def check_environment() -> None:
 def check_help() -> None:
     """Check that all commands show their help, without their extras and without the types that typer would name."""
     for arguments in (
-        ["galaxy-classify", "--help-all"],
+        ["galaxy-classify", "--help"],
         ["galaxy-train", "fit", "--help"],
         ["galaxy-export", "convert", "--help"],
     ):

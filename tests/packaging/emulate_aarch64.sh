@@ -61,7 +61,7 @@ for processor in "${processors[@]}"; do
     }
     emulated "$work/turbo" -c 'import platform, galaxy_classify_turbo as t; print(platform.machine(), t.LIBJPEG_TURBO_VERSION, t.kernels())'
     emulated "$work/turbo" -m galaxy_classify --version
-    emulated "$work/turbo" -m galaxy_classify --self-test
+    emulated "$work/turbo" -m galaxy_classify self-test
     emulated "$work/turbo" "$source/tests/packaging/check_standalone.py"
     emulated "$work/turbo" -m galaxy_classify "$images" --quiet --force --output "$work/turbo.csv" --decoder turbo || [ $? = 1 ]
     emulated /nowhere -m galaxy_classify "$images" --quiet --force --output "$work/pillow.csv" --exact || [ $? = 1 ]

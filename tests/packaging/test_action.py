@@ -85,9 +85,9 @@ def test_no_input_gets_into_a_script(action: dict[str, Any]) -> None:
 
 
 def test_each_input_and_output_is_used(action: dict[str, Any], repository: Path) -> None:
-    """None is declared in vain, and docs/parity.md names all."""
+    """None is declared in vain, and docs/how-to/gate-in-ci.md names all."""
     text = json.dumps(action["runs"])
-    page = (repository / "docs" / "parity.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "how-to" / "gate-in-ci.md").read_text(encoding="utf-8")
     for name, entry in action["inputs"].items():
         assert f"inputs.{name} " in text
         assert entry.get("required", False) == ("default" not in entry)

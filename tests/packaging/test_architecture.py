@@ -20,7 +20,7 @@ QUESTIONS = {
 @pytest.fixture(scope="module")
 def page(repository: Path) -> str:
     """Text of the page."""
-    return (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return (repository / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 
 
 def test_every_file_that_the_page_names_exists(repository: Path, page: str) -> None:

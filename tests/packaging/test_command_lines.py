@@ -27,7 +27,7 @@ TYPER_WORDS = re.compile(
 )
 COMMANDS: list[tuple[Callable[[], None], list[str]]] = [
     (classify, ["--help"]),
-    (classify, ["--help-all"]),
+    (classify, ["--help"]),
     (classify, ["fetch", "--help"]),
     (train, ["--help"]),
     (export, ["--help"]),
@@ -106,7 +106,7 @@ def test_a_wrong_command_line_gets_one_line(main: Callable[[], None], arguments:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-@pytest.mark.parametrize("arguments", [["--help-all"], ["--model-card"], ["--list-models"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["card"], ["models"]])
 def test_a_terminal_that_knows_few_characters(arguments: list[str], encoding: str) -> None:
     """Frames and dashes that it does not know are written as escapes, and end nothing."""
     code = (

@@ -23,10 +23,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_documented_codes_are_those_of_the_errors() -> None:
-    """docs/results.md lists every exit code, and no other."""
-    page = (ROOT / "docs" / "results.md").read_text()
-    table = page.split("## Exit codes")[1].split("\n## ")[0]
-    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
+    """docs/reference/exit-codes.md lists every exit code, and no other."""
+    page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     assert documented == {0} | {code for name, code in vars(errors).items() if name.startswith("EXIT_")}
     described = dict(re.findall(r"(\w+Error) +(?:exit code )?(\d)", str(errors.__doc__)))
     for name, code in described.items():

@@ -23,7 +23,19 @@ QUOTED = [
     ("README.md", r"^\| embedded `galaxy-mlp` .*?\| \| ([\d.]+ %)", "galaxy-mlp", "{accuracy:.1%}"),
     ("README.md", r"^\| embedded `galaxy-mlp` .*?\| \| [\d.]+ % \| ([\d.]+ %)", "galaxy-mlp", "{macro_recall:.1%}"),
     ("README.md", r"^\| embedded `galaxy-mlp` .*?% \| ([\d.]+) \|", "galaxy-mlp", "{calibration_error:.3f}"),
-    ("docs/embedding.md", r"\(\[README\][^;]*; (\d+ of [\d,]+) images\)", "galaxy-cnn", "{uncertain} of {images:,}"),
+    *(
+        ("docs/reference/shipped-models.md", rf"^\| {name} {cells}$", model, wording)
+        for name, wording in (
+            ("accuracy", "{accuracy:.1%}"),
+            ("macro recall", "{macro_recall:.1%}"),
+            ("expected calibration error", "{calibration_error:.3f}"),
+        )
+        for model, cells in (
+            ("galaxy-cnn", r"\| ([\d.]+(?: %)?) \| [\d.]+(?: %)? \|"),
+            ("galaxy-mlp", r"\| [\d.]+(?: %)? \| ([\d.]+(?: %)?) \|"),
+        )
+    ),
+    ("docs/how-to/own-program.md", r"\((\d+ of [\d,]+) images\)", "galaxy-cnn", "{uncertain} of {images:,}"),
 ]
 
 
@@ -51,7 +63,7 @@ def test_documents_quote_them(
 
 def test_the_list_of_models_quotes_them(figures: Any) -> None:
     """What the command says of a model is what the documents say."""
-    lines = run_classify("--list-models").stdout.splitlines()[1:]
+    lines = run_classify("models").stdout.splitlines()[1:]
     assert {line.split()[0]: re.findall(r"[\d.]+%", line)[0] for line in lines} == {
         name: f"{found['accuracy']:.1%}" for name, found in figures.items()
     }

@@ -42,7 +42,7 @@ const SUM_TOLERANCE_PER_CLASS = 1 / 512;
 const LARGEST_SUM_TOLERANCE = 0.1;
 
 const PREFIX = 'galaxy_classify.';
-const WRITE_ONE = 'write one with: galaxy-classify --write-standalone FILE.onnx';
+const WRITE_ONE = 'write one with: galaxy-classify standalone FILE.onnx';
 
 export class Classifier {
   /**

@@ -96,7 +96,7 @@ test('a file that is no standalone model is refused', async () => {
   const broken = { ...METADATA, classes: 'round' };
   /** @type {[Record<string, string>, RegExp][]} */
   const cases = [
-    [{}, /contract: it is missing, not standalone; write one with: galaxy-classify --write-standalone/],
+    [{}, /contract: it is missing, not standalone; write one with: galaxy-classify standalone/],
     [{ ...METADATA, contract: '2' }, /contract: it is 2, not standalone/],
     [METADATA, /^not a usable ONNX model: damaged$/],
   ];

@@ -44,7 +44,7 @@ def as_markdown(findings: Findings) -> str:
 
 
 def as_json(findings: Findings) -> str:
-    """Return the findings as JSON; docs/parity.md describes the keys."""
+    """Return the findings as JSON; docs/how-to/gate-in-ci.md describes the keys."""
     content = {
         "passed": findings.passed,
         "candidate": findings.candidate,
@@ -71,7 +71,7 @@ def write_reports(findings: Findings, paths: Sequence[Path]) -> None:
 
 
 def save_worst(path: Path, worst: Worst) -> None:
-    """Write a refused sample as NPZ, as docs/parity.md describes it."""
+    """Write a refused sample as NPZ, as docs/how-to/gate-in-ci.md describes it."""
     arrays: dict[str, Any] = {
         "output": np.array(worst.output),
         "batch_size": np.array(worst.batch_size),

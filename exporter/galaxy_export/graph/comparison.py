@@ -14,7 +14,8 @@ from galaxy_export.gate.differences import Difference
 from galaxy_export.gate.limits import Limit
 from galaxy_export.graph.predictions import Predictions
 
-#: A correct export stays well below: both embedded models differ by 1.1e-6 on the stand-in's test set (docs/export.md).
+#: A correct export stays well below: the embedded models differ by at most 1.1e-6 on the SDSS test set
+#: (docs/explanation/parity.md).
 PARITY_TOLERANCE: Final = 1e-5
 
 

@@ -99,7 +99,7 @@ for galaxy in GalaxyClassifier("{MODEL}").classify("galaxy.jpg"):
 `{GOLDEN}` has images with recorded results, to test an installation:
 
 ```sh
-galaxy-classify --model {MODEL} --self-test
+galaxy-classify self-test {MODEL}
 ```""")
     if standalone:
         parts.append(f"""\

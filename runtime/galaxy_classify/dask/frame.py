@@ -92,7 +92,7 @@ def classify(
     ModelError
         If the model is missing, damaged, or breaks the contract.
     ClusterError
-        If there is a current `distributed.Client`, and a process of its cluster lacks galaxy-classify or has another
+        If there is a current ``distributed.Client``, and a process of its cluster lacks galaxy-classify or has another
         version. When the result is computed, if a worker has another version.
     MissingExtraError
         If Dask is not installed.
@@ -173,7 +173,7 @@ def _check_columns(
     if kind == "str" or "string" in kind:
         raise UsageError(
             f"column {image_column!r} is text, not bytes; Dask makes text of the bytes of a pandas frame unless "
-            "dataframe.convert-string is off: see docs/dask.md"
+            "dataframe.convert-string is off: see 'Dask' in the documentation"
         )
 
 

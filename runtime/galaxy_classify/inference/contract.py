@@ -9,7 +9,8 @@ checks the tensors, this module the metadata.
 
 A standalone file crops and resizes in its graph, too. It takes a whole image, ``image``, uint8, (height, width, 3), or
 several of equal size, ``images``, uint8, (batch, height, width, 3). After the outputs of the model that it was made
-from comes ``pixels``, uint8, (batch, height, width, 3): what the network saw. docs/contract.md has all of it.
+from comes ``pixels``, uint8, (batch, height, width, 3): what the network saw.
+docs/reference/model-contract.md has all of it.
 """
 
 from __future__ import annotations

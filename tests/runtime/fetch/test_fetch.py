@@ -437,8 +437,8 @@ def test_each_command_imports_only_what_it_needs() -> None:
 
 
 def test_every_option_is_on_its_page(repository: Path) -> None:
-    """docs/fetch.md names each."""
-    page = (repository / "docs" / "fetch.md").read_text(encoding="utf-8")
+    """docs/how-to/cutouts-from-sky-positions.md names each."""
+    page = (repository / "docs" / "how-to" / "cutouts-from-sky-positions.md").read_text(encoding="utf-8")
     options = [option for parameter in get_command(app).params for option in parameter.opts if option[:2] == "--"]
     assert len(options) > 15
     assert [option for option in options if option != "--help" and option not in page] == []

@@ -106,8 +106,8 @@ def test_a_service_that_cannot_be_asked_is_refused(text: str, layer: str | None,
 
 
 def test_the_page_has_the_table(repository: Path) -> None:
-    """docs/fetch.md shows every service as the code has it."""
-    page = (repository / "docs" / "fetch.md").read_text(encoding="utf-8")
+    """docs/how-to/cutouts-from-sky-positions.md shows every service as the code has it."""
+    page = (repository / "docs" / "how-to" / "cutouts-from-sky-positions.md").read_text(encoding="utf-8")
 
     def row(service: Service) -> str:
         least, most = service.pixels

@@ -1,4 +1,4 @@
-"""The table of inputs and outcomes in docs/inputs.md, made true."""
+"""The table of inputs and outcomes in docs/reference/inputs.md, made true."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_classified_has_its_reason(case: str, classifier: GalaxyC
 
 def test_the_documentation_says_the_same(repository: Path) -> None:
     """Every case stands in the table, with its message; the table has no message that is not tested."""
-    text = (repository / "docs" / "inputs.md").read_text(encoding="utf-8")
+    text = (repository / "docs" / "reference" / "inputs.md").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     for case, (_, message) in {**CLASSIFIED, **ERRORS}.items():
         words = case.split()[0] if case.startswith("truncated") else case

@@ -19,7 +19,7 @@ from galaxy_classify.fetch.targets import Targets
 from galaxy_classify.text import printable
 
 #: What is said of cutouts of one width.
-ALIKE: Final = "note: the models have learnt from cutouts framed by each galaxy's size; see docs/fetch.md, Framing"
+ALIKE: Final = "note: the models were trained on cutouts framed by each galaxy's size (documentation: Framing)"
 #: Addresses that ``--dry-run`` prints.
 SHOWN_URLS: Final = 10
 #: Kinds of errors that the summary names.

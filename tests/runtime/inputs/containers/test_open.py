@@ -748,7 +748,7 @@ def test_a_function_in_place_of_an_image_is_called_in_its_turn(classifier: Galax
 
 def test_the_documentation_names_every_reason(repository: Path) -> None:
     """What a row may say of a member stands in the table."""
-    text = (repository / "docs" / "containers.md").read_text(encoding="utf-8")
+    text = (repository / "docs" / "how-to" / "archives-and-parquet.md").read_text(encoding="utf-8")
     reasons = re.findall(r"\| `([^`]+)` \|", text)
     fixed = [
         value for value in vars(galaxy_classify.inputs.containers.member).values() if isinstance(value, Unreadable)

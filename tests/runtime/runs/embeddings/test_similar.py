@@ -31,11 +31,11 @@ def test_the_page_finds_similar_galaxies_and_odd_ones(
     assert result.returncode == 0, result.stderr
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("galaxy_classify.classifier.find_model", lambda name: find_model(name or model))
-    page = (repository / "docs" / "similar.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "how-to" / "similar-galaxies.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     printed = []
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
-        exec(compile(block, "similar.md", "exec"), names)  # noqa: S102
+        exec(compile(block, "similar-galaxies.md", "exec"), names)  # noqa: S102
         printed.append(capsys.readouterr().out)
     nearest, odd, api = printed
     assert re.findall(r"images/(\w+)", nearest)[:2] == ["smooth_round_1", "twin"]

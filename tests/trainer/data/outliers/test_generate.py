@@ -101,7 +101,7 @@ def test_a_picture_looks_alike_at_every_size(draw: Draw) -> None:
 
 def test_the_documents_name_every_kind(repository: Path) -> None:
     """A reader of a model card, which names kinds, finds each of them, and how many there are."""
-    page = (repository / "docs" / "training.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "how-to" / "train.md").read_text(encoding="utf-8")
     table = page[page.index("| | kinds |") : page.index("Galaxies for these come from")]
     assert sorted(re.findall(r"`(\w+)`", table)) == sorted(GENERATED_KINDS)
     assert f"of each of {len(GENERATED_KINDS)} kinds" in page
