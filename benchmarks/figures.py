@@ -53,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     figures = {
         "command": "python benchmarks/figures.py --data DIR",
-        "data": "SDSS stand-in: real survey cutouts with Galaxy Zoo labels",
+        "data": "SDSS test set: real survey cutouts with Galaxy Zoo labels",
         "models": {name: measure(name, arguments.data / "images") for name in embedded_models()},
     }
     arguments.output.write_text(json.dumps(figures, indent=2) + "\n")

@@ -353,7 +353,7 @@ def test_a_model_can_be_embedded(exported: dict[str, Any], tmp_path: Path) -> No
 
 @pytest.mark.data
 def test_every_embedded_model_passes_on_real_galaxies(galaxy_data: Path) -> None:
-    """The shipped file reaches, on the stand-in's test set, exactly the accuracy that it claims."""
+    """The shipped file reaches, on the SDSS test set, exactly the accuracy that it claims."""
     from galaxy_classify.inference.embedded import embedded_models
     from galaxy_train.data.hdf5 import find_split, load_file
 

@@ -117,7 +117,7 @@ def _stress(stress: Mapping[str, StressMetrics], file: str) -> list[str]:
         f"at which that is at most {HARMLESS * 100:.0f} points lower; the worst level, and what holds there; and the "
         f"levels at which rows that are ok are not reliable, because less than {OK_ACCURACY:.0%} of them are right and "
         f"they are more than {FEW_OK:.0%} of all ({broken} of {len(stress)} cases). "
-        "`docs/explanation/robustness.md` says what each change does.\n"
+        'The page "Robustness" of the documentation says what each change does.\n'
     )
     head = ["change", "harmless", "worst", "accuracy", "unfamiliar", "ok", "accuracy of ok", "not reliable"]
     names = [name.split() for name in stress if name != UNCHANGED]

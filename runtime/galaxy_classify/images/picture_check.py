@@ -3,7 +3,7 @@
 A model answers for such a picture as confidently as for others, because it has never seen one. The check looks at what
 the model sees, after colouring, crop and resize, so that it holds for whatever the picture came from.
 
-The limits were chosen on real galaxies, the 4,212 of the stand-in's training set, so that at most 1 in 1,000 of them is
+The limits were chosen on real galaxies, the 4,212 of the SDSS training set, so that at most 1 in 1,000 of them is
 touched: none with the default model's margin, 4 without one. ``python benchmarks/picture_check.py train_dataset.hdf5``
 prints the figures.
 """

@@ -99,7 +99,7 @@ def test_sdss_is_lupton_with_the_parameters_of_sdss() -> None:
 def test_sdss_shows_a_galaxy_as_bright_as_skyserver_does() -> None:
     """A galaxy of 21 mag per square arcsecond in r, in pixels of 0.396 arcseconds, with usual colours.
 
-    SkyServer's pictures of the stand-in's test set have a median of 146, 121, 87 within half of the galaxy's light.
+    SkyServer's pictures of the SDSS test set have a median of 146, 121, 87 within half of the galaxy's light.
     """
     r = 10 ** (0.4 * (22.5 - 21)) * 0.396**2
     flux = {"g": r * 10**-0.26, "r": r, "i": r * 10**0.14}  # g - r = 0.65 and r - i = 0.35
