@@ -17,12 +17,13 @@ from in_process import run_classify
 
 #: Where documents quote a figure: file, pattern with one group, and the model and format that make the group.
 QUOTED = [
-    ("README.md", r"^\| embedded `galaxy-cnn` .*?\| \| ([\d.]+ %)", "galaxy-cnn", "{accuracy:.1%}"),
-    ("README.md", r"^\| embedded `galaxy-cnn` .*?\| \| [\d.]+ % \| ([\d.]+ %)", "galaxy-cnn", "{macro_recall:.1%}"),
-    ("README.md", r"^\| embedded `galaxy-cnn` .*?% \| ([\d.]+) \|", "galaxy-cnn", "{calibration_error:.3f}"),
-    ("README.md", r"^\| embedded `galaxy-mlp` .*?\| \| ([\d.]+ %)", "galaxy-mlp", "{accuracy:.1%}"),
-    ("README.md", r"^\| embedded `galaxy-mlp` .*?\| \| [\d.]+ % \| ([\d.]+ %)", "galaxy-mlp", "{macro_recall:.1%}"),
-    ("README.md", r"^\| embedded `galaxy-mlp` .*?% \| ([\d.]+) \|", "galaxy-mlp", "{calibration_error:.3f}"),
+    ("README.md", r"default model is right for ([\d.]+ %)", "galaxy-cnn", "{accuracy:.1%}"),
+    ("README.md", r"\(macro recall ([\d.]+ %)", "galaxy-cnn", "{macro_recall:.1%}"),
+    ("README.md", r"calibration error ([\d.]+)\)", "galaxy-cnn", "{calibration_error:.3f}"),
+    ("README.md", r"started from, for ([\d.]+ %)", "galaxy-mlp", "{accuracy:.1%}"),
+    ("README.md", r"without a galaxy ([\d]+ %)", "galaxy-cnn", "{out_of_class[not_a_galaxy][ok]:.0%}"),
+    ("README.md", r"mergers ([\d]+ %)", "galaxy-cnn", "{out_of_class[merger][ok]:.0%}"),
+    ("README.md", r"barred spirals ([\d]+ %)", "galaxy-cnn", "{out_of_class[barred_spiral][ok]:.0%}"),
     *(
         ("docs/reference/shipped-models.md", rf"^\| {name} {cells}$", model, wording)
         for name, wording in (
