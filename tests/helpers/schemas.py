@@ -23,6 +23,6 @@ def assert_valid(schema: str, *files: Path) -> None:
     if find_spec("check_jsonschema") is None and not os.environ.get("CI"):
         pytest.skip("check-jsonschema is not installed")
     assert files
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *files]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
