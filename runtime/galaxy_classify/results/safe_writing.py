@@ -5,18 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
+from importlib.util import find_spec
 from typing import BinaryIO, Final, Self
 
 from galaxy_classify.errors import GalaxyClassifyError, UsageError
 
-if sys.platform != "win32":
-    import fcntl
-
-
 LOCK_SUFFIX: Final = ".lock"
+#: Windows has neither the module nor what goes with it: it removes no file that is open.
+_IS_POSIX: Final = find_spec("fcntl") is not None
+#: Windows lets nobody read bytes that are locked, so those are locked that no file has.
+_BEYOND_ANY_CONTENT: Final = 1 << 30
 
 
 @contextmanager
@@ -33,16 +34,17 @@ def only_writer(path: str) -> Iterator[None]:
     OSError
         If the lock file cannot be made, as the file itself could not be.
     """
-    if sys.platform == "win32":  # has no such locks; two runs of one output are a matter of clusters
-        yield
-        return
     with _locked_file(path) as lock:
         try:
             yield
         finally:
             status = os.fstat(lock.fileno())
-            if stat.S_ISREG(status.st_mode) and not status.st_size:
-                with suppress(FileNotFoundError):
+            is_ours = stat.S_ISREG(status.st_mode) and not status.st_size
+            if not _IS_POSIX:
+                lock.close()
+            if is_ours:
+                # On Windows the next run may have it open: then it stays, and is removed by that one.
+                with suppress(FileNotFoundError if _IS_POSIX else OSError):
                     os.remove(path + LOCK_SUFFIX)
 
 
@@ -55,9 +57,10 @@ def _locked_file(path: str) -> BinaryIO:
     lock = path + LOCK_SUFFIX
     while True:
         # Not open(): a pipe of this name would block it.
-        file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666), "rb", 0)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # not on Windows
+        file = os.fdopen(os.open(lock, flags, 0o666), "rb", 0)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             if _is_named(file, lock):
                 return file
         except BlockingIOError:
@@ -68,6 +71,32 @@ def _locked_file(path: str) -> BinaryIO:
         except OSError:  # some network file systems know no locks
             return file
         file.close()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock an open file, by whichever call the operating system has.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds the lock.
+    OSError
+        If there are no locks.
+    """
+    if _IS_POSIX:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    try:
+        msvcrt = import_module("msvcrt")
+    except ImportError:  # neither, as in a browser
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from None
+    os.lseek(file.fileno(), _BEYOND_ANY_CONTENT, os.SEEK_SET)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except PermissionError:
+        raise BlockingIOError from None
 
 
 def _is_named(file: BinaryIO, path: str) -> bool:

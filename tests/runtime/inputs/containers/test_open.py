@@ -341,7 +341,8 @@ def test_links_and_devices_are_not_followed(items: Items, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (header("a.jpg", -512), "negative size"),
+        # Since 3.14, and in late releases before, tarfile refuses it itself, and nothing follows.
+        (header("a.jpg", -512), "negative size|ends without an end mark"),
         (header("a.jpg", -(1 << 60)), ""),
         (header("a.jpg", 1 << 40), "unexpected end of data"),
         (header("x", 1 << 60, type=tarfile.XHDTYPE), "header too large"),
@@ -360,7 +361,7 @@ def test_hostile_headers_end_the_archive(content: bytes, reason: str, items: Ite
     good, *_, last = contents(path)
     assert good == (f"{path}::good.jpg", items[0][1])
     assert last[0] == str(path)
-    assert str(last[1]).startswith(f"damaged or incomplete archive: {reason}")
+    assert re.match(f"damaged or incomplete archive: (?:{reason})", str(last[1]))
 
 
 @pytest.mark.parametrize(("suffix", "padding"), [*((suffix, 0) for suffix in MODES), (".tar", 37 * 512)])
