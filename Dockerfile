@@ -20,6 +20,6 @@ COPY --from=build /opt/galaxy-classify /opt/galaxy-classify
 ENV PATH=/opt/galaxy-classify/bin:$PATH
 USER 1000:1000
 WORKDIR /work
-RUN galaxy-classify --self-test
+RUN galaxy-classify self-test
 ENTRYPOINT ["galaxy-classify"]
 CMD ["--help"]

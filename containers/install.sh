@@ -10,5 +10,5 @@ python3 -m venv --without-pip "$folder"
 /tmp/pip/bin/pip --python "$folder/bin/python" install --quiet --no-cache-dir --no-compile "$source"
 rm -rf /tmp/pip
 find "$folder" -type d -name tests -prune -exec rm -rf {} +
-"$folder/bin/galaxy-classify" --self-test
-"$folder/bin/galaxy-classify" --help-all >/dev/null
+"$folder/bin/galaxy-classify" self-test
+"$folder/bin/galaxy-classify" --help >/dev/null
