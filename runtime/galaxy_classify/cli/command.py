@@ -145,9 +145,11 @@ class Command:
         return named_prior(self.options.prior)
 
     def _estimated_prior(self, classifier: GalaxyClassifier) -> str | Mapping[str, float]:
-        from galaxy_classify.cli.prior import continued_prior, estimated_prior, tell_estimate
+        from galaxy_classify.cli.prior import continued_prior, estimated_prior, tell_continued, tell_estimate
 
         if (continued := continued_prior(self.options)) is not None:
+            if not self.options.quiet:
+                tell_continued(continued)
             return continued
         with progress(enabled=self._shows_progress) as advance:
             mix, prior = estimated_prior(classifier, self.inputs.all_shards, advance)

@@ -112,13 +112,15 @@ class MixCollector:
         self._most = min(MOST_ROWS, MOST_NUMBERS // len(self._classes))
         self._thinning = Thinning(self._most)
         self._rows: dict[int, NDArray[np.float64]] = {}
+        self._estimate: ClassMix | None = None  # of all that was added, once it is made
 
     def add(self, prediction: Prediction) -> None:
         """Take the next prediction of the run; failed and unfamiliar ones count for no class."""
-        place = self._thinning.choose()
         if prediction.label is None or prediction.status == "unfamiliar":
             return
+        place = self._thinning.choose()
         self._counts[prediction.label] += 1
+        self._estimate = None
         if place is not None:
             # Rounded as in a result file: when a run is continued, its first rows are read from there.
             row = [round(prediction.probabilities[name], 6) for name in self._classes]
@@ -128,9 +130,12 @@ class MixCollector:
 
     def estimate(self) -> ClassMix | None:
         """Return the estimate; None if no input was classified."""
+        if self._estimate is None and self._rows:
+            self._estimate = self._new_estimate()
+        return self._estimate
+
+    def _new_estimate(self) -> ClassMix:
         self._drop()
-        if not self._rows:
-            return None
         galaxies, held_out = self._counts.total(), self._held_out.counts().tolist()
         given = self._rules.original(np.stack(list(self._rows.values())))
         mix = estimate_mix(assumed_mix(self._held_out), given, galaxies)
