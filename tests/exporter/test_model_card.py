@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
+from galaxy_classify.inference.embedded import embedded_models, find_model
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.probabilities.class_mix import assumed_mix
 from galaxy_export.model_card.card import model_card
 from galaxy_export.model_card.robustness import robustness_sections
 from galaxy_train.run_metrics.data_sets import DataRecord, SetRecord
@@ -17,6 +20,7 @@ from galaxy_train.run_metrics.metrics import ClassificationMetrics
 from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.parameters import FitParameters
 from in_process import run_classify
+from simulated_galaxies import held_out
 
 PROOF = {
     "images": 200,
@@ -267,3 +271,28 @@ def test_the_list_of_models() -> None:
         assert line.endswith(", ".join(GALAXY_MNIST_CLASSES))
         assert line.count("%") >= 1  # of int8 files, macro recall was not recorded at first
         assert " of train_dataset.hdf5" in line
+
+
+def test_a_card_has_the_class_mix_and_the_prediction_sets() -> None:
+    """Those of the embedded models: the mix that their probabilities assume, and how often their sets were right."""
+    for name in embedded_models():
+        about = OnnxModel(find_model(name)).description
+        assert about.held_out is not None
+        assert f"| held-out galaxies | {' | '.join(map(str, about.held_out.counts()))} |" in about.card
+        mix = assumed_mix(about.held_out).fractions
+        shares = " | ".join(f"{share:.1%}" for share in mix)
+        assert f"| fractions that the probabilities assume | {shares} |" in about.card
+        for asked, found in about.training["prediction_sets"].items():
+            error = f"{found['coverage']:.1%} ± {found['standard_error']:.1%}"
+            assert f"| {float(asked):.1%} | {error} | {found['mean_size']:.2f} |" in about.card
+            assert abs(found["coverage"] - float(asked)) < 4 * found["standard_error"] + 0.03
+
+
+@pytest.mark.slow
+def test_a_card_without_held_out_predictions_has_no_such_sections(metrics: dict[str, Any]) -> None:
+    """Nothing is made up for the runs of earlier versions, nor for a class of which no image was held out."""
+    record = RunMetrics.from_json(metrics)
+    for predictions in (None, held_out(mix=(0.5, 0.5, 0, 0))):
+        card = model_card("mine", "1", record, PROOF, Preprocessing(), "", predictions)
+        assert "## Class mix" not in card
+        assert ("## Prediction sets" in card) == (predictions is not None)
