@@ -153,7 +153,7 @@ def test_archives_and_catalogues_are_estimated_from(few: Path, model: Path, tmp_
     table = tmp_path / "cat.csv"
     table.write_text("id,file\n" + "".join(f"{path.stem},{path.name}\n" for path in sorted(few.iterdir())))
     results = [tmp_path / f"{name}.csv" for name in ("folder", "archive", "catalogue")]
-    inputs = ([few], [archive], [few, "--catalog", table, "--path-column", "file"])
+    inputs: list[list[object]] = [[few], [archive], [few, "--catalog", table, "--path-column", "file"]]
     for named, result in zip(inputs, results, strict=True):
         assert run(*named, "--model", model, "-o", result, *ALL).returncode == 0
     assert [prior_of(result) for result in results] == [prior_of(results[0])] * 3
@@ -364,6 +364,14 @@ def test_a_model_without_held_out_galaxies_classifies_as_ever(few: Path, tmp_pat
 
 def test_the_classifier_checks_its_own_options(model: Path) -> None:
     """As the command does."""
-    for options in ({"sets": 0}, {"sets": 1.0}, {"sets": "0.9"}, {"coarse": 1}, {"prior": {}}, {"prior": 5}):
+    wrong: list[dict[str, Any]] = [
+        {"sets": 0},
+        {"sets": 1.0},
+        {"sets": "0.9"},
+        {"coarse": 1},
+        {"prior": {}},
+        {"prior": 5},
+    ]
+    for options in wrong:
         with pytest.raises(UsageError):
-            GalaxyClassifier(model, **options)  # type: ignore[arg-type]
+            GalaxyClassifier(model, **options)
