@@ -61,7 +61,7 @@ def test_thinning_keeps_an_even_bounded_sample() -> None:
 
 
 def test_a_long_run_is_estimated_from_a_part_and_counted_whole() -> None:
-    """The standard errors are those of all galaxies, and the memory that of a few thousand."""
+    """The memory is that of a few thousand, and the standard errors are those of what was used."""
     rows = predictions(1, 3 * MOST_ROWS, (0.7, 0.1, 0.1, 0.1))
     collector = collected(rows)
     mix = collector.estimate()
@@ -69,6 +69,9 @@ def test_a_long_run_is_estimated_from_a_part_and_counted_whole() -> None:
     assert mix.galaxies == sum(mix.counts.values()) == len(rows)
     assert len(collector._rows) <= MOST_ROWS
     assert list(mix.fractions.values()) == pytest.approx([0.7, 0.1, 0.1, 0.1], abs=0.08)
+    part = collected(rows[: len(collector._rows)]).estimate()
+    assert part is not None
+    assert list(mix.standard_errors.values()) == pytest.approx(list(part.standard_errors.values()), rel=0.2)
     assert sum(mix.fractions.values()) == pytest.approx(1)
 
 
