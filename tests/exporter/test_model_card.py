@@ -44,12 +44,13 @@ def test_a_card_says_what_was_measured(metrics: dict[str, Any]) -> None:
     notes = "## Where the data come from\n\nPainted."
     card = model_card("mine", "2.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing(), notes)
     test = metrics["test"]
+    errors = {name: f"{test[name]:.4f} ± {error:.4f}" for name, error in test["standard_errors"].items()}
     assert card.startswith("# Model card: mine 2.0.0\n")
     for text in (
         "## Where the data come from\n\nPainted.\n",
         f"`{metrics['data']['train']['sha256'][:12]}`",
-        f"Accuracy {test['accuracy']:.4f}, macro recall {test['macro_recall']:.4f}",
-        f"Expected calibration error (15 bins) {test['calibration_error']:.4f}",
+        f"Accuracy {errors['accuracy']}, macro recall {errors['macro_recall']}",
+        f"Expected calibration error (15 bins) {errors['calibration_error']}",
         f"Temperature {metrics['temperature']:.4f}, fitted on 160 held-out training images",
         "7.2e-07, the limit is 1e-05",
         "galaxy-train fit --data DIR --recipe cnn --epochs 2 --batch-size 32 --seed 0 --out RUN",
@@ -285,7 +286,8 @@ def test_a_card_has_the_class_mix_and_the_prediction_sets() -> None:
         for asked, found in about.training["prediction_sets"].items():
             error = f"{found['coverage']:.1%} ± {found['standard_error']:.1%}"
             assert f"| {float(asked):.1%} | {error} | {found['mean_size']:.2f} |" in about.card
-            assert abs(found["coverage"] - float(asked)) < 4 * found["standard_error"] + 0.03
+            # More often is right, too: the most probable class belongs to every set.
+            assert found["coverage"] > float(asked) - 3 * found["standard_error"]
 
 
 @pytest.mark.slow
