@@ -96,7 +96,7 @@ def one(held_out: HeldOut, labels: Labels, probabilities: Probabilities, prior: 
     assumed = assumed_mix(held_out)
     true = np.bincount(labels, minlength=classes) / len(labels)
     counted = np.bincount(probabilities.argmax(axis=1), minlength=classes) / len(labels)
-    mix = estimate_mix(assumed, probabilities, len(labels))
+    mix = estimate_mix(assumed, probabilities)
     off = np.abs(mix.fractions - true)
     factors = prior / assumed.fractions
     weighted = probabilities * factors

@@ -129,10 +129,10 @@ def classify_batch(
         outputs = model.run(pixels, embedding=embedded is not None)
         # An embedding that is not finite changes no row: rows are the same whether somebody asks for it or not.
         faults = value_faults(replace(outputs, embedding=None))
+        sets = rules.sets(outputs.probabilities)
         outputs = replace(outputs, probabilities=rules.reweighted(outputs.probabilities))
         doubtful = doubts(pixels, model.description.preprocessing.margin)
         numbers = _numbers(outputs)
-        sets = rules.sets(outputs.probabilities)
         predict = partial(_prediction, model.identity, rules, limits)
         for row, (number, found) in enumerate(decoded):
             if row in faults:

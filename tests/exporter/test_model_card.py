@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES, Preprocessing
+from galaxy_classify.inference.embedded import embedded_models, find_model
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_classify.probabilities.class_mix import assumed_mix
 from galaxy_export.model_card.card import model_card
 from galaxy_export.model_card.robustness import robustness_sections
 from galaxy_train.run_metrics.data_sets import DataRecord, SetRecord
@@ -17,6 +20,7 @@ from galaxy_train.run_metrics.metrics import ClassificationMetrics
 from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.parameters import FitParameters
 from in_process import run_classify
+from simulated_galaxies import held_out
 
 PROOF = {
     "images": 200,
@@ -40,12 +44,13 @@ def test_a_card_says_what_was_measured(metrics: dict[str, Any]) -> None:
     notes = "## Where the data come from\n\nPainted."
     card = model_card("mine", "2.0.0", RunMetrics.from_json(metrics), PROOF, Preprocessing(), notes)
     test = metrics["test"]
+    errors = {name: f"{test[name]:.4f} ± {error:.4f}" for name, error in test["standard_errors"].items()}
     assert card.startswith("# Model card: mine 2.0.0\n")
     for text in (
         "## Where the data come from\n\nPainted.\n",
         f"`{metrics['data']['train']['sha256'][:12]}`",
-        f"Accuracy {test['accuracy']:.4f}, macro recall {test['macro_recall']:.4f}",
-        f"Expected calibration error (15 bins) {test['calibration_error']:.4f}",
+        f"Accuracy {errors['accuracy']}, macro recall {errors['macro_recall']}",
+        f"Expected calibration error (15 bins) {errors['calibration_error']}",
         f"Temperature {metrics['temperature']:.4f}, fitted on 160 held-out training images",
         "7.2e-07, the limit is 1e-05",
         "galaxy-train fit --data DIR --recipe cnn --epochs 2 --batch-size 32 --seed 0 --out RUN",
@@ -267,3 +272,29 @@ def test_the_list_of_models() -> None:
         assert line.endswith(", ".join(GALAXY_MNIST_CLASSES))
         assert line.count("%") >= 1  # of int8 files, macro recall was not recorded at first
         assert " of train_dataset.hdf5" in line
+
+
+def test_a_card_has_the_class_mix_and_the_prediction_sets() -> None:
+    """Those of the embedded models: the mix that their probabilities assume, and how often their sets were right."""
+    for name in embedded_models():
+        about = OnnxModel(find_model(name)).description
+        assert about.held_out is not None
+        assert f"| held-out galaxies | {' | '.join(map(str, about.held_out.counts()))} |" in about.card
+        mix = assumed_mix(about.held_out).fractions
+        shares = " | ".join(f"{share:.1%}" for share in mix)
+        assert f"| fractions that the probabilities assume | {shares} |" in about.card
+        for asked, found in about.training["prediction_sets"].items():
+            error = f"{found['coverage']:.1%} ± {found['standard_error']:.1%}"
+            assert f"| {float(asked):.1%} | {error} | {found['mean_size']:.2f} |" in about.card
+            # More often is right, too: the most probable class belongs to every set.
+            assert found["coverage"] > float(asked) - 3 * found["standard_error"]
+
+
+@pytest.mark.slow
+def test_a_card_without_held_out_predictions_has_no_such_sections(metrics: dict[str, Any]) -> None:
+    """Nothing is made up for the runs of earlier versions, nor for a class of which no image was held out."""
+    record = RunMetrics.from_json(metrics)
+    for predictions in (None, held_out(mix=(0.5, 0.5, 0, 0))):
+        card = model_card("mine", "1", record, PROOF, Preprocessing(), "", predictions)
+        assert "## Class mix" not in card
+        assert ("## Prediction sets" in card) == (predictions is not None)

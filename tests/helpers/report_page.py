@@ -91,12 +91,14 @@ def synthetic_report(
     embeddings: Sequence[Sequence[float]] = (),
     labels: Mapping[str, str] | None = None,
     positions: Mapping[str, tuple[float, float]] | None = None,
+    mix: dict[str, Any] | None = None,
+    threshold: float | Mapping[str, float] = 0.6,
 ) -> None:
     """Write a report of rows that no classifier has made, in order; with a map if they have embeddings.
 
     ``labels`` and ``positions`` are those of some of the rows, by path.
     """
-    report = Report(CLASSES, 0.6, min_familiarity)
+    report = Report(CLASSES, threshold, min_familiarity)
     vectors = iter(embeddings)
     for row in rows:
         report.add(row, (labels or {}).get(row.path), (positions or {}).get(row.path))
@@ -110,6 +112,7 @@ def synthetic_report(
         seen=lambda picture: picture,
         embed=(lambda _: np.array(next(vectors), np.float32)) if embeddings else None,
         evaluation=evaluation,
+        mix=mix,
     )
 
 

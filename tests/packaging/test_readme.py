@@ -65,7 +65,7 @@ def test_every_address_is_whole_and_leads_somewhere(repository: Path, readme: st
 def test_what_is_uploaded_passes_the_check_of_the_index(repository: Path, tmp_path: Path) -> None:
     """twine check --strict, on the source distribution and the wheel."""
     pytest.importorskip("twine")
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path, repository]
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(repository)]
     subprocess.run(build, check=True, capture_output=True)
     files = [str(file) for file in tmp_path.iterdir()]
     assert len(files) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from galaxy_classify.errors import ContractError, GraphError, LogitError, ParityError, ProbabilityError
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
+from galaxy_classify.inference.embedded import find_model
+from galaxy_classify.inference.model import OnnxModel
+from galaxy_train.run_folder import RunFolder
 from keras_once import KerasOnce
+from simulated_galaxies import change_held_out
 from trainings import run_export
 
 pytestmark = [pytest.mark.parity, pytest.mark.slow]
@@ -30,7 +35,6 @@ def files(
     """Export the drawn galaxies' MLP as float32 and as int8."""
     from galaxy_export import export
     from galaxy_export.report import GateReport
-    from galaxy_train.run_folder import RunFolder
 
     folder = tmp_path_factory.mktemp("verified")
     paths = {}
@@ -156,6 +160,7 @@ def wrong_type(proto: onnx.ModelProto) -> None:
     next(node for node in proto.graph.node if node.op_type == "Relu").input.append("logits")
 
 
+HELD_OUT = json.dumps({"labels": [0, 1, 2, 3], "probabilities": [[0.25] * 4] * 4})
 LABELS = json.dumps([*GALAXY_MNIST_CLASSES[1:], GALAXY_MNIST_CLASSES[0]])
 MUTATIONS: dict[str, tuple[Change, type[ParityError] | tuple[type[ParityError], ...]]] = {
     **{f"kernel {number} scaled by 1.001": (scaled(2 * number, 1.001), LogitError) for number in range(4)},
@@ -172,6 +177,7 @@ MUTATIONS: dict[str, tuple[Change, type[ParityError] | tuple[type[ParityError], 
     "crop left out": (metadata("preprocessing", '{"crop_fraction": 1.0, "resample": "lanczos"}'), ContractError),
     "wrong label order": (metadata("classes", LABELS), ContractError),
     "another training's checksum": (metadata("source_sha256", "0" * 64), ContractError),
+    "other held-out predictions": (metadata("held_out", HELD_OUT), ContractError),
     "metadata missing": (metadata("training", None), ContractError),
     "fixed batch size": (fixed_batch, ContractError),
     "external data": (external_data, ContractError),
@@ -259,3 +265,23 @@ def test_the_command_ends_with_0_1_or_2(
     assert wrong.returncode == 2
     assert run(files["float"], *common).returncode == 2
     assert run(tmp_path / "none.onnx", "--against", trained_run, *common).returncode == 2
+
+
+def test_an_export_carries_the_held_out_predictions_of_its_run(files: dict[str, Path], trained_run: Path) -> None:
+    """As float32 and as int8; the card in the file says what they are good for."""
+    expected = RunFolder(trained_run).read_held_out(4)
+    assert expected is not None
+    for path in files.values():
+        description = OnnxModel(find_model(path)).description
+        assert description.held_out == expected
+        assert description.training["prediction_sets"]
+        assert "## Class mix" in description.card
+        assert "## Prediction sets" in description.card
+
+
+def test_a_file_without_held_out_predictions_passes(
+    files: dict[str, Path], verify: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    """Earlier versions made such files."""
+    path = change_held_out(Path(shutil.copy(files["float"], tmp_path / "earlier.onnx")), None)
+    verify(path)

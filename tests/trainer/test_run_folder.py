@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_classify.errors import DataError
+from galaxy_classify.probabilities.held_out import HeldOut
 from galaxy_train.run_folder import RunFolder
 
 
@@ -19,6 +20,7 @@ def test_a_run_is_not_overwritten_without_force(tmp_path: Path) -> None:
         run.create(force=False)
     assert run.history.exists()
     run.stress_plot.touch()  # an evaluation has drawn it since
+    run.held_out.touch()
     run.create(force=True)
     assert list(run.path.iterdir()) == []
 
@@ -57,3 +59,20 @@ def test_an_unfinished_run_is_told_from_a_finished_one(tmp_path: Path) -> None:
     run.check_complete()
     with pytest.raises(DataError, match=r"metrics\.json: cannot be read"):
         run.read_metrics()
+
+
+def test_held_out_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """A run of an earlier version has none."""
+    run, predictions = RunFolder(tmp_path), HeldOut((0, 1), ((0.75, 0.25), (0.0, 1.0)))
+    assert run.read_held_out(2) is None
+    run.write_held_out(predictions)
+    assert run.read_held_out(2) == predictions
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"labels": [0]}', '{"labels": [0], "probabilities": [[1, 0, 0]]}'])
+def test_damaged_held_out_predictions_name_their_file(tmp_path: Path, content: str) -> None:
+    """Those of other classes, too."""
+    run = RunFolder(tmp_path)
+    run.held_out.write_text(content)
+    with pytest.raises(DataError, match=r"held_out\.json: cannot be read: .*; train again with --force"):
+        run.read_held_out(2)

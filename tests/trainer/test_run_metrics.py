@@ -15,6 +15,7 @@ from galaxy_train.data.load import TrainingData
 from galaxy_train.evaluation.metrics import classification_metrics
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.run_metrics.evaluations import EvaluationRecord, OutOfClassMetrics, StatusMetrics, StressMetrics
+from galaxy_train.run_metrics.metrics import SetMetrics
 from galaxy_train.run_metrics.runs import RefitRecord, RunMetrics
 from galaxy_train.training.parameters import FitParameters
 
@@ -55,6 +56,7 @@ def metrics() -> RunMetrics:
         model_sha256="d" * 64,
         versions={"python": "3.12"},
         evaluation=EVALUATION,
+        prediction_sets={"0.90": SetMetrics(0.91, 0.01, 1.2, {"round": 0.9, "spiral": None})},
     )
 
 
@@ -98,12 +100,14 @@ def test_runs_of_earlier_versions_are_read(metrics: RunMetrics, tmp_path: Path) 
     refit_of, parameters = content.pop("refit_of"), content["parameters"]
     for name in ("balance", "init", "teachers", "unlabelled", "fold"):
         del parameters[name]
-    del content["evaluation"], content["data"]["train"]["weights"]
+    del content["evaluation"], content["prediction_sets"], content["data"]["train"]["weights"]
+    del content["test"]["standard_errors"]
     content["validation"] = refit_of["validation"] | {"symmetry_agreement": 0.75}
     run = RunFolder(tmp_path)
     run.metrics.write_text(json.dumps(content))
     found = run.read_metrics()
     assert (found.refit_of, found.evaluation, found.data.train.weights) == (None, None, None)
+    assert (found.prediction_sets, found.test.standard_errors) == (None, None)
     assert (found.parameters.teachers, found.parameters.fold) == ((), None)
     assert found.held_out is not None
     assert found.held_out.symmetry_agreement == 0.75

@@ -97,7 +97,7 @@ def _check_files(options: Options) -> None:
     is_folder = options.dask is not None or (options.shard is not None and os.path.isdir(output or ""))
     if output is not None and (is_folder or output.endswith(os.sep)):
         output = None
-    named = (options.from_file, options.catalog, options.labels, options.model)
+    named = (options.from_file, options.catalog, options.labels, options.model, options.prior)
     inputs = [name for name in (*named, *options.inputs) if name is not None]
     check_files(output, options.report, inputs, embeddings=options.embeddings)
 

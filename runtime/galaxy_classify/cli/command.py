@@ -19,6 +19,7 @@ from galaxy_classify.cli.progress import progress
 from galaxy_classify.cli.summary import run_summary, skipped_inputs
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_INTERRUPTED, UsageError
 from galaxy_classify.probabilities.run_mix import FEW_IN_RUN
+from galaxy_classify.probabilities.thresholds import thresholds_of
 from galaxy_classify.process import prepare_process
 from galaxy_classify.report.pictures import SampledImages
 from galaxy_classify.report.sample import CAP
@@ -88,6 +89,7 @@ class Command:
         classes = classifier.model.description.classes
         if options.top_k > len(classes):
             raise UsageError(f"--top-k {options.top_k}: the model has {len(classes)} classes")
+        thresholds_of(options.threshold, classes)  # before --force removes an earlier result
         text = self.destination.output_format in (OutputFormat.CSV, OutputFormat.TABLE)
         layout = RowLayout.of(classifier, options.top_k)
         layout = self.inputs.open_catalog(layout, typed=not text)
@@ -145,9 +147,16 @@ class Command:
         return named_prior(self.options.prior)
 
     def _estimated_prior(self, classifier: GalaxyClassifier) -> str | Mapping[str, float]:
-        from galaxy_classify.cli.run_options.prior import continued_prior, estimated_prior, tell_estimate
+        from galaxy_classify.cli.run_options.prior import (
+            continued_prior,
+            estimated_prior,
+            tell_continued,
+            tell_estimate,
+        )
 
         if (continued := continued_prior(self.options)) is not None:
+            if not self.options.quiet:
+                tell_continued(continued)
             return continued
         with progress(enabled=self._shows_progress) as advance:
             mix, prior = estimated_prior(classifier, self.inputs.all_shards, advance)

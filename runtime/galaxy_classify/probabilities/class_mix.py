@@ -80,7 +80,7 @@ def assumed_mix(held_out: HeldOut) -> AssumedMix:
     return AssumedMix(mix / mix.sum(), inverse @ (residuals.T @ residuals) @ inverse)
 
 
-def estimate_mix(assumed: AssumedMix, probabilities: NDArray[np.float64], rows: int) -> MixEstimate:
+def estimate_mix(assumed: AssumedMix, probabilities: NDArray[np.float64]) -> MixEstimate:
     """Estimate the class mix of a run.
 
     Parameters
@@ -88,9 +88,7 @@ def estimate_mix(assumed: AssumedMix, probabilities: NDArray[np.float64], rows: 
     assumed : AssumedMix
         The mix that the probabilities assume.
     probabilities : ndarray of float64, shape (N, classes)
-        The model's probabilities of some or all of the run's galaxies.
-    rows : int
-        Number of galaxies in the run.
+        The model's probabilities of the run's galaxies, or of a sample of them: the standard errors are larger then.
     """
     ratios = probabilities / assumed.fractions
     mix = assumed.fractions
@@ -99,7 +97,7 @@ def estimate_mix(assumed: AssumedMix, probabilities: NDArray[np.float64], rows: 
         if abs(mix - before).max() < TOLERANCE:
             break
     gains = ratios / (ratios @ mix)[:, None]
-    return MixEstimate(mix, np.sqrt(_from_held_out(assumed, gains * mix, mix) + _from_run(gains, mix, rows)))
+    return MixEstimate(mix, np.sqrt(_from_held_out(assumed, gains * mix, mix) + _from_run(gains, mix)))
 
 
 def _from_held_out(assumed: AssumedMix, shares: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,9 +112,9 @@ def _from_held_out(assumed: AssumedMix, shares: NDArray[np.float64], mix: NDArra
     return np.diag(change @ assumed.covariance @ change.T).clip(0)
 
 
-def _from_run(gains: NDArray[np.float64], mix: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+def _from_run(gains: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the variances that come from the number of galaxies: of the inverse Fisher information, sum held at 1."""
-    information = gains.T @ gains * (rows / len(gains))
+    information = gains.T @ gains
     directions = np.linalg.svd(np.ones((1, len(mix))))[2][1:].T
     inverse = np.linalg.pinv(directions.T @ information @ directions)
     return np.diag(directions @ inverse @ directions.T).clip(0)

@@ -50,9 +50,9 @@ class HeldOut:
         """Read what `to_json` gives, for a model with so many classes; raise `ModelError` if it is anything else."""
         try:
             labels, probabilities = np.array(value["labels"]), np.array(value["probabilities"], np.float64)
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, OverflowError):
             raise ModelError("held_out does not have labels and rows of probabilities") from None
-        if not 1 <= len(labels) <= MOST_READ or labels.ndim != 1 or labels.dtype.kind != "i":
+        if labels.ndim != 1 or not 1 <= len(labels) <= MOST_READ or labels.dtype.kind != "i":
             raise ModelError(f"held_out does not have 1 to {MOST_READ:,} whole numbers as labels")
         if probabilities.shape != (len(labels), classes):
             raise ModelError(f"held_out has probabilities of the shape {probabilities.shape}, not of each class")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.probabilities.held_out import HeldOut
+from galaxy_classify.probabilities.held_out import DECIMALS, HeldOut
 
 
 def set_levels(
@@ -74,18 +74,30 @@ def set_levels(
     return np.asarray(true[order][places.clip(max=len(true) - 1)])
 
 
+def as_stored(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities rounded as those of the held-out galaxies are, for a comparison with `set_levels`.
+
+    With others, a class that is as improbable as that of a held-out galaxy might miss a level that this one reaches by
+    its rounding.
+    """
+    return probabilities.astype(np.float64).round(DECIMALS)
+
+
 def sets_of(
-    probabilities: NDArray[np.floating], levels: NDArray[np.float64], classes: Sequence[str]
+    probabilities: NDArray[np.floating], reached: NDArray[np.bool_], classes: Sequence[str]
 ) -> list[tuple[str, ...]]:
     """Return the prediction set of each row of probabilities, the most probable class first; none is empty.
 
+    `reached` tells which classes reach their level.
+
     Examples
     --------
-    >>> sets_of(np.array([[0.7, 0.3], [0.95, 0.05]]), np.array([0.2, 0.2]), ["round", "spiral"])
+    >>> rows = np.array([[0.7, 0.3], [0.95, 0.05]])
+    >>> sets_of(rows, rows >= 0.2, ["round", "spiral"])
     [('round', 'spiral'), ('round',)]
     """
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    inside = np.take_along_axis(probabilities >= levels, order, axis=1)
+    inside = np.take_along_axis(reached, order, axis=1)
     inside[:, 0] = True
     return [
         tuple(classes[number] for number, belongs in zip(row, belonging, strict=True) if belongs)

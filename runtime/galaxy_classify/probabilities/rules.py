@@ -13,7 +13,7 @@ from galaxy_classify.prediction import SET_SEPARATOR
 from galaxy_classify.probabilities.class_mix import assumed_mix
 from galaxy_classify.probabilities.coarse import coarse_places
 from galaxy_classify.probabilities.held_out import HeldOut
-from galaxy_classify.probabilities.prediction_sets import set_levels, sets_of
+from galaxy_classify.probabilities.prediction_sets import as_stored, set_levels, sets_of
 from galaxy_classify.probabilities.prior import fractions_of
 
 
@@ -40,10 +40,7 @@ class Rules:
 
     def reweighted(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return probabilities, shape (N, classes), for the class mix in question."""
-        if self.factors is None:
-            return probabilities
-        weighted = probabilities * self.factors
-        return np.asarray(weighted / weighted.sum(axis=1, keepdims=True), np.float32)
+        return np.asarray(self._weighted(probabilities), np.float32)
 
     def original(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probabilities that the model gave, from those that `reweighted` made of them."""
@@ -53,10 +50,17 @@ class Rules:
         return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
 
     def sets(self, probabilities: NDArray[np.float32]) -> Sequence[tuple[str, ...] | None]:
-        """Return the prediction set of each row of probabilities; None for each if there are no sets."""
+        """Return the prediction set of each row of the model's probabilities; None for each if there are no sets."""
         if self.levels is None:
             return [None] * len(probabilities)
-        return sets_of(probabilities, self.levels, self.classes)
+        reached = self._weighted(as_stored(probabilities)) >= self.levels
+        return sets_of(self.reweighted(probabilities), reached, self.classes)
+
+    def _weighted(self, probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
+        if self.factors is None:
+            return probabilities
+        weighted = probabilities * self.factors
+        return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
 
     def coarse_class(self, probabilities: Sequence[float]) -> tuple[str, float] | tuple[None, None]:
         """Return the more probable coarse class of one row, and its probability."""

@@ -15,10 +15,11 @@ from galaxy_classify.probabilities.class_mix import assumed_mix, estimate_mix
 from galaxy_classify.probabilities.held_out import HeldOut
 from galaxy_classify.probabilities.rules import Rules
 
-#: Most predictions that an estimate uses: enough to know a fraction to 0.8 percentage points or better, which is less
-#: than the uncertainty that comes from the held-out galaxies. With many classes, fewer, for the memory's sake.
+#: Most predictions that an estimate uses, and at least half as many of a longer run: enough to know a fraction to about
+#: a percentage point, which is less than the uncertainty that comes from the held-out galaxies. With many classes,
+#: fewer, for the sake of memory and of the seconds that an estimate takes.
 MOST_ROWS: Final = 4_096
-MOST_NUMBERS: Final = 1_000_000
+MOST_NUMBERS: Final = 400_000
 #: Below these numbers of galaxies, in a run and held out of a class, an estimate comes with a remark.
 FEW_IN_RUN: Final = 100
 FEW_HELD_OUT: Final = 50
@@ -40,7 +41,8 @@ class ClassMix:
     fractions : dict of str to float
         Estimated fraction of each class; they sum to 1.
     standard_errors : dict of str to float
-        Standard error of each, from the number of galaxies in the run and the number held out of the training.
+        Standard error of each, from the number of galaxies in the run, or in the sample of a long one, and the number
+        held out of the training.
     held_out : dict of str to int
         Number of held-out galaxies of each class, which the correction rests on.
     notes : tuple of str
@@ -112,13 +114,15 @@ class MixCollector:
         self._most = min(MOST_ROWS, MOST_NUMBERS // len(self._classes))
         self._thinning = Thinning(self._most)
         self._rows: dict[int, NDArray[np.float64]] = {}
+        self._estimate: ClassMix | None = None  # of all that was added, once it is made
 
     def add(self, prediction: Prediction) -> None:
         """Take the next prediction of the run; failed and unfamiliar ones count for no class."""
-        place = self._thinning.choose()
         if prediction.label is None or prediction.status == "unfamiliar":
             return
+        place = self._thinning.choose()
         self._counts[prediction.label] += 1
+        self._estimate = None
         if place is not None:
             # Rounded as in a result file: when a run is continued, its first rows are read from there.
             row = [round(prediction.probabilities[name], 6) for name in self._classes]
@@ -128,12 +132,15 @@ class MixCollector:
 
     def estimate(self) -> ClassMix | None:
         """Return the estimate; None if no input was classified."""
+        if self._estimate is None and self._rows:
+            self._estimate = self._new_estimate()
+        return self._estimate
+
+    def _new_estimate(self) -> ClassMix:
         self._drop()
-        if not self._rows:
-            return None
         galaxies, held_out = self._counts.total(), self._held_out.counts().tolist()
         given = self._rules.original(np.stack(list(self._rows.values())))
-        mix = estimate_mix(assumed_mix(self._held_out), given, galaxies)
+        mix = estimate_mix(assumed_mix(self._held_out), given)
         return ClassMix(
             galaxies,
             {name: self._counts[name] for name in self._classes},

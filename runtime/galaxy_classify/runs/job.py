@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from galaxy_classify.inputs.source import Source
@@ -97,6 +97,17 @@ class Job:
             self.mix.add(prediction)
         for observe in self.observers:
             observe(source, prediction)
+
+    def of_shard(self, shard: str) -> Job:
+        """Return the job of one of several shards: its sidecar has the class fractions of its own rows.
+
+        They count for those of the whole run, too.
+        """
+        if self.mix is None:
+            return replace(self, shard=shard)
+        whole = self.mix
+        observers = [*self.observers, lambda source, prediction: whole.add(prediction)]
+        return replace(self, shard=shard, observers=observers, mix=self.classifier.mix_collector())
 
     def class_mix(self) -> ClassMix | None:
         """Return the fractions of the classes among the rows so far; None if nothing is known of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.results.file_names import check_folder
@@ -52,8 +52,7 @@ class ShardFolder:
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be made: {error.strerror}") from None
         for shard, sources in inputs.by_shard(self.shards):
-            mix = None if job.mix is None else job.classifier.mix_collector()  # of this file's rows alone
-            self.file(shard).write(replace(job, shard=str(shard), mix=mix), sources)
+            self.file(shard).write(job.of_shard(str(shard)), sources)
 
     def kept_rows(self) -> str:
         """Return where the rows of an interrupted run are, and how to continue it."""

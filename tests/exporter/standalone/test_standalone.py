@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from galaxy_export.standalone.preprocessing import SIZE_CHECK
 from galaxy_export.standalone.write import write_standalone
 from galaxy_painter import KINDS, paint
 from in_process import run_in_process
+from simulated_galaxies import change_held_out, held_out
 from tiny_model import description, save_tiny_model
 
 FEW_EDGES = (16, 43, 63, 64, 65, 100, 424)
@@ -122,6 +124,15 @@ def test_the_same_model_gives_the_same_bytes_and_says_where_it_comes_from(tmp_pa
     assert "tiny 1.0.0" in proto.doc_string
     assert proto.graph.input[0].type.denotation == "IMAGE"
     assert (tmp_path / "s.onnx").stat().st_size < model.source.path.stat().st_size + 8_000
+
+
+def test_it_carries_the_predictions_on_held_out_galaxies(tmp_path: Path) -> None:
+    """What rests on them is the same with either file."""
+    predictions = held_out(galaxies=100)
+    tiny(tmp_path / "m.onnx")
+    model = change_held_out(tmp_path / "m.onnx", json.dumps(predictions.to_json()))
+    written, _ = write_standalone(find_model(model), tmp_path / "s.onnx", None, batched=False)
+    assert written.description.held_out == predictions
 
 
 def test_the_shipped_file_is_made_of_the_shipped_model() -> None:

@@ -351,3 +351,32 @@ def test_dask_is_loaded_only_when_it_is_asked_for() -> None:
     code = "import sys, galaxy_classify.cli.command; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"dask", "distributed", "pandas", "pyarrow"} & set(loaded)
+
+
+def test_priors_sets_coarse_classes_and_thresholds_are_those_of_the_library(
+    frame: dd.DataFrame, drawn_images: Path
+) -> None:
+    """Each partition has the columns, and the values of a classifier with the same options; errors have none."""
+    options: dict[str, Any] = {"prior": "uniform", "sets": 0.9, "coarse": True}
+    thresholds = {"smooth_round": 1.0}
+    found = classify(frame, path_column="file", root=drawn_images, threshold=thresholds, **options).compute()
+    names = list(found.columns)
+    assert names[names.index("confidence") + 2 :][:3] == ["coarse_label", "coarse_confidence", "prediction_set"]
+    classifier = GalaxyClassifier(**options)
+    rows = list(classifier.classify([drawn_images / f"{kind}.jpg" for kind in KINDS], threshold=thresholds))
+    assert found.prediction_set[:4].tolist() == [row.set_text for row in rows]
+    assert found.coarse_label[:4].tolist() == [row.coarse_label for row in rows]
+    assert found.confidence[:4].tolist() == pytest.approx([row.confidence for row in rows], abs=1e-6)
+    assert found.status[:4].tolist() == [row.status for row in rows]
+    assert found.prediction_set[4:].isna().all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"prior": "even"}, {"prior": {"smooth_round": 1}}, {"sets": 1}, {"threshold": {"round": 0.5}}]
+)
+def test_wrong_options_on_probabilities_are_refused_before_the_graph_runs(
+    frame: dd.DataFrame, wrong: dict[str, Any]
+) -> None:
+    """Not on the workers, hours later."""
+    with pytest.raises(UsageError):
+        classify(frame, path_column="file", **wrong)

@@ -29,6 +29,7 @@ from galaxy_classify import ClusterError, UsageError, __version__
 from galaxy_classify.dask import classify, read_parquet
 from galaxy_classify.inference.embedded import find_model
 from in_process import run_classify
+from simulated_galaxies import held_out, paint_colours, random_colours, save_model
 from tiny_model import save_tiny_model
 
 #: Seconds that a step may take on a machine that tests share.
@@ -675,3 +676,35 @@ def test_options_that_do_not_go_with_dask(tmp_path: Path, options: list[str], me
     assert (result.returncode, result.stdout) == (2, "")
     assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_estimated_class_mix_is_that_of_the_plain_command(client: Client, tmp_path: Path) -> None:
+    """With the same rows and the same class fractions; a continued run keeps it, whatever has been added since."""
+    model = save_model(tmp_path / "model.onnx", held_out())
+    folder = paint_colours(tmp_path / "images", random_colours(0, 30))
+    options = (folder, "--model", model, "--prior", "estimate", "--sets", "0.9", "--coarse")
+    dask = ("--dask", client.scheduler.address, "--partition-size", "10", "-o", tmp_path / "parts")
+    assert run_classify(*options, "-o", tmp_path / "plain.parquet").returncode == 0
+    assert run_classify(*options, *dask).returncode == 0
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "parts"), pd.read_parquet(tmp_path / "plain.parquet"))
+    sidecars = (tmp_path / "parts" / "_galaxy_classify.json", tmp_path / "plain.parquet.meta.json")
+    parts, plain = (json.loads(path.read_text()) for path in sidecars)
+    assert parts["options"]["prior"] == plain["options"]["prior"]
+    assert parts["class_mix"]["fractions"] == pytest.approx(plain["class_mix"]["fractions"], abs=1e-5)
+    paint_colours(folder / "more", [(0, 0, 255)] * 10)
+    again = run_classify(*options, *dask, "--resume")
+    assert "the class mix of the run that is continued is used" in again.stderr
+    assert "kept: 30 rows" in again.stderr
+    assert json.loads(sidecars[0].read_text())["options"]["prior"] == plain["options"]["prior"]
+
+
+def test_an_unknown_class_of_a_threshold_leaves_the_folder_alone(client: Client, tmp_path: Path) -> None:
+    """Found before parts are removed by --force."""
+    folder = paint_colours(tmp_path / "images", [(255, 0, 0)] * 2)
+    options = (folder, "--dask", client.scheduler.address, "-o", tmp_path / "parts")
+    run_classify(*options)
+    before = rows_of(tmp_path / "parts")
+    ended = run_classify(*options, "--force", "--threshold", "round=0.5")
+    assert ended.returncode == 2
+    assert "threshold of 'round'" in ended.stderr
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "parts"), before)

@@ -16,7 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from galaxy_classify import GalaxyClassifier
+from galaxy_classify import ClassMix, GalaxyClassifier
 from galaxy_classify.errors import ImageError
 from galaxy_classify.prediction import Prediction
 from galaxy_classify.report.report import Report
@@ -592,3 +592,38 @@ def test_hostile_names_are_texts_on_the_map(show: Callable[[Path], Page], tmp_pa
     page.run("pointAt(report.rows[0])")
     assert pointed_at(page)[1] == HOSTILE[0]
     assert page.run("return [typeof window.hacked, document.querySelectorAll('script').length]") == ["undefined", 2]
+
+
+def test_class_fractions_sets_and_thresholds_are_shown(show: Callable[[Path], Page], tmp_path: Path) -> None:
+    """Fractions below the classes with what must be known of them, the rest in the dialog of an image."""
+    row = replace(
+        round_row("a.png", 0.9),
+        status="uncertain",
+        coarse_label="smooth",
+        coarse_confidence=0.95,
+        prediction_set=("round", "spiral"),
+    )
+    mix = ClassMix(
+        galaxies=120,
+        counts={"round": 120, "spiral": 0},
+        fractions={"round": 0.9512, "spiral": 0.0488},
+        standard_errors={"round": 0.031, "spiral": 0.031},
+        held_out={"round": 80, "spiral": 40},
+        notes=("class fractions rest on few held-out galaxies of some classes: spiral 40",),
+    )
+    synthetic_report(tmp_path / "mix.html", [row], mix=mix.to_dict(), threshold={"round": 0.95, "*": 0.5})
+    page = show(tmp_path / "mix.html")
+    classes = page.find("#classes").text
+    assert "corrected 95.1 ± 3.1 %" in classes
+    assert "corrected 4.9 ± 3.1 %" in classes
+    assert page.find("#mix-note").text.endswith("few held-out galaxies of some classes: spiral 40")
+    assert "threshold 0.95, 0.5" in str(page.find("#histogram").get_attribute("aria-label"))
+    page.find(".card").click()
+    assert "below 0.95" in page.find("#detail-verdict").text
+    facts = page.find("#detail-facts").text
+    assert "smooth (0.9500)" in facts
+    assert "round, spiral" in facts
+    synthetic_report(tmp_path / "without.html", [round_row("a.png")])
+    page = show(tmp_path / "without.html")
+    assert "corrected" not in page.find("#classes").text
+    assert not page.find("#mix-note").is_displayed()

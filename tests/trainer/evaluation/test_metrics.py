@@ -72,3 +72,24 @@ def test_the_area_under_the_roc_curve() -> None:
     inside, outside = rng.integers(0, 20, 60) / 20, rng.integers(0, 15, 40) / 20
     pairs = [(a > b) + 0.5 * (a == b) for a in inside for b in outside]
     assert auroc(inside, outside) == pytest.approx(np.mean(pairs))
+
+
+def test_standard_errors_are_those_of_a_count() -> None:
+    """That of the accuracy is close to the binomial one, and each is the same at every call."""
+    random = np.random.default_rng(0)
+    labels = random.integers(3, size=400)
+    predicted = np.where(random.random(400) < 0.8, labels, (labels + 1) % 3)
+    probabilities = 0.7 * np.eye(3)[predicted] + 0.1
+    found = classification_metrics(labels, probabilities, CLASSES)
+    assert found.standard_errors is not None
+    expected = np.sqrt(found.accuracy * (1 - found.accuracy) / 400)
+    assert found.standard_errors["accuracy"] == pytest.approx(expected, rel=0.2)
+    assert found.standard_errors["macro_recall"] == pytest.approx(expected, rel=0.3)
+    assert 0 < found.standard_errors["calibration_error"] < 0.05
+    assert classification_metrics(labels, probabilities, CLASSES) == found
+
+
+def test_one_image_has_standard_errors() -> None:
+    """Of 0, as nothing varies; a class without an image does no harm."""
+    found = classification_metrics(np.array([0]), np.array([[0.6, 0.3, 0.1]]), CLASSES)
+    assert found.standard_errors == pytest.approx({"accuracy": 0, "macro_recall": 0, "calibration_error": 0})

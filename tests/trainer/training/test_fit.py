@@ -50,7 +50,7 @@ def test_a_run_folder_is_complete(trained_run: Path) -> None:
     """Model, history, metrics and two pictures, with everything that makes the figures repeatable."""
     assert {path.name for path in trained_run.iterdir()} == {
         "model.keras", "history.csv", "metrics.json", "accuracy.png", "confusion_matrix.png",
-        "reliability.png",
+        "reliability.png", "held_out.json",
     }  # fmt: skip
     with (trained_run / "history.csv").open() as file:
         history = list(csv.DictReader(file))
@@ -72,6 +72,12 @@ def test_a_run_folder_is_complete(trained_run: Path) -> None:
     assert np.sum(test["confusion_matrix"]) == test["images"] == 200
     assert {"calibration_error", "negative_log_likelihood", "brier_score", "symmetry_agreement", "kept"} < set(test)
     assert metrics["validation"]["images"] == 160
+    held_out = json.loads((trained_run / "held_out.json").read_text())
+    assert len(held_out["labels"]) == len(held_out["probabilities"]) == 160
+    predicted = np.array(held_out["probabilities"]).argmax(axis=1)
+    assert np.mean(predicted == held_out["labels"]) == pytest.approx(metrics["validation"]["accuracy"], abs=0.01)
+    assert set(metrics["prediction_sets"]) == {"0.80", "0.90", "0.95"}
+    assert set(test["standard_errors"]) == {"accuracy", "macro_recall", "calibration_error"}
     assert metrics["temperature"] > 0
     for name in ("accuracy.png", "confusion_matrix.png", "reliability.png"):
         with Image.open(trained_run / name) as picture:
@@ -225,6 +231,8 @@ def test_without_a_validation_part(minute_dataset: Path, tmp_path: Path) -> None
     )
     assert result.returncode == 0, result.stderr
     assert "val_accuracy" not in (tmp_path / "run" / "history.csv").read_text()
+    assert not (tmp_path / "run" / "held_out.json").exists()
+    assert "prediction_sets" not in json.loads((tmp_path / "run" / "metrics.json").read_text())
 
 
 def test_the_data_of_a_run_are_remembered(trained_run: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,26 @@ def test_the_calibration_is_taken_over(trained_tiny: Path, repeated: Path) -> No
     assert json.loads((repeated / "metrics.json").read_text())["temperature"] == before["temperature"]
     scale = load_model(repeated / "model.keras").get_layer(TEMPERATURE).scale
     assert float(scale) == pytest.approx(1 / before["temperature"])
+
+
+def test_the_held_out_predictions_are_taken_over(trained_tiny: Path, repeated: Path) -> None:
+    """Of a network that has seen all images there can be none; those of the earlier run come with it."""
+    assert (repeated / "held_out.json").read_bytes() == (trained_tiny / "held_out.json").read_bytes()
+    before, after = (json.loads((run / "metrics.json").read_text()) for run in (trained_tiny, repeated))
+    validation = before["validation"]["images"]
+    assert len(json.loads((repeated / "held_out.json").read_text())["labels"]) == validation
+    assert set(after["prediction_sets"]) == set(before["prediction_sets"])
+
+
+def test_a_run_of_an_earlier_version_is_repeated(trained_tiny: Path, options: list[str | Path], tmp_path: Path) -> None:
+    """It has no held-out predictions, and so the new run has none."""
+    earlier = tmp_path / "earlier"
+    shutil.copytree(trained_tiny, earlier)
+    (earlier / "held_out.json").unlink()
+    result = fit(*options, "--refit", earlier, "--out", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    assert not (tmp_path / "run" / "held_out.json").exists()
+    assert "prediction_sets" not in json.loads((tmp_path / "run" / "metrics.json").read_text())
 
 
 @pytest.mark.parametrize(

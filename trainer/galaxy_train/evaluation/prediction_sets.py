@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import UsageError
 from galaxy_classify.probabilities.held_out import HeldOut
-from galaxy_classify.probabilities.prediction_sets import set_levels
+from galaxy_classify.probabilities.prediction_sets import as_stored, set_levels
 from galaxy_train.run_metrics.metrics import SetMetrics
 
 #: Coverages that are measured.
@@ -51,7 +51,7 @@ def _measure(
     classes: Sequence[str],
 ) -> SetMetrics:
     # The most probable class belongs to every set.
-    inside = (probabilities >= levels) | (probabilities == probabilities.max(axis=1, keepdims=True))
+    inside = (as_stored(probabilities) >= levels) | (probabilities == probabilities.max(axis=1, keepdims=True))
     held = inside[np.arange(len(labels)), labels]
     coverage = float(held.mean())
     return SetMetrics(

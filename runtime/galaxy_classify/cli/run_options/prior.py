@@ -15,6 +15,8 @@ from galaxy_classify.probabilities.prior import SMALLEST, PriorName, read_prior
 from galaxy_classify.probabilities.run_mix import MOST_ROWS, ClassMix, Thinning
 from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.provenance import read_sidecar
+from galaxy_classify.runs.shards import is_shard_folder, parse_shards
+from galaxy_classify.text import printable
 
 ESTIMATE: Final = "estimate"
 
@@ -46,15 +48,32 @@ def check_estimate(options: Options) -> None:
 
 
 def continued_prior(options: Options) -> Mapping[str, float] | None:
-    """Return the class mix that an interrupted run has estimated, if it is continued."""
+    """Return the class mix of an interrupted run, if one is continued: its inputs may be others by now."""
     if not options.resume or options.output is None:
         return None
-    output = OutputFile(options.output)
-    sidecars = (output.sidecar(path) for path in (output.partial, output.path))
-    contents = (read_sidecar(path) for path in sidecars if os.path.isfile(path))
+    contents = (read_sidecar(path) for path in _sidecars(options, options.output) if os.path.isfile(path))
     options_before = next((content["options"] for content in contents if content and "options" in content), None)
     prior = options_before.get("prior") if isinstance(options_before, dict) else None
     return prior if isinstance(prior, dict) else None
+
+
+def _sidecars(options: Options, output: str) -> Iterator[str]:
+    """Yield the sidecars that an earlier run may have left, of files or of a folder of them."""
+    if options.dask is not None:
+        from galaxy_classify.dask.part_folder import PartFolder
+
+        yield PartFolder(output).sidecar
+        return
+    shards = None if options.shard is None else parse_shards(options.shard)
+    files = [OutputFile(output)]
+    if shards is not None and is_shard_folder(output, shards):
+        from galaxy_classify.results.resume import Existing
+        from galaxy_classify.runs.shard_folder import ShardFolder
+
+        folder = ShardFolder(output, shards, Existing.RESUME)
+        files = [folder.file(shard).output for shard in shards]
+    for file in files:
+        yield from (file.sidecar(file.partial), file.sidecar(file.path))
 
 
 def estimated_prior(
@@ -78,6 +97,12 @@ def estimated_prior(
     if mix is None:
         return None, PriorName.TRAIN
     return mix, {name: max(fraction, SMALLEST) for name, fraction in mix.fractions.items()}
+
+
+def tell_continued(prior: Mapping[str, float]) -> None:
+    """Say on stderr that nothing was estimated anew, and what is used."""
+    fractions = ", ".join(f"{printable(str(name))} {fraction}" for name, fraction in prior.items())
+    print(f"--prior estimate: the class mix of the run that is continued is used: {fractions}", file=sys.stderr)
 
 
 def tell_estimate(mix: ClassMix | None) -> None:
