@@ -282,7 +282,7 @@ def test_the_spark_function_gives_a_row_for_each_image(monkeypatch: pytest.Monke
     """Frames become frames of the schema's columns, failures, nulls and empty partitions included; one model loaded."""
     monkeypatch.syspath_prepend(EXAMPLES)
     spark = importlib.import_module("spark_map")
-    columns = re.findall(r"(\w+) (?:string|double|map<string, double>)(?:, |$)", spark.SCHEMA)
+    columns = re.findall(r"(\w+) (?:string|double|map<string, double>|array<string>)(?:, |$)", spark.SCHEMA)
     frames = [
         pd.DataFrame({"id": ["a", "b"], "image": [GALAXIES[0], b"poison"]}),
         pd.DataFrame({"id": [], "image": []}),

@@ -26,7 +26,8 @@ from galaxy_classify import GalaxyClassifier, Prediction
 #: Schema of the result, in Spark's notation.
 SCHEMA: Final = (
     "id string, status string, model string, label string, confidence double, "
-    "probabilities map<string, double>, message string, familiarity double"
+    "probabilities map<string, double>, message string, familiarity double, "
+    "coarse_label string, coarse_confidence double, prediction_set array<string>"
 )
 
 

@@ -76,7 +76,7 @@ ToleranceOption = Annotated[
     option(
         metavar="P",
         parser=number(0),
-        help="Largest difference of a probability or familiarity; relative, of a logit or embedding, ten times that.",
+        help="Largest difference of a probability or familiarity; for a logit or embedding ten times that, relative.",
     ),
 ]
 

@@ -101,7 +101,9 @@ class TrainingOptions:
     data: DataOption = None
     weights: Annotated[
         Path | None,
-        option(panel=DATA, metavar="CSV", help="Column weight, one row per training image; 0 leaves an image out."),
+        option(
+            panel=DATA, metavar="CSV", help="Weights: column weight, one row per training image; 0 leaves an image out."
+        ),
     ] = None
     size: Annotated[
         int | None,
@@ -148,7 +150,7 @@ class TrainingOptions:
             panel=TRAINING,
             metavar="RATE",
             parser=number(0),
-            help="Highest learning rate of Adam. Default: the recipe's.",
+            help="Highest learning rate. Default: the recipe's.",
         ),
     ] = None
     validation_split: Annotated[
@@ -223,7 +225,9 @@ class FitOptions(TrainingOptions):
 
     init: Annotated[
         Path | None,
-        option(panel=RUNS, metavar="RUN", help="Warm start from this run's weights; other classes get a new head."),
+        option(
+            panel=RUNS, metavar="RUN", help="Start from this run's weights; with other classes, the last layer is new."
+        ),
     ] = None
     teachers: Annotated[
         list[Path],
@@ -231,7 +235,7 @@ class FitOptions(TrainingOptions):
             "--teacher",
             panel=RUNS,
             metavar="RUN",
-            help="Distillation: train on the predictions of this run, or of this cross-validation, too. Repeatable.",
+            help="Distillation: train also on the predictions of this run or cross-validation. Repeatable.",
         ),
     ] = field(default_factory=list)
     unlabelled: Annotated[
@@ -244,7 +248,7 @@ class FitOptions(TrainingOptions):
             panel=RUNS,
             metavar="DIR_OR_HDF5",
             help="Images of none of the classes, in folders by kind, which a recipe with familiarity learns to tell "
-            "from galaxies of the classes, besides those that it draws itself. Repeatable.",
+            "from galaxies of the classes, beside those that it generates itself. Repeatable.",
         ),
     ] = field(default_factory=list)
     refit: Annotated[
@@ -270,7 +274,7 @@ class CrossValidationOptions(TrainingOptions):
     out: Annotated[
         Path | None, option(panel=OUTPUT, metavar="DIR", help="Folder to write. Default: runs/RECIPE-folds.")
     ] = None
-    force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace folds of another training.")] = False
+    force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace the folds of another training.")] = False
 
 
 @subcommand
@@ -335,7 +339,7 @@ def cross_validate(options: CrossValidationOptions) -> None:
 
     This shows how good the training is, and which labels look wrong.
     No network is trained on the images that --validation-split holds out.
-    After an interrupt, the same command continues.
+    After an interruption, the same command continues.
     """
     found = options.load()
     import_keras_quietly()
@@ -382,7 +386,7 @@ def evaluate(
         option(
             metavar="DIR_OR_HDF5",
             help="Images that belong to no class, in folders by kind: how confident is the network, and how familiar "
-            "are they? If these are the --outliers of the training, only what was held out. Repeatable.",
+            "are they? Of the --outliers of the training, only those that were held out are used. Repeatable.",
         ),
     ] = None,
     generated: Annotated[

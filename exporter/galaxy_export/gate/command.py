@@ -38,7 +38,7 @@ def parity(
         option(
             "--map",
             metavar="CANDIDATE=REFERENCE",
-            help="Input or output of each that belong together; NAME= or =NAME leaves an output out. Repeatable.",
+            help="Input or output and its counterpart; NAME= or =NAME leaves an output out. Repeatable.",
         ),
     ] = None,
     rtol: Annotated[
@@ -70,7 +70,7 @@ def parity(
     white: Annotated[
         float | None,
         option(
-            metavar="1|255", parser=number(0), help="Value of white, for floats that are made of a folder of images."
+            metavar="1|255", parser=number(0), help="Value of white, for float inputs made from a folder of images."
         ),
     ] = None,
     save_worst: Annotated[

@@ -87,20 +87,20 @@ class Options:
     )
     no_recursive: Annotated[bool, flag("--no-recursive", panel=INPUT, help="Do not search subfolders.")] = False
     catalog: Annotated[
-        str | None, option(panel=INPUT, metavar="TABLE", help="Read paths from a CSV, Parquet, FITS table.")
+        str | None, option(panel=INPUT, metavar="TABLE", help="Classify the rows of a table (CSV, FITS…).")
     ] = None
     path_column: Annotated[
         str, option(panel=INPUT, metavar="NAME", help="Column of paths in TABLE.", autocompletion=complete_column)
     ] = PATH_COLUMN
     path_template: Annotated[
-        str | None, option(panel=INPUT, metavar="TEMPLATE", help='Paths by columns: "cutouts/{objid}.jpg".')
+        str | None, option(panel=INPUT, metavar="TEMPLATE", help='Paths from columns: "cutouts/{objid}.jpg".')
     ] = None
     id_column: Annotated[
         str | None,
         option(panel=INPUT, metavar="NAME", help="Column to put first in the result.", autocompletion=complete_column),
     ] = None
     image_column: Annotated[
-        str | None, option(panel=INPUT, metavar="NAME", help="Column of images in a Parquet file.")
+        str | None, option(panel=INPUT, metavar="NAME", help="Column of a Parquet file with the images.")
     ] = None
     crop: Annotated[
         float | None,
@@ -111,10 +111,10 @@ class Options:
         int | None, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Classify the first N inputs only.")
     ] = None
     fail_if_empty: Annotated[
-        bool, flag("--fail-if-empty", panel=INPUT, help="Without any input, end with exit code 2.")
+        bool, flag("--fail-if-empty", panel=INPUT, help="End with exit code 2 if there is no input.")
     ] = False
     max_pixels: Annotated[
-        int, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Refuse images with more pixels.")
+        int, option(panel=INPUT, metavar="N", parser=whole_number(1), help="Refuse images of more pixels.")
     ] = MAX_PIXELS
     bands: Annotated[
         str | None, option(panel=FITS, metavar="NAMES", help="Bands of the planes in order, as in grz.")
@@ -123,10 +123,10 @@ class Options:
         str | None, option(panel=FITS, metavar="NAME", help="Colouring: galaxy-zoo-decals, sdss, lupton.")
     ] = None
     stretch: Annotated[
-        str | None, option(panel=FITS, metavar="FLUX", help="Of lupton: flux per pixel, or auto: from each image.")
+        str | None, option(panel=FITS, metavar="FLUX", help="For lupton: flux per pixel; auto: by image.")
     ] = None
     q: Annotated[
-        float | None, option(panel=FITS, metavar="N", parser=number(0), help="Of lupton: how far from linear.")
+        float | None, option(panel=FITS, metavar="N", parser=number(0), help="For lupton: how far from linear.")
     ] = None
     hdu: Annotated[str | None, option(panel=FITS, metavar="EXTENSION", help="Number or name of the image's HDU.")] = (
         None
@@ -147,7 +147,7 @@ class Options:
             "-f",
             panel=OUTPUT,
             metavar="NAME",
-            help="Default: by suffix; a table on a terminal.",
+            help="csv, jsonl, table, … Default: by suffix of FILE.",
             parser=one_of(OutputFormat),
             autocompletion=complete_format,
         ),
@@ -159,7 +159,7 @@ class Options:
             panel=OUTPUT,
             metavar="WHERE",
             parser=one_of(ProvenanceIn),
-            help="Model and options in JSON Lines: row or none. Default: row on stdout, where no sidecar has them.",
+            help="Where JSON Lines have model and options: row, none. Default: row on stdout, which has no .meta.json.",
         ),
     ] = None
     threshold: Annotated[
@@ -168,11 +168,11 @@ class Options:
             panel=OUTPUT,
             metavar="P",
             parser=thresholds,
-            help="Below P, or CLASS=P: uncertain.",
+            help="Uncertain below P, or CLASS=P.",
         ),
     ] = THRESHOLD
     top_k: Annotated[
-        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="The K most probable classes.")
+        int, option(panel=OUTPUT, metavar="K", parser=whole_number(1), help="Give the K most probable classes.")
     ] = 1
     resume: Annotated[bool, flag("--resume", panel=OUTPUT, help="Continue FILE of an interrupted run.")] = False
     force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace FILE if it exists.")] = False
@@ -185,17 +185,17 @@ class Options:
     sort_into: Annotated[
         str | None, option(panel=OUTPUT, metavar="DIR", help="Copy images into a folder per class.")
     ] = None
-    link: Annotated[bool, flag("--link", panel=OUTPUT, help="Link them instead of copying.")] = False
+    link: Annotated[bool, flag("--link", panel=OUTPUT, help="With --sort-into: link instead of copying.")] = False
     save_seen: Annotated[
         str | None, option(panel=OUTPUT, metavar="DIR", help="Save the pictures that the model saw, as PNG.")
     ] = None
     embeddings: Annotated[
         str | None,
-        option(panel=OUTPUT, metavar="PARQUET", help="Write features, to find similar images by."),
+        option(panel=OUTPUT, metavar="PARQUET", help="Write vectors, to find similar images."),
     ] = None
     like: Annotated[
         str | None,
-        option(panel=OUTPUT, metavar="SIDECAR", help="Repeat the options of the run that wrote *.meta.json."),
+        option(panel=OUTPUT, metavar="SIDECAR", help="Use the options of the run that wrote this .meta.json."),
     ] = None
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False
     no_progress: Annotated[bool, flag("--no-progress", panel=OUTPUT, help="No progress bar.")] = False
@@ -205,7 +205,7 @@ class Options:
             panel=PROBABILITIES,
             metavar="P",
             parser=number(0, 1),
-            help=f"Familiarity below P: unfamiliar. Default: {MIN_FAMILIARITY}.",
+            help=f"Unfamiliar if the familiarity is below P. Default: {MIN_FAMILIARITY}.",
         ),
     ] = None
     prior: Annotated[
@@ -213,7 +213,7 @@ class Options:
         option(
             panel=PROBABILITIES,
             metavar="MIX",
-            help="Class mix to expect: train, uniform, estimate (from these inputs), FILE.",
+            help="Class fractions to expect: train, uniform, estimate (from these inputs) or FILE.",
         ),
     ] = None
     sets: Annotated[
@@ -222,10 +222,10 @@ class Options:
             panel=PROBABILITIES,
             metavar="COVERAGE",
             parser=number(0, 1),
-            help="Add the classes that hold the true one so often, as in 0.9.",
+            help="Add sets of classes that hold the true one this often: 0.9.",
         ),
     ] = None
-    coarse: Annotated[bool, flag("--coarse", panel=PROBABILITIES, help="Add smooth or disk.")] = False
+    coarse: Annotated[bool, flag("--coarse", panel=PROBABILITIES, help="Add a column: smooth or disk.")] = False
     model: Annotated[
         str | None,
         option(
@@ -245,20 +245,26 @@ class Options:
             panel=MODEL,
             metavar="NAME",
             parser=one_of(JpegDecoder),
-            help="Of JPEGs: auto, pillow, turbo (faster, compiled).",
+            help="JPEG decoder: auto, pillow, turbo (compiled, faster).",
             show_default=False,
         ),
     ] = JpegDecoder.AUTO
     provider: Annotated[
         str,
-        option(panel=MODEL, metavar="NAME", help="auto, cpu, cuda, openvino, coreml.", show_default=False),
+        option(panel=MODEL, metavar="NAME", help="Run on: auto, cpu, cuda, openvino, coreml.", show_default=False),
     ] = AUTO
     threads: Annotated[
         int | None,
-        option(panel=MODEL, metavar="N", parser=whole_number(1, 1024), help="Default: all CPUs that it may use."),
+        option(
+            panel=MODEL,
+            metavar="N",
+            parser=whole_number(1, 1024),
+            help="Number of threads. Default: all available CPUs.",
+        ),
     ] = None
     batch_size: Annotated[
-        int, option(panel=MODEL, metavar="N", parser=whole_number(1, 65_536), help="Images a worker takes at once.")
+        int,
+        option(panel=MODEL, metavar="N", parser=whole_number(1, 65_536), help="Images that a thread takes at once."),
     ] = BATCH_SIZE
     shard: Annotated[
         str | None,

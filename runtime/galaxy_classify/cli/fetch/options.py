@@ -30,16 +30,25 @@ class FetchOptions:
         str | None, option(panel=CATALOG, metavar="NAME", help="Column to name files by. Default: the row's number.")
     ] = None
     size_column: Annotated[
-        str | None, option(panel=FRAMING, metavar="NAME", help="Column of radii with half of the light, in arcsec.")
+        str | None,
+        option(panel=FRAMING, metavar="NAME", help="Column of radii that hold half of the light, in arcsec."),
     ] = None
     size90_column: Annotated[
-        str | None, option(panel=FRAMING, metavar="NAME", help="Column of radii with 90 % of the light, in arcsec.")
+        str | None,
+        option(panel=FRAMING, metavar="NAME", help="Column of radii that hold 90 % of the light, in arcsec."),
     ] = None
     arcsec: Annotated[
         float | None,
-        option(panel=FRAMING, metavar="N", parser=number(1, MOST_ARCSEC), help="Width of all cutouts on the sky."),
+        option(
+            panel=FRAMING,
+            metavar="N",
+            parser=number(1, MOST_ARCSEC),
+            help="Width of all cutouts on the sky, in arcsec.",
+        ),
     ] = None
-    pixels: Annotated[int, option(panel=FRAMING, metavar="N", parser=whole_number(16), help="Edge in pixels.")] = PIXELS
+    pixels: Annotated[
+        int, option(panel=FRAMING, metavar="N", parser=whole_number(16), help="Edge of a cutout in pixels.")
+    ] = PIXELS
     service: Annotated[
         str | None,
         option(panel=SERVICE, metavar="NAME|URL", help="legacy, sdss, or an address with {ra}, {dec}, {scale}."),
@@ -56,16 +65,17 @@ class FetchOptions:
         option(panel=SERVICE, metavar="N", parser=number(0.001, MOST_RATE), help="Requests per second, at most."),
     ] = RATE
     parallel: Annotated[
-        int, option(panel=SERVICE, metavar="N", parser=whole_number(1, MOST_PARALLEL), help="Requests at once.")
+        int,
+        option(panel=SERVICE, metavar="N", parser=whole_number(1, MOST_PARALLEL), help="Requests at once, at most."),
     ] = PARALLEL
     contact: Annotated[
-        str | None, option(panel=SERVICE, metavar="EMAIL", help="Tell the service whom to write to.")
+        str | None, option(panel=SERVICE, metavar="EMAIL", help="Your address, for the service to write to.")
     ] = None
     output: Annotated[
         str | None, option("--output", "-o", panel=OUTPUT, metavar="DIR", help="Folder for cutouts and cutouts.csv.")
     ] = None
     dry_run: Annotated[
-        bool, flag("--dry-run", panel=OUTPUT, help="Print the first addresses and the count; ask nothing.")
+        bool, flag("--dry-run", panel=OUTPUT, help="Print the first addresses and the count; request nothing.")
     ] = False
     force: Annotated[bool, flag("--force", panel=OUTPUT, help="Replace cutouts of another service or framing.")] = False
     quiet: Annotated[bool, flag("--quiet", "-q", panel=OUTPUT, help="No progress bar, no summary on stderr.")] = False

@@ -63,7 +63,7 @@ def classify(options: Options) -> Options:
     INPUT: images, archives, folders, quoted patterns, or - for paths on stdin.
 
     Or a word: models, card, self-test, standalone FILE.onnx, check-shards DIR,
-    fetch CATALOG. A file that is called like one is written ./models.
+    fetch CATALOG. To classify a folder of such a name, write ./models.
     """
     return options
 
