@@ -25,8 +25,8 @@ def find_images(*inputs: PathLike, recursive: bool = True) -> Iterator[str]:
     Yields
     ------
     str
-        Paths, those of a folder in sorted order. A file that is named is found whatever its suffix, and also if there
-        is none: its prediction says so. A pattern that no file matches is yielded as it is.
+        Paths, those of a folder in sorted order. A file that is named is found whatever its suffix, and even if it
+        does not exist: its prediction then says so. A pattern that no file matches is yielded as it is.
 
     Raises
     ------

@@ -44,7 +44,7 @@ class ClassMix:
     held_out : dict of str to int
         Number of held-out galaxies of each class, which the correction rests on.
     notes : tuple of str
-        What a reader must know besides, in words.
+        Reasons to trust the fractions less, in words.
     """
 
     galaxies: int
