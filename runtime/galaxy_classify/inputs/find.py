@@ -13,7 +13,7 @@ from galaxy_classify.inputs.source import Source
 
 
 def find_images(*inputs: PathLike, recursive: bool = True) -> Iterator[str]:
-    """Find the images that ``galaxy-classify`` would classify: in folders, by patterns, and files.
+    """Find the images that ``galaxy-classify`` would classify in folders, patterns and files.
 
     Parameters
     ----------

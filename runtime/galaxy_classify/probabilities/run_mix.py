@@ -36,7 +36,7 @@ class ClassMix:
     galaxies : int
         Classified inputs, uncertain ones included, unfamiliar ones not.
     counts : dict of str to int
-        How many of them were given each class.
+        Number of them that have each class as their label.
     fractions : dict of str to float
         Estimated fraction of each class; they sum to 1.
     standard_errors : dict of str to float
