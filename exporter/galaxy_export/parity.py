@@ -1,4 +1,4 @@
-"""Compare models in tests of your own: `assert_parity`."""
+"""Compare two models in your own tests, with `assert_parity`."""
 
 from __future__ import annotations
 

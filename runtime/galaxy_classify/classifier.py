@@ -105,8 +105,8 @@ class GalaxyClassifier:
     threads : int, optional
         Number of worker threads; by default as many as the process may use (CPU affinity, ``SLURM_CPUS_PER_TASK``).
     max_pixels : int, optional
-        Images with more pixels are refused before they are decoded. Above twice the default, Pillow's own limit
-        (``PIL.Image.MAX_IMAGE_PIXELS``) must be raised as well, which is a setting of the whole process.
+        Images with more pixels are refused before they are decoded; by default 89,478,485. Above twice the default,
+        Pillow's own limit (``PIL.Image.MAX_IMAGE_PIXELS``) must be raised as well, for the whole process.
     exact : bool, optional
         Whether JPEGs are resized bit for bit as the model's training images were. Without the package
         galaxy-classify-turbo, ONNX Runtime resizes them by default, in less time than Pillow, and one colour value in
@@ -127,13 +127,13 @@ class GalaxyClassifier:
         `exact`, in a third of the time. ``auto`` is turbo if it is installed and can resize to the model's input.
     prior : {"uniform", "train"} or mapping of str to float, optional
         Class mix that the probabilities are to hold for: the fraction of each class, or a number proportional to it.
-        ``train`` is the mix of the model's training, ``uniform`` has all classes alike. By default probabilities stay
-        as the model gives them.
+        ``train`` is the mix of the galaxies that were held out of the model's training, ``uniform`` has the same
+        fraction of each class. By default probabilities stay as the model gives them.
     sets : float, optional
-        Coverage of prediction sets, such as 0.9: each prediction then has the smallest set of classes that holds the
-        true one at least so often.
+        Coverage of prediction sets, such as 0.9: each prediction then has a set of classes, and at least this share of
+        the sets hold the true class.
     coarse : bool, optional
-        Whether each prediction has the more probable one of smooth and disk, too. For GalaxyMNIST's classes only.
+        Whether each prediction also says which of smooth and disk is more probable. For GalaxyMNIST's classes only.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class GalaxyClassifier:
         If the model is missing, damaged, or breaks the contract.
     UsageError
         If `threads` or `max_pixels` is below 1, `crop` is not in (0, 1], `min_familiarity` is outside 0 to 1 or given
-        for a model without familiarity, `prior`, `sets` or `coarse` cannot be had of the model, an argument is of the
+        for a model without familiarity, the model does not support `prior`, `sets` or `coarse`, an argument is of the
         wrong type, the provider is not available, the decoder ``turbo`` cannot resize to the model's input, or the
         classifier is used after `close`.
     MissingExtraError
@@ -321,9 +321,9 @@ class GalaxyClassifier:
         ----------
         images : PIL image, ndarray of uint8, bytes-like object, Flux, or a sequence of them
             One image, or many. Bytes are an encoded image, as a file holds it. Fluxes in several bands are given as
-            `Flux`. An array is one image with shape
-            (H, W, 3) or (H, W), or a stack with shape (N, H, W, 3). Images may have any size from 16 pixels: they are
-            cropped and resized as the model's training images were, unless they already have the model's size.
+            `Flux`. An array is one image with shape (H, W, 3) or (H, W), or a stack with shape (N, H, W, 3). Images may
+            have any size from 16 pixels: they are cropped and resized as the model's training images were, unless they
+            already have the model's size.
 
         Returns
         -------
@@ -424,10 +424,10 @@ class GalaxyClassifier:
             returns its bytes or raises `ImageError` or `OSError`; a worker thread calls it. The iterable is read
             lazily, a few batches ahead.
         threshold : float or mapping of str to float, optional
-            Confidence below which a prediction's status is ``uncertain``; a mapping has those of some classes, and
-            that of all others under ``*``. So is, whatever the confidence, that of a
-            picture that no one would recognise, such as one that is nearly black; the message says why. With a model
-            that gives familiarity, that of an image below `min_familiarity` is ``unfamiliar`` instead.
+            Confidence below which a prediction's status is ``uncertain``. A mapping has the thresholds of some classes,
+            and that of all others under ``*`` (0.6 if it is left out). A picture that no one would recognise, such as
+            one that is nearly black, is ``uncertain`` whatever the confidence, and the message says why. An image whose
+            familiarity is below `min_familiarity` is ``unfamiliar`` instead.
         batch_size : int, optional
             Number of images that a worker thread decodes and classifies together.
 
@@ -517,17 +517,17 @@ class GalaxyClassifier:
         Parameters
         ----------
         predictions : iterable of Prediction
-            Of this classifier's `classify`; of very many, an even sample is used.
+            Predictions that this classifier has made; of more than 4,096, an even sample is used.
 
         Returns
         -------
         ClassMix or None
-            None if none has a class, or all are unfamiliar.
+            None if no prediction has a class, or all are unfamiliar.
 
         Raises
         ------
         UsageError
-            If the model carries no predictions on held-out galaxies.
+            If the model carries no predictions on galaxies that were held out of its training.
         """
         collector = self.mix_collector()
         for prediction in predictions:

@@ -4,7 +4,7 @@
 
     GalaxyClassifyError          exit code 4: the command stopped before its end
     ├── UsageError               2   options or inputs that make no sense together
-    ├── MissingExtraError        2   a command whose optional dependencies are not installed
+    ├── MissingExtraError        2   a command or function whose optional dependencies are not installed
     ├── DataError                2   a data set or run folder that cannot be used
     ├── ModelError               3   a model that is missing, corrupt or breaks the contract
     ├── ImageError               4   an image that cannot be classified (on the command line a row, no error)
@@ -17,7 +17,7 @@
         ├── ClassError               classes differ
         ├── FamiliarityError         familiarities differ
         ├── EmbeddingError           embeddings differ
-        ├── QuantizationError        int8 costs too much
+        ├── QuantizationError        int8 loses too much accuracy
         └── OutputError              another project's model does not give its reference's outputs
 
 The commands print the message on one line of stderr and end with the exit code.
@@ -35,7 +35,7 @@ EXIT_MODEL: Final = 3
 EXIT_STOPPED: Final = 4
 #: Ctrl-C, as shells have it: 128 and the number of SIGINT.
 EXIT_INTERRUPTED: Final = 130
-#: Whatever read standard output has gone, as in ``galaxy-classify images | head``: 128 and the number of SIGPIPE.
+#: The reader of standard output has ended, as in ``galaxy-classify images | head``: 128 and the number of SIGPIPE.
 EXIT_BROKEN_PIPE: Final = 141
 
 
@@ -106,7 +106,7 @@ class EmbeddingError(ParityError):
 
 
 class QuantizationError(ParityError):
-    """An int8 model loses too much against the float one."""
+    """An int8 model loses too much accuracy, or moves too many predictions, against the float model."""
 
 
 class OutputError(ParityError, AssertionError):
@@ -114,6 +114,6 @@ class OutputError(ParityError, AssertionError):
 
 
 class MissingExtraError(GalaxyClassifyError):
-    """A command needs an optional dependency that is not installed."""
+    """A command or function needs an optional dependency that is not installed."""
 
     exit_code = EXIT_USAGE

@@ -81,7 +81,7 @@ class Prediction:
         """Return the prediction as a flat dictionary, with the names of a result file's columns.
 
         An error has no probabilities; with a model that gives none, `familiarity` is None. Coarse class and prediction
-        set are there if they were asked for, but not of an error.
+        set are included if they were asked for, but not for an error.
 
         Examples
         --------

@@ -13,7 +13,7 @@ from galaxy_classify.inputs.source import Source
 
 
 def find_images(*inputs: PathLike, recursive: bool = True) -> Iterator[str]:
-    """Find the images that ``galaxy-classify`` would classify: in folders, by patterns, and files.
+    """Find the images that ``galaxy-classify`` would classify in folders, patterns and files.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def find_images(*inputs: PathLike, recursive: bool = True) -> Iterator[str]:
     Yields
     ------
     str
-        Paths, those of a folder in sorted order. A file that is named is found whatever its suffix, and also if there
-        is none: its prediction says so. A pattern that no file matches is yielded as it is.
+        Paths, those of a folder in sorted order. A file that is named is found whatever its suffix, and even if it
+        does not exist: its prediction then says so. A pattern that no file matches is yielded as it is.
 
     Raises
     ------

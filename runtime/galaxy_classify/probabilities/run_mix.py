@@ -37,7 +37,7 @@ class ClassMix:
     galaxies : int
         Classified inputs, uncertain ones included, unfamiliar ones not.
     counts : dict of str to int
-        How many of them were given each class.
+        Number of them that have each class as their label.
     fractions : dict of str to float
         Estimated fraction of each class; they sum to 1.
     standard_errors : dict of str to float
@@ -46,7 +46,7 @@ class ClassMix:
     held_out : dict of str to int
         Number of held-out galaxies of each class, which the correction rests on.
     notes : tuple of str
-        What a reader must know besides, in words.
+        Reasons to trust the fractions less, in words.
     """
 
     galaxies: int

@@ -19,7 +19,7 @@ class Flux:
     Parameters
     ----------
     planes : ndarray of float or int, shape (bands, H, W) or (H, W)
-        Fluxes per pixel, the rows from below as in FITS. Masked pixels are taken for missing, as NaN is.
+        Fluxes per pixel, the rows from bottom to top as in FITS. Masked pixels count as missing, as NaN does.
     bands : str or sequence of str
         Their names in the order of the planes: ``grz``, or ``("g", "r", "z")``.
     unit : str, optional

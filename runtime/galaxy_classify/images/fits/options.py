@@ -71,7 +71,7 @@ class FitsOptions:
 
     @property
     def stretch_follows_image(self) -> bool:
-        """Whether Lupton's stretch is set from each image: so it is unless the user has named the recipe or a stretch.
+        """Whether Lupton's stretch is set from each image, as it is unless the user has named the recipe or a stretch.
 
         Its own default is a flux per pixel that few images have.
         """
