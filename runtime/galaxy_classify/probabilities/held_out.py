@@ -55,9 +55,9 @@ class HeldOut:
         if labels.ndim != 1 or not 1 <= len(labels) <= MOST_READ or labels.dtype.kind != "i":
             raise ModelError(f"held_out does not have 1 to {MOST_READ:,} whole numbers as labels")
         if probabilities.shape != (len(labels), classes):
-            raise ModelError(f"held_out has probabilities of the shape {probabilities.shape}, not of each class")
+            raise ModelError(f"held_out has probabilities of the shape {probabilities.shape}, not a column for each class")
         if labels.min() < 0 or labels.max() >= classes:
-            raise ModelError("held_out has labels of no class")
+            raise ModelError("held_out has labels that are no number of a class")
         # Each was rounded on its own.
         tolerance = 0.01 + classes * 10.0**-DECIMALS
         if not (probabilities >= 0).all() or not (abs(probabilities.sum(axis=1) - 1) <= tolerance).all():

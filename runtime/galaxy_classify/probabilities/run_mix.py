@@ -156,8 +156,8 @@ class MixCollector:
     def _notes(self, galaxies: int, held_out: Sequence[int]) -> list[str]:
         notes = []
         if galaxies < FEW_IN_RUN:
-            notes.append(f"class fractions of {galaxies:,} galaxies only are rough")
+            notes.append(f"class fractions are rough: the run has only {galaxies:,} galaxies")
         few = [f"{name} {count}" for name, count in zip(self._classes, held_out, strict=True) if count < FEW_HELD_OUT]
         if few:
-            notes.append(f"class fractions rest on few held-out galaxies of some classes: {', '.join(few)}")
+            notes.append(f"class fractions rest on few held-out galaxies: {', '.join(few)}")
         return notes

@@ -229,7 +229,7 @@ def test_fractions_are_in_sidecar_summary_and_report(images: Path, few: Path, mo
     assert json.loads(json.dumps(estimate.to_dict())) == mix
     ended = run(few, "--model", model, "-o", small)
     assert "class fractions" not in ended.stderr
-    assert sidecar(small)["class_mix"]["notes"] == ["class fractions of 8 galaxies only are rough"]
+    assert sidecar(small)["class_mix"]["notes"] == ["class fractions are rough: the run has only 8 galaxies"]
 
 
 def test_a_sidecar_is_the_prior_of_another_run(images: Path, few: Path, model: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_few_galaxies_among_many_failures_are_all_used() -> None:
     assert found == collected(good).estimate()
     assert found is not None
     assert found.galaxies == 40
-    assert found.notes == ("class fractions of 40 galaxies only are rough",)
+    assert found.notes == ("class fractions are rough: the run has only 40 galaxies",)
 
 
 def test_nothing_classified_gives_no_mix() -> None:
@@ -125,5 +125,5 @@ def test_few_held_out_galaxies_of_a_class_are_noted() -> None:
     mix = collector.estimate()
     assert mix is not None
     (note,) = mix.notes
-    assert note.startswith("class fractions rest on few held-out galaxies of some classes: edge_on_disk ")
+    assert note.startswith("class fractions rest on few held-out galaxies: edge_on_disk ")
     assert set(mix.to_dict()) == {"galaxies", "counts", "fractions", "standard_errors", "held_out", "notes"}
