@@ -48,13 +48,15 @@ def complete_format() -> list[str]:
 
 def complete_column(ctx: Any) -> list[str]:
     """List the columns of the catalogue that was named before, for completion in the shell."""
-    from galaxy_classify.errors import GalaxyClassifyError
     from galaxy_classify.tables.read import open_table
 
+    catalog = ctx.params.get("catalog")
+    if catalog is None:
+        return []
     try:
-        return [column.name for column in open_table(ctx.params["catalog"], typed=False).columns]
-    except (GalaxyClassifyError, OSError, KeyError, TypeError):
-        return []  # the run itself says what is wrong with it
+        return [column.name for column in open_table(catalog, typed=False).columns]
+    except Exception:
+        return []  # a shell has no place for messages: the run itself says what is wrong with the table
 
 
 def file_or_stdout(value: str) -> str | None:

@@ -55,7 +55,7 @@ class HeldOut:
         if labels.ndim != 1 or not 1 <= len(labels) <= MOST_READ or labels.dtype.kind != "i":
             raise ModelError(f"held_out does not have 1 to {MOST_READ:,} whole numbers as labels")
         if probabilities.shape != (len(labels), classes):
-            raise ModelError(f"held_out has probabilities of the shape {probabilities.shape}, not a column for each class")
+            raise ModelError(f"held_out has probabilities of the shape {probabilities.shape}, not one for each class")
         if labels.min() < 0 or labels.max() >= classes:
             raise ModelError("held_out has labels that are no number of a class")
         # Each was rounded on its own.

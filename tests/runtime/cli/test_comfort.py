@@ -222,14 +222,19 @@ def test_a_terminal_without_colours(nested: Path, forked_commands: ForkedCommand
         assert ("\x1b[38;5;" in shown) == coloured
 
 
-def test_shell_completion() -> None:
-    """The shells ask for options and for the embedded models."""
+def test_shell_completion(tmp_path: Path) -> None:
+    """The shells ask for options, for the embedded models, and for the columns of a catalogue that was named before."""
+    (tmp_path / "cat.csv").write_text("objid,file\n1,a.jpg\n")
+    (tmp_path / "bad.parquet").write_text("nonsense")
     environment = {"_GALAXY_CLASSIFY_COMPLETE": "complete_bash"}
     code = "import sys; sys.argv[0] = 'galaxy-classify'; from galaxy_classify.cli.main import main; main()"
     for words, expected in (
         ("galaxy-classify --thre", "--threads"),
         ("galaxy-classify --ban", "--bands"),
         ("galaxy-classify -m galaxy-m", "galaxy-mlp"),
+        ("galaxy-classify --catalog cat.csv --id-column ob", "objid"),
+        ("galaxy-classify --catalog bad.parquet --id-column ob", ""),
+        ("galaxy-classify --id-column ob", ""),
     ):
         result = subprocess.run(
             [sys.executable, "-c", code],
@@ -237,5 +242,8 @@ def test_shell_completion() -> None:
             text=True,
             env=os.environ | environment | {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)},
             check=False,
+            cwd=tmp_path,
         )
-        assert expected in result.stdout.split()
+        shown = result.stdout.split()
+        assert expected in shown if expected else not shown
+        assert result.stderr == ""

@@ -52,8 +52,11 @@ def test_a_choice_of_many_is_the_same_each_time() -> None:
         ({"labels": [True], "probabilities": [ROW]}, "does not have 1 to 100,000 whole numbers as labels"),
         ({"labels": [[0]], "probabilities": [ROW]}, "does not have 1 to 100,000 whole numbers as labels"),
         ({"labels": [0] * 100_001, "probabilities": [ROW]}, "does not have 1 to 100,000 whole numbers as labels"),
-        ({"labels": [0, 1], "probabilities": [ROW]}, "has probabilities of the shape (1, 4), not a column for each class"),
-        ({"labels": [0], "probabilities": [[0.5, 0.5]]}, "has probabilities of the shape (1, 2), not a column for each class"),
+        ({"labels": [0, 1], "probabilities": [ROW]}, "has probabilities of the shape (1, 4), not one for each class"),
+        (
+            {"labels": [0], "probabilities": [[0.5, 0.5]]},
+            "has probabilities of the shape (1, 2), not one for each class",
+        ),
         ({"labels": [4], "probabilities": [ROW]}, "has labels that are no number of a class"),
         ({"labels": [-1], "probabilities": [ROW]}, "has labels that are no number of a class"),
         ({"labels": [0], "probabilities": [[0.5] * 4]}, "has rows of probabilities that do not sum to 1"),
