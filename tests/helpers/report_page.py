@@ -48,7 +48,8 @@ class Page(OpenPage):
         """Check that nothing was complained about or asked of the network, and let the page go."""
         # All pages from disk share one storage, and one with unsaved verdicts would ask before it is left.
         self.run("localStorage.clear(); marks.clear(); saved = true")
-        assert self.browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+        complaints = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
+        assert complaints == [], complaints
         loaded = self.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
         assert [address for address in loaded if not address.startswith("data:")] == []
 

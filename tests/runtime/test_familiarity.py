@@ -143,7 +143,7 @@ def test_a_minimum_without_familiarity_is_refused(tiny_model: Path, images: Path
     assert (result.returncode, result.stderr.count("\n"), list(tmp_path.iterdir())) == (2, 1, [])
     assert "the model tiny@" in result.stderr
     assert "gives no familiarity" in result.stderr
-    assert "--list-models" in result.stderr
+    assert "galaxy-classify models" in result.stderr
     with pytest.raises(UsageError, match="gives no familiarity"):
         GalaxyClassifier(tiny_model, min_familiarity=0.5)
 
