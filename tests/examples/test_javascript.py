@@ -275,8 +275,8 @@ def test_errors_are_one_line_and_an_exit_code(standalone: Path, tmp_path: Path, 
     cases = [
         ((), 2, "nothing to classify"),
         (("--threads", "2", "a.jpg"), 2, "--threads"),
-        (("a.jpg",), 3, "galaxy-classify --write-standalone galaxy-cnn-standalone.onnx"),
-        (("-m", tiny_model, "a.jpg"), 3, "not standalone; write one with: galaxy-classify --write-standalone"),
+        (("a.jpg",), 3, "galaxy-classify standalone galaxy-cnn-standalone.onnx"),
+        (("-m", tiny_model, "a.jpg"), 3, "not standalone; write one with: galaxy-classify standalone"),
         (("-m", "text.onnx", "a.jpg"), 3, "text.onnx: not a usable ONNX model"),
     ]
     for arguments, code, message in cases:
