@@ -164,8 +164,9 @@ class Options:
             help="Where JSON Lines have model and options: row, none. Default: row on stdout, which has no .meta.json.",
         ),
     ] = None
+    # Or a dictionary, for some classes: typer knows no union of types, and the parser decides.
     threshold: Annotated[
-        Any,
+        float,
         option(
             panel=OUTPUT,
             metavar="P",
@@ -210,8 +211,9 @@ class Options:
             help=f"Unfamiliar if the familiarity is below P. Default: {MIN_FAMILIARITY}.",
         ),
     ] = None
+    # Or a class mix, from --like.
     prior: Annotated[
-        Any,
+        str | None,
         option(
             panel=PROBABILITIES,
             metavar="MIX",
