@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from galaxy_classify import GalaxyClassifier
 from galaxy_classify.inference.contract import GALAXY_MNIST_CLASSES
 from galaxy_classify.probabilities.class_mix import assumed_mix, estimate_mix
 from galaxy_classify.probabilities.held_out import HeldOut
-from galaxy_classify.probabilities.prediction_sets import set_levels
+from galaxy_classify.probabilities.rules import rules_of
 from galaxy_train.evaluation.metrics import expected_calibration_error
 
 #: Fractions of GalaxyMNIST's classes: the held-out mix (None), even, mostly round, mostly spiral, mostly edge-on, and
@@ -98,27 +98,30 @@ def one(held_out: HeldOut, labels: Labels, probabilities: Probabilities, prior: 
     counted = np.bincount(probabilities.argmax(axis=1), minlength=classes) / len(labels)
     mix = estimate_mix(assumed, probabilities)
     off = np.abs(mix.fractions - true)
-    factors = prior / assumed.fractions
-    weighted = probabilities * factors
-    weighted /= weighted.sum(axis=1, keepdims=True)
-    weights = prior * len(held_out) / held_out.counts()
-    plain = probabilities >= set_levels(held_out, COVERAGE)
-    with_prior = weighted >= set_levels(held_out, COVERAGE, factors, weights)
-    for inside, values in ((plain, probabilities), (with_prior, weighted)):
-        inside[np.arange(len(labels)), values.argmax(axis=1)] = True
-    places = np.arange(len(labels)), labels
+    names = tuple(map(str, range(classes)))
+    by_name = tuple(zip(names, prior.tolist(), strict=True))
+    plain, weighted = (
+        rules_of(names, held_out, prior=each, sets=COVERAGE, coarse=False, model="") for each in (None, by_name)
+    )
+    given = probabilities.astype(np.float32)
+    sets, sets_with_prior = plain.sets(given), weighted.sets(given)
     return [
         float(np.abs(counted - true).sum()),
         float(off.sum()),
         float((off <= mix.standard_errors).mean()),
         float((off <= 2 * mix.standard_errors).mean()),
         expected_calibration_error(labels, probabilities),
-        expected_calibration_error(labels, weighted),
-        float(plain[places].mean()),
-        float(with_prior[places].mean()),
-        float(plain.sum(axis=1).mean()),
-        float(with_prior.sum(axis=1).mean()),
+        expected_calibration_error(labels, weighted.reweighted(given)),
+        coverage_of(sets, labels),
+        coverage_of(sets_with_prior, labels),
+        float(np.mean([len(each or ()) for each in sets])),
+        float(np.mean([len(each or ()) for each in sets_with_prior])),
     ]
+
+
+def coverage_of(sets: Sequence[tuple[str, ...] | None], labels: Labels) -> float:
+    """Return the share of sets that hold the label; classes are called by their numbers."""
+    return float(np.mean([str(label) in (each or ()) for each, label in zip(sets, labels, strict=True)]))
 
 
 def coarser(labels: Labels, probabilities: Probabilities) -> None:

@@ -29,7 +29,8 @@ def training_summary(metrics: RunMetrics) -> dict[str, Any]:
         "test", "prediction_sets", "versions",
     )  # fmt: skip
     content = metrics.to_json()
-    return {key: content[key] for key in kept if content.get(key) is not None or key in ("temperature", "validation")}
+    optional = ("refit_of", "prediction_sets")
+    return {key: content[key] for key in kept if key not in optional or content.get(key) is not None}
 
 
 def tool_versions() -> dict[str, str]:

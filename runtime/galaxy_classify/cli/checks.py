@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from galaxy_classify.cli.options import Options
+from galaxy_classify.cli.options import ESTIMATE, Options
 from galaxy_classify.defaults import PATH_COLUMN
 from galaxy_classify.errors import UsageError
 from galaxy_classify.inputs.names import is_parquet_name
@@ -64,10 +64,8 @@ def check_options(options: Options) -> None:
         _check_shard(options)
     if options.watch:
         _check_watch(options)
-    if options.prior == "estimate":
-        from galaxy_classify.cli.run_options.prior import check_estimate
-
-        check_estimate(options)
+    if options.prior == ESTIMATE:
+        _check_estimate(options)
     if options.dask is not None:
         _check_dask(options)
 
@@ -145,6 +143,17 @@ def _check_watch(options: Options) -> None:
         OutputFormat.JSONL,
     ):
         raise UsageError("--watch adds rows to a file as they come: that must be CSV or JSON Lines")
+
+
+def _check_estimate(options: Options) -> None:
+    """Check that the inputs can be read twice, as an estimate from them needs."""
+    if options.watch:
+        raise UsageError("--prior estimate looks at the inputs of a run, and --watch waits for them: name a file")
+    if "-" in options.inputs:
+        raise UsageError(
+            "--prior estimate reads the inputs twice, and standard input can be read once: write the paths to a file, "
+            "and name it with --from-file"
+        )
 
 
 def _check_report(page: str, *, replace: bool) -> None:

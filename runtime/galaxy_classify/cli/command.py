@@ -14,7 +14,7 @@ from galaxy_classify.classifier import GalaxyClassifier
 from galaxy_classify.cli.checks import check_options
 from galaxy_classify.cli.destination import choose_destination, existing
 from galaxy_classify.cli.inputs import Inputs
-from galaxy_classify.cli.options import Options
+from galaxy_classify.cli.options import ESTIMATE, Options
 from galaxy_classify.cli.progress import progress
 from galaxy_classify.cli.summary import run_summary, skipped_inputs
 from galaxy_classify.errors import EXIT_FAILURES, EXIT_INTERRUPTED, UsageError
@@ -93,7 +93,7 @@ class Command:
         text = self.destination.output_format in (OutputFormat.CSV, OutputFormat.TABLE)
         layout = RowLayout.of(classifier, options.top_k)
         layout = self.inputs.open_catalog(layout, typed=not text)
-        if options.prior == "estimate":
+        if options.prior == ESTIMATE:
             classifier = self._classifier(self._estimated_prior(classifier))
         self.evaluation = self._evaluation(classes)
         self.sorter = self._sorter(classifier)

@@ -32,6 +32,9 @@ MODEL: Final = "Model and machine"
 CLUSTER: Final = "Cluster"
 ABOUT: Final = "About"
 
+#: Value of ``--prior`` for the class mix of the run's own inputs.
+ESTIMATE: Final = "estimate"
+
 #: Environment variable by which a shell asks for the completion of words.
 COMPLETION: Final = "_GALAXY_CLASSIFY_COMPLETE"
 

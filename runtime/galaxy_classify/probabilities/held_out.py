@@ -21,6 +21,15 @@ DECIMALS: Final = 4
 SEED: Final = 0
 
 
+def as_stored(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities rounded as those of the held-out galaxies are, for a comparison with levels among these.
+
+    With others, a class that is as improbable as that of a held-out galaxy might miss a level that this one reaches by
+    its rounding.
+    """
+    return probabilities.astype(np.float64).round(DECIMALS)
+
+
 @dataclass(frozen=True, slots=True)
 class HeldOut:
     """Labels of galaxies that were held out of a model's training, and the probabilities that it gives them.
@@ -42,8 +51,7 @@ class HeldOut:
         if len(labels) > MOST_GALAXIES:
             drawn = np.sort(np.random.default_rng(SEED).permutation(len(labels))[:MOST_GALAXIES])
             labels, probabilities = labels[drawn], probabilities[drawn]
-        rounded = probabilities.astype(np.float64).round(DECIMALS)
-        return cls(tuple(labels.astype(int).tolist()), tuple(map(tuple, rounded.tolist())))
+        return cls(tuple(labels.astype(int).tolist()), tuple(map(tuple, as_stored(probabilities).tolist())))
 
     @classmethod
     def from_json(cls, value: Any, classes: int) -> HeldOut:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.probabilities.held_out import DECIMALS, HeldOut
+from galaxy_classify.probabilities.held_out import HeldOut
+from galaxy_classify.probabilities.prior import reweight
 
 
 def set_levels(
@@ -56,8 +57,7 @@ def set_levels(
     """
     labels, probabilities = held_out.label_array(), held_out.probability_array()
     if factors is not None:
-        probabilities = probabilities * factors
-        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        probabilities = reweight(probabilities, factors)
     if weights is None:
         weights = np.ones(probabilities.shape[1])
     true = probabilities[np.arange(len(labels)), labels]
@@ -72,15 +72,6 @@ def set_levels(
         )
     places = np.searchsorted(reached, needed * (1 - 1e-9))
     return np.asarray(true[order][places.clip(max=len(true) - 1)])
-
-
-def as_stored(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return probabilities rounded as those of the held-out galaxies are, for a comparison with `set_levels`.
-
-    With others, a class that is as improbable as that of a held-out galaxy might miss a level that this one reaches by
-    its rounding.
-    """
-    return probabilities.astype(np.float64).round(DECIMALS)
 
 
 def sets_of(

@@ -76,6 +76,18 @@ def fractions_of(prior: tuple[tuple[str, float], ...]) -> NDArray[np.float64]:
     return np.array([fraction for _, fraction in prior])
 
 
+def reweight(probabilities: NDArray[np.floating], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Multiply the probabilities of each class, shape (N, classes), by its factor, and make each row sum to 1 again.
+
+    Examples
+    --------
+    >>> reweight(np.array([[0.5, 0.5]]), np.array([3.0, 1.0])).tolist()
+    [[0.75, 0.25]]
+    """
+    weighted = probabilities * factors
+    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+
+
 def read_prior(path: str) -> dict[str, Any]:
     """Read a class mix from a file: JSON with a number for each class, a result's sidecar, or CSV (class,fraction).
 

@@ -12,9 +12,9 @@ from galaxy_classify.errors import UsageError
 from galaxy_classify.prediction import SET_SEPARATOR
 from galaxy_classify.probabilities.class_mix import assumed_mix
 from galaxy_classify.probabilities.coarse import coarse_places
-from galaxy_classify.probabilities.held_out import HeldOut
-from galaxy_classify.probabilities.prediction_sets import as_stored, set_levels, sets_of
-from galaxy_classify.probabilities.prior import fractions_of
+from galaxy_classify.probabilities.held_out import HeldOut, as_stored
+from galaxy_classify.probabilities.prediction_sets import set_levels, sets_of
+from galaxy_classify.probabilities.prior import fractions_of, reweight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +46,7 @@ class Rules:
         """Return the probabilities that the model gave, from those that `reweighted` made of them."""
         if self.factors is None:
             return probabilities
-        weighted = probabilities / self.factors
-        return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+        return reweight(probabilities, 1 / self.factors)
 
     def sets(self, probabilities: NDArray[np.float32]) -> Sequence[tuple[str, ...] | None]:
         """Return the prediction set of each row of the model's probabilities; None for each if there are no sets."""
@@ -57,10 +56,7 @@ class Rules:
         return sets_of(self.reweighted(probabilities), reached, self.classes)
 
     def _weighted(self, probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
-        if self.factors is None:
-            return probabilities
-        weighted = probabilities * self.factors
-        return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+        return probabilities if self.factors is None else reweight(probabilities, self.factors)
 
     def coarse_class(self, probabilities: Sequence[float]) -> tuple[str, float] | tuple[None, None]:
         """Return the more probable coarse class of one row, and its probability."""

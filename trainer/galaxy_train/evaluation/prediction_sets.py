@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import UsageError
-from galaxy_classify.probabilities.held_out import HeldOut
-from galaxy_classify.probabilities.prediction_sets import as_stored, set_levels
+from galaxy_classify.probabilities.held_out import HeldOut, as_stored
+from galaxy_classify.probabilities.prediction_sets import set_levels, sets_of
 from galaxy_train.run_metrics.metrics import SetMetrics
 
 #: Coverages that are measured.
@@ -50,14 +50,13 @@ def _measure(
     probabilities: NDArray[np.floating[Any]],
     classes: Sequence[str],
 ) -> SetMetrics:
-    # The most probable class belongs to every set.
-    inside = (as_stored(probabilities) >= levels) | (probabilities == probabilities.max(axis=1, keepdims=True))
-    held = inside[np.arange(len(labels)), labels]
+    sets = sets_of(probabilities, as_stored(probabilities) >= levels, classes)
+    held = np.array([classes[label] in found for label, found in zip(labels, sets, strict=True)])
     coverage = float(held.mean())
     return SetMetrics(
         coverage=coverage,
         standard_error=float(np.sqrt(coverage * (1 - coverage) / len(labels))),
-        mean_size=float(inside.sum(axis=1).mean()),
+        mean_size=float(np.mean(list(map(len, sets)))),
         by_class={
             name: float(held[labels == number].mean()) if (labels == number).any() else None
             for number, name in enumerate(classes)

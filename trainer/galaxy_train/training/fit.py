@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import DataError, GalaxyClassifyError
 from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
 from galaxy_classify.probabilities.held_out import HeldOut
-from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
 from galaxy_train.data.outliers.load import split_outliers
 from galaxy_train.evaluation.calibration import calibrate
@@ -28,7 +27,6 @@ from galaxy_train.networks.recipes import RECIPES, Recipe
 from galaxy_train.networks.symmetric import settle_statistics
 from galaxy_train.quiet_tensorflow import make_deterministic
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.run_metrics.metrics import ClassificationMetrics
 from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
 from galaxy_train.training.batches import TrainingBatches
@@ -161,7 +159,13 @@ def fit(
     trained = keras.Model(model.input, model.output, name=model.name)
     trained.save(run.model)
 
-    held_out_predictions = _held_out_predictions(trained, validation, refit, len(train.classes))
+    validation_metrics, held_out_predictions = None, None
+    if validation is not None:
+        predicted = predict(trained, validation.images)
+        validation_metrics = classification_metrics(validation.labels, predicted, train.classes)
+        held_out_predictions = HeldOut.of(validation.labels, predicted)
+    elif refit is not None:
+        held_out_predictions = refit.read_held_out(len(train.classes))
     if held_out_predictions is not None:
         run.write_held_out(held_out_predictions)
     test, probabilities = evaluate_model(trained, data.test)
@@ -179,7 +183,7 @@ def fit(
         prediction_sets=None
         if held_out_predictions is None
         else measure_sets(held_out_predictions, data.test.labels, probabilities, train.classes),
-        validation=_validation_metrics(trained, validation),
+        validation=validation_metrics,
         refit_of=refit_of,
         test=test,
         model_sha256=run.model_sha256(),
@@ -278,21 +282,6 @@ def _compile(model: Any, recipe: Recipe, parameters: FitParameters, steps: int, 
 
 def _wide_share(parameters: FitParameters) -> float:
     return WIDE_SHARE if parameters.augment == "wide" else 0.0
-
-
-def _validation_metrics(model: Any, validation: GalaxyDataset | None) -> ClassificationMetrics | None:
-    if validation is None:
-        return None
-    return classification_metrics(validation.labels, predict(model, validation.images), validation.classes)
-
-
-def _held_out_predictions(
-    model: Any, validation: GalaxyDataset | None, refit: RunFolder | None, classes: int
-) -> HeldOut | None:
-    """Return predictions on held-out images: of this network, or of the run that it repeats on all images."""
-    if validation is not None:
-        return HeldOut.of(validation.labels, predict(model, validation.images))
-    return None if refit is None else refit.read_held_out(classes)
 
 
 def _versions() -> dict[str, str]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
 
 from galaxy_classify.classifier import GalaxyClassifier
-from galaxy_classify.cli.options import Options
-from galaxy_classify.errors import UsageError
+from galaxy_classify.cli.options import ESTIMATE, Options
 from galaxy_classify.inputs.source import Source
 from galaxy_classify.probabilities.prior import SMALLEST, PriorName, read_prior
 from galaxy_classify.probabilities.run_mix import MOST_ROWS, ClassMix, Thinning
@@ -17,8 +15,6 @@ from galaxy_classify.results.output_file import OutputFile
 from galaxy_classify.results.provenance import read_sidecar
 from galaxy_classify.runs.shards import is_shard_folder, parse_shards
 from galaxy_classify.text import printable
-
-ESTIMATE: Final = "estimate"
 
 
 def named_prior(given: str | Mapping[str, float] | None) -> str | Mapping[str, float] | None:
@@ -28,23 +24,6 @@ def named_prior(given: str | Mapping[str, float] | None) -> str | Mapping[str, f
     if isinstance(given, Mapping):  # of --like
         return given
     return given if given in list(PriorName) else read_prior(given)
-
-
-def check_estimate(options: Options) -> None:
-    """Check that the inputs can be read twice, as an estimate from them needs.
-
-    Raises
-    ------
-    UsageError
-        If not.
-    """
-    if options.watch:
-        raise UsageError("--prior estimate looks at the inputs of a run, and --watch waits for them: name a file")
-    if "-" in options.inputs:
-        raise UsageError(
-            "--prior estimate reads the inputs twice, and standard input can be read once: write the paths to a file, "
-            "and name it with --from-file"
-        )
 
 
 def continued_prior(options: Options) -> Mapping[str, float] | None:
