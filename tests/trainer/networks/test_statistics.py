@@ -135,3 +135,54 @@ def test_features_by_hand() -> None:
     assert mean == pytest.approx([0.5, 3], abs=1e-6)
     assert spread == pytest.approx([0.5, NOTHING], abs=1e-3)
     assert size == pytest.approx([0.5**0.5, 3], abs=1e-3)
+
+
+def structure_statistics(images: np.ndarray) -> np.ndarray:
+    """Return the energies that the statistics of structure are fourth roots of, shape (images, 8, 6 rings)."""
+    from galaxy_train.networks.statistics import StructureStatistics
+
+    statistics = np.asarray(StructureStatistics()(images.astype(np.float32)))
+    energies: np.ndarray = statistics.reshape(len(images), 8, 6) ** 4
+    return energies
+
+
+@pytest.mark.parametrize("edge", [16, 24, 48, 88])
+def test_structure_is_the_same_in_all_orientations(edge: int) -> None:
+    """Also where cells are so large that the innermost rings hold the centre of none."""
+    images = np.random.default_rng(edge).random((3, edge, edge, 3)) ** 2
+    upright = structure_statistics(images)
+    assert np.ptp(upright, axis=0).min() > 0
+    for orientation in range(8):
+        assert structure_statistics(turn(images, orientation)) == pytest.approx(upright, rel=1e-3, abs=1e-6)
+
+
+def test_structure_by_hand() -> None:
+    """Stripes of a pixel are a wavelet along an axis, a chequerboard one along the diagonal; else there is none."""
+    columns = np.zeros((48, 48, 3))
+    columns[:, ::2] = 1
+    board = np.abs(columns - columns.transpose(1, 0, 2))
+    stripes, chequered, uniform = structure_statistics(np.stack([columns, board, np.full((48, 48, 3), 0.3)]))
+    expected = np.zeros((8, 6))
+    expected[0] = 0.25  # half of the difference between two pixels, squared
+    assert stripes == pytest.approx(expected, abs=1e-4)
+    assert chequered == pytest.approx(expected[[1, 0, *range(2, 8)]], abs=1e-4)
+    assert uniform == pytest.approx(0, abs=1e-5)
+
+
+def test_blur_and_noise_show_at_the_scale_of_a_pixel() -> None:
+    """Twice the noise has four times the energy; averaging neighbours takes most of it."""
+    noise = np.random.default_rng(2).normal(0, 0.05, (48, 48, 3))
+    smooth = (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1) + np.roll(noise, (1, 1), (0, 1))) / 4
+    once, twice, blurred = structure_statistics(0.5 + np.stack([noise, 2 * noise, smooth]))
+    assert twice[:6] == pytest.approx(4 * once[:6], rel=0.02, abs=5e-6)
+    assert (blurred[:2] < 0.6 * once[:2]).all()
+
+
+def test_what_is_lopsided_shows_in_its_ring() -> None:
+    """A companion beside the centre differs from the image that is turned by half a turn, and only at its distance."""
+    image = galaxy(48, (0.5, 0.5, 0.5))
+    with_companion = image + np.roll(galaxy(48, (0.2, 0.2, 0.2)) - 0.1, 20, axis=2)
+    (alone, joined) = structure_statistics(np.concatenate([image, with_companion]))[:, 6]
+    assert alone == pytest.approx(0, abs=1e-5)
+    assert joined.argmax() in (3, 4)  # the companion is at 0.83 of half the edge
+    assert joined[4] > 100 * joined[0]

@@ -7,7 +7,14 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from galaxy_train.training.outliers import GENERATED_SHARE, GIVEN_SHARE, LARGEST_KIND, add_outliers, draw_outliers
+from galaxy_train.training.outliers import (
+    GENERATED_SHARE,
+    GIVEN_SHARE,
+    LARGEST_KIND,
+    add_outliers,
+    draw_outliers,
+    harder,
+)
 from galaxy_train.training.targets import TrainingExamples
 
 pytestmark = pytest.mark.slow
@@ -116,3 +123,21 @@ def test_a_small_training_set_gets_few_generated_outliers(galaxies: int, expecte
     with mock.patch("galaxy_train.training.outliers.generate_outliers") as generate:
         draw_outliers(np.zeros((galaxies, 1, 1, 3), np.uint8), 7)
     assert generate.call_args.args[1:] == (expected, 7)
+
+
+def test_kinds_are_numbered(mixed: TrainingExamples) -> None:
+    """Generated kinds first: those that are missed get a larger weight, which the numbers tell."""
+    assert mixed.kinds is not None
+    numbers = {int(value): set(mixed.kinds[value_of(mixed) == value].tolist()) for value in (1, 10, 11, 20, 21)}
+    assert numbers == {1: {0}, 10: {1}, 11: {2}, 20: {3}, 21: {4}}
+
+
+def test_kinds_that_are_missed_weigh_more() -> None:
+    """Galaxies and given kinds keep their weight, and so do the generated kinds together."""
+    kinds = np.repeat([0, 1, 2, 3], 10)
+    weights = np.ones(40, np.float32)
+    logits = np.select([kinds == 1, kinds == 2], [-6, 2], 1).astype(np.float32)  # the second kind is taken for galaxies
+    first, easy, hard, given = harder(weights, kinds, 2, logits).reshape(4, 10).mean(axis=1)
+    assert (first, given) == (1, 1)
+    assert easy + hard == pytest.approx(2)
+    assert hard > 10 * easy > 0

@@ -2,7 +2,8 @@
 
 Outliers are mixed into the training images, so that the network learns features that tell them from galaxies of the
 classes. After that, a second familiarity head is trained alone, which changes no class: on fresh outliers, with more
-weight on the given ones, and with galaxies that are further off centre than classes are learnt from.
+weight on the given ones, and with galaxies that are further off centre than classes are learnt from. It learns what the
+first head has missed.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ LARGEST_KIND: Final = 2000
 
 
 #: The same for the second head, which is trained alone.
-LATE_GENERATED_SHARE: Final = 2.0
+LATE_GENERATED_SHARE: Final = 4.0
 
 
-LATE_GIVEN_SHARE: Final = 1.5
+LATE_GIVEN_SHARE: Final = 2.0
 
 
 #: Passes over the images, each with other outliers and another augmentation, and epochs over all that they give.
@@ -63,11 +64,35 @@ LATE_BATCH: Final = 512
 LATE_RATE: Final = 0.003
 
 
-LATE_DECAY: Final = 0.001
+LATE_DECAY: Final = 0.05
 
 
-#: Largest shift of galaxies, as a fraction of the edge: up to about a sixth, classes are as good as in the centre.
-LATE_SHIFT: Final = 0.14
+#: Parts of the second head, whose mean it is. All but the first give kinds that were missed a larger weight.
+LATE_PARTS: Final = 4
+
+
+#: Spread over galaxies of the first head's logits, when the second one learns what to add to them. With a larger one
+#: the first head has more say: it is better at missing bands and small galaxies, the second one at blur and mergers.
+FIRST_SPREAD: Final = 1.8
+
+
+#: Factor by which the first head's logits may be enlarged for that. Those of a head that has learnt little would become
+#: noise that drowns the second one.
+LARGEST_SCALE: Final = 1.5
+
+
+#: Kinds that weigh more than others in the second head's training: they still show a galaxy, of which a network is as
+#: sure as of any, but often wrong.
+LATE_EMPHASIS: Final = {"zoomed_out": 3.0, "missing_band": 3.0, "buried": 2.0, "heavily_blurred": 2.0}
+
+
+#: Added to the mean loss of each generated kind, to which its weight is proportional: none is forgotten.
+LEAST_LOSS: Final = 0.1
+
+
+#: How galaxies are changed that the second head shall not mistake for outliers. Up to a shift of a sixth, classes are
+#: as good as in the centre; blurred by over a pixel, or shown at less than three quarters of their size, they are not.
+LATE_WIDE: Final = replace(WIDE, shift=0.14, blur=0.5, zoom=(0.75, 2.3))
 
 
 #: Distance between the seeds of outliers, so that each pass draws others, and others than the training before.
@@ -117,6 +142,7 @@ def add_outliers(
     galaxies[:labelled] = class_weights[:labelled]
     images = [examples.images]
     weights = [galaxies]
+    numbers = [np.zeros(len(galaxies), np.int64)]
     for kinds, share in ((generated, generated_share), (given, given_share)):
         for of_kind in (_sample(images_of_kind, labelled) for images_of_kind in kinds.values()):
             weight = share * float(galaxies.sum()) / len(kinds) / len(of_kind)
@@ -124,6 +150,7 @@ def add_outliers(
             repeats = max(1, round(weight))
             images.append(np.repeat(of_kind, repeats, axis=0))
             weights.append(np.full(repeats * len(of_kind), weight / repeats, np.float32))
+            numbers.append(np.full(repeats * len(of_kind), len(numbers)))
     outliers = sum(map(len, images)) - len(examples.images)
     familiar_weights = np.concatenate(weights)
     count = len(familiar_weights)
@@ -133,6 +160,7 @@ def add_outliers(
         np.concatenate([class_weights * (count / len(class_weights)), np.zeros(outliers, np.float32)]),
         np.concatenate([np.ones(len(examples.images), np.float32), np.zeros(outliers, np.float32)]),
         familiar_weights / familiar_weights.mean(),
+        np.concatenate(numbers),
     )
 
 
@@ -152,8 +180,6 @@ def train_late_head(
 ) -> None:
     """Train the second familiarity head of a trained network, and nothing else of it.
 
-    Its logit is scaled to spread over galaxies as much as the first head's: both have the same say.
-
     Parameters
     ----------
     network : keras.Model
@@ -172,39 +198,70 @@ def train_late_head(
     if LATE_HIDDEN not in [layer.name for layer in network.layers]:
         return
     hidden, last = network.get_layer(LATE_HIDDEN), network.get_layer(LATE_LOGIT)
-    augmentation = Augmentation(seed, wide_share, replace(WIDE, shift=LATE_SHIFT))
+    augmentation = Augmentation(seed, wide_share, LATE_WIDE)
     images = keras.Input(network.input_shape[1:], dtype="uint8")
     part = keras.Model(network.input, [hidden.input, network.get_layer(FAMILIARITY_LOGIT).output])
     describe = keras.Model(images, part(augmentation(images)))
-    statistics, first_logits, familiar, weights = [], [], [], []
+    seen = []
     for each in range(LATE_PASSES):
         announce(f"familiarity: outliers and galaxies, pass {each + 1} of {LATE_PASSES}")
         drawn = draw_outliers(galaxies.images, seed + FRESH * (1 + each))
         examples = add_outliers(galaxies, len(galaxies.images), drawn, given, LATE_GENERATED_SHARE, LATE_GIVEN_SHARE)
         described, logits = describe.predict(examples.images, batch_size=LATE_BATCH, verbose=0)
-        statistics.append(described)
-        first_logits.append(logits[:, 0])
-        familiar.append(np.asarray(examples.familiar))
-        weights.append(np.asarray(examples.familiar_weights))
-    described, is_familiar = np.concatenate(statistics), np.concatenate(familiar)
-    layers = [keras.layers.Dense(hidden.units, activation="relu"), keras.layers.Dense(1)]
-    head = keras.Sequential([keras.Input(described.shape[1:]), *layers])
+        seen.append((described, logits[:, 0], examples.familiar_weights, examples.kinds))
+    described, first_logits, weights, kinds = (np.concatenate(column) for column in zip(*seen, strict=True))
+    announce("familiarity: training its second head")
+    scale = min(LARGEST_SCALE, FIRST_SPREAD / first_logits[kinds == 0].std())
+    weights = weights * np.array([1.0, *(LATE_EMPHASIS.get(kind, 1.0) for kind in drawn), *(1.0 for _ in given)])[kinds]
+    parts: list[Any] = []
+    added = np.zeros(len(described), np.float32)
+    for number in range(LATE_PARTS):
+        missed = harder(weights, kinds, len(drawn), added + scale * first_logits) if number else weights
+        parts.append(_train_part(described, scale * first_logits, kinds == 0, missed, hidden.units // LATE_PARTS))
+        added += (parts[-1].predict(described, batch_size=LATE_BATCH, verbose=0)[:, 0] - added) / (number + 1)
+    kernels, biases, last_kernels, last_biases = zip(*(part.get_weights() for part in parts), strict=True)
+    hidden.set_weights([np.concatenate(kernels, axis=1), np.concatenate(biases)])
+    last.set_weights([np.concatenate(last_kernels) / LATE_PARTS / scale, np.mean(last_biases, axis=0) / scale])
+
+
+def _train_part(
+    described: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    is_galaxy: NDArray[np.bool_],
+    weights: NDArray[np.float32],
+    units: int,
+) -> Any:
+    """Train a hidden layer and a logit that is added to the offsets; return the two as a model."""
+    statistics, offset = keras.Input(described.shape[1:]), keras.Input((1,))
+    part = keras.Sequential(
+        [keras.Input(described.shape[1:]), keras.layers.Dense(units, activation="relu"), keras.layers.Dense(1)]
+    )
+    whole = keras.Model([statistics, offset], keras.layers.Add()([part(statistics), offset]))
     steps = LATE_EPOCHS * -(-len(described) // LATE_BATCH)
-    head.compile(
+    whole.compile(
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(LATE_RATE, steps), weight_decay=LATE_DECAY),
         keras.losses.BinaryCrossentropy(from_logits=True),
     )
-    announce("familiarity: training its second head")
-    head.fit(
-        described,
-        is_familiar[:, np.newaxis],
-        sample_weight=np.concatenate(weights),
+    whole.fit(
+        [described, offsets[:, np.newaxis]],
+        is_galaxy[:, np.newaxis].astype(np.float32),
+        sample_weight=weights,
         batch_size=LATE_BATCH,
         epochs=LATE_EPOCHS,
         verbose=0,
     )
-    late_logits = head.predict(described, batch_size=LATE_BATCH, verbose=0)[:, 0]
-    galaxy = is_familiar == 1
-    scale = np.concatenate(first_logits)[galaxy].std() / late_logits[galaxy].std()
-    hidden.set_weights(layers[0].get_weights())
-    last.set_weights([weight * scale for weight in layers[1].get_weights()])
+    return part
+
+
+def harder(
+    weights: NDArray[np.float32], kinds: NDArray[np.int64], generated: int, logits: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return weights in which a generated kind counts the more, the larger its loss; all together as before.
+
+    Given kinds keep their weight: some of their images are hard because they are galaxies of the classes.
+    """
+    losses = np.logaddexp(0, logits)
+    of_kind = np.array([losses[kinds == 1 + kind].mean() for kind in range(generated)]) + LEAST_LOSS
+    factors = np.ones(kinds.max() + 1, np.float32)
+    factors[1 : 1 + generated] = of_kind / of_kind.mean()
+    return np.asarray(weights * factors[kinds], np.float32)

@@ -30,6 +30,8 @@ class TrainingExamples:
         output.
     familiar_weights : ndarray of float32, shape (N,), or None
         Sample weights of these.
+    kinds : ndarray of int64, shape (N,), or None
+        0 for galaxies, from 1 on the kind of each outlier: first the generated kinds, then the given ones.
     """
 
     images: NDArray[np.uint8]
@@ -37,6 +39,7 @@ class TrainingExamples:
     weights: NDArray[np.float32] | None = None
     familiar: NDArray[np.float32] | None = None
     familiar_weights: NDArray[np.float32] | None = None
+    kinds: NDArray[np.int64] | None = None
 
     def each_weight(self) -> NDArray[np.float32]:
         """Return the weight of each image, with a mean of 1."""

@@ -12,11 +12,12 @@ from galaxy_train.data.outliers.canvas import (
     blend,
     blurred,
     flat,
+    fractal_noise,
     random_colour,
     turned,
 )
-from galaxy_train.data.outliers.fields import empty_sky
-from galaxy_train.data.outliers.framing import moved, own_sky, pick
+from galaxy_train.data.outliers.fields import empty_sky, glow
+from galaxy_train.data.outliers.framing import moved, own_sky, pick, sky_level
 
 
 def trail(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
@@ -25,10 +26,11 @@ def trail(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
         near = rng.uniform(-0.12, 0.12, 2)
         along, across = turned(len(picture), rng.uniform(0, np.pi), near[0], near[1])
-        light = np.exp(-0.5 * (across / np.float32(rng.uniform(0.012, 0.045))) ** 2)
+        light = np.exp(-0.5 * (across / np.float32(10 ** rng.uniform(-2.3, -1.35))) ** 2)
         if rng.random() < 0.25:  # blinking
             light = light * (np.sin(along * np.float32(rng.uniform(20, 60))) > 0)
-        colour = np.ones(3) if rng.random() < 0.5 else rng.permutation([1, rng.random(), 0])
+        # A satellite crosses while one filter is exposed.
+        colour = np.ones(3) if rng.random() < 0.4 else rng.permutation([1, rng.choice([0, rng.random()]), 0])
         picture = picture + (light[..., np.newaxis] * colour * rng.uniform(0.4, 1.5)).astype(np.float32)
     return picture
 
@@ -112,6 +114,44 @@ def halo(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     return picture
 
 
+def star_glow(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
+    """Draw the coloured glow of a star in the frame or beside it, with spikes and a core in some, over a galaxy."""
+    picture = _exposure(galaxies, rng) if rng.random() < 0.3 else pick(galaxies, rng)
+    size, bearing, distance = len(picture), rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.75)
+    x, y = float(distance * np.cos(bearing)), float(distance * np.sin(bearing))
+    radius = np.hypot(*turned(size, 0, x, y))
+    extent = np.float32(rng.uniform(0.08, 0.5))
+    if rng.random() < 0.6:
+        light = 1 / (1 + (radius / extent) ** np.float32(rng.uniform(1.5, 4)))
+    else:
+        light = np.exp(-radius / extent)
+    # A star outside shows its glow no less: the frame's brightest pixel sets the level.
+    light = light / light.max() * np.float32(rng.uniform(0.25, 1.3))
+    picture = picture + light[..., np.newaxis] * (_vivid(rng) * np.float32(0.8) + np.float32(0.2 * rng.random()))
+    if rng.random() < 0.5:
+        spikes = glow(size, x, y, 10 ** rng.uniform(-0.5, 0.5), 2, rng)
+        picture = picture + _vivid(rng) * spikes[..., np.newaxis]
+    if rng.random() < 0.5:
+        core = np.exp(-((radius / np.float32(rng.uniform(0.02, 0.1))) ** 8))
+        picture = blend(picture, _vivid(rng) * np.float32(0.4) + np.float32(0.6), core)
+    return picture
+
+
+def tinted_sky(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
+    """Raise the sky to a level of a strong colour, with coarse noise, and another level beyond an edge in some."""
+    picture = _exposure(galaxies, rng)
+    size = len(picture)
+    colour = _vivid(rng) * rng.uniform(0.3, 1) + rng.uniform(0, 0.5)
+    sky = colour / colour.max() * rng.uniform(0.1, 0.75)
+    noise = fractal_noise(size, rng.uniform(0, 0.8), rng, 3) * 10 ** rng.uniform(-2.5, -1.2)
+    picture = (picture - sky_level(picture)) * rng.uniform(0.5, 1.5) + sky + noise
+    if rng.random() < 0.3:
+        along, _ = turned(size, rng.uniform(0, 2 * np.pi), *rng.uniform(-0.1, 0.1, 2))
+        step = (along > rng.uniform(-0.1, 0.25)) * rng.uniform(0.1, 0.4)
+        picture = picture + step[..., np.newaxis] * _vivid(rng)
+    return np.asarray(picture, np.float32)
+
+
 def half_blank(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     """Cut off a large part at the edge of the survey: black, white or grey, along a straight line or in a corner."""
     picture = pick(galaxies, rng)
@@ -141,9 +181,10 @@ def seam(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
 
 
 def missing_band(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
-    """Leave one band dark; mostly red or green, without which a galaxy has a colour that none has."""
-    picture = _bright(pick(galaxies, rng), rng)
-    picture[..., rng.choice(3, p=[0.45, 0.45, 0.1])] = 0
+    """Leave one band dark."""
+    galaxy = pick(galaxies, rng)
+    picture = _bright(galaxy, rng) if rng.random() < 0.3 else galaxy
+    picture[..., rng.integers(3)] = 0
     return picture
 
 
@@ -161,6 +202,12 @@ def saturated_band(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     picture = pick(galaxies, rng)
     picture[..., rng.permutation(3)[: rng.integers(1, 3)]] = rng.choice([1, rng.uniform(0.5, 1)])
     return picture
+
+
+def _vivid(rng: Generator) -> NDArray[np.float32]:
+    """Draw a saturated colour, whose strongest channel is 1."""
+    parts = rng.dirichlet([0.5, 0.5, 0.5])
+    return np.asarray(parts / parts.max(), np.float32)
 
 
 def _disc(radius: Plane, width: float) -> Plane:

@@ -18,14 +18,16 @@ from galaxy_train.data.outliers.canvas import (
     to_image,
 )
 from galaxy_train.data.outliers.drawings import as_rgb, font, random_words
-from galaxy_train.data.outliers.framing import enlarged, pick
+from galaxy_train.data.outliers.framing import enlarged, half_light_radius, own_sky, pick, sky_level
 
 
 def heavily_blurred(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     """Blur a galaxy until it has no shape, or smear it across the frame, or show it several times."""
     galaxy = pick(galaxies, rng)
     if rng.random() < 0.5:
-        spread = blurred(galaxy, 0.034 * 10 ** rng.uniform(0, 0.95))
+        spread = blurred(galaxy, 0.028 * 10 ** rng.uniform(0, 1))
+        if rng.random() < 0.4:  # as dim and smooth as the blur has made it
+            return spread
         sky = spread.min(axis=(0, 1))
         gain = rng.uniform(0.1, 0.7) / max(float((spread - sky).max()), 0.02)
         noise = 10 ** rng.uniform(-2.5, -1.3) * rng.standard_normal(spread.shape)
@@ -82,6 +84,44 @@ def warped(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     size = len(galaxy)
     column, row = (((at + 0.5) * size).astype(int).clip(0, size - 1) for at in (to_x, to_y))
     return np.asarray(galaxy[row, column], np.float32)
+
+
+def disturbed(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
+    """Bend a galaxy, draw one side of it out, or twist one side of it, as tides do."""
+    galaxy = pick(galaxies, rng)
+    size = len(galaxy)
+    right, down = positions(size)
+    radius = np.hypot(right, down)
+    angle = rng.uniform(0, 2 * np.pi)
+    cos, sin = np.cos(angle), np.sin(angle)
+    along, across = right * cos + down * sin, down * cos - right * sin
+    side = along.clip(0)
+    sort = rng.random()
+    if sort < 0.5:
+        across = across - rng.uniform(2.5, 7) * rng.choice([-1, 1]) * along**2 * np.exp(-((radius / 0.35) ** 4))
+        if rng.random() < 0.5:
+            across = across / rng.uniform(0.5, 0.8)
+    elif sort < 0.8:
+        across = across / (1 + side * rng.uniform(-2, 2)) - rng.uniform(-3, 3) * side**2
+        along = np.where(along > 0, along / rng.uniform(1.8, 3.5), along)
+    else:
+        turns = (side / max(half_light_radius(galaxy), 0.04) / 3).clip(0, 1.5)
+        twist = rng.uniform(1, 2.5) * rng.choice([-1, 1]) * turns
+        along, across = along * np.cos(twist) - across * np.sin(twist), along * np.sin(twist) + across * np.cos(twist)
+    bent = _sampled(galaxy, along * cos - across * sin, along * sin + across * cos)
+    # Where it is drawn out, noise is drawn out, too: add some that is not.
+    return np.asarray(bent + np.float32(0.4) * (own_sky(galaxy, rng) - sky_level(galaxy)), np.float32)
+
+
+def _sampled(picture: Picture, right: NDArray[np.floating], down: NDArray[np.floating]) -> Picture:
+    """Return a picture's values at positions, between pixels in proportion, beyond the edge those of the edge."""
+    last = len(picture) - 1
+    column, row = (((at + 0.5) * len(picture) - 0.5).clip(0, last) for at in (right, down))
+    left, top = (at.astype(int).clip(0, last - 1) for at in (column, row))
+    x, y = (column - left)[..., np.newaxis], (row - top)[..., np.newaxis]
+    above = picture[top, left] * (1 - x) + picture[top, left + 1] * x
+    below = picture[top + 1, left] * (1 - x) + picture[top + 1, left + 1] * x
+    return np.asarray(above * (1 - y) + below * y, np.float32)
 
 
 def buried(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:

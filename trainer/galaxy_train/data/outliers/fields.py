@@ -48,7 +48,7 @@ def bright_star(size: int, rng: Generator) -> Picture:
         x, y = rng.normal(0, 0.03 if number == 0 and rng.random() < 0.7 else 0.2, 2)
         strength = 10 ** rng.uniform(-0.5, 0.6)
         colour = (1 + rng.uniform(0, 1) * rng.choice([[0.3, 0, -0.6], [-0.5, -0.1, 0.5]])).astype(np.float32)
-        picture = picture + colour * _glow(size, x, y, strength, arms, rng)[..., np.newaxis]
+        picture = picture + colour * glow(size, x, y, strength, arms, rng)[..., np.newaxis]
         right, down = turned(size, 0, x, y)
         width = (0.03 * strength**0.4 + 0.015) * (1 if arms else rng.uniform(1.2, 3))
         core = np.exp(-((np.hypot(right, down) / width) ** 8))
@@ -58,7 +58,7 @@ def bright_star(size: int, rng: Generator) -> Picture:
     return as_jpeg(picture, int(rng.integers(60, 95))) if rng.random() < 0.4 else picture
 
 
-def _glow(size: int, x: float, y: float, strength: float, arms: int, rng: Generator) -> NDArray[np.float32]:
+def glow(size: int, x: float, y: float, strength: float, arms: int, rng: Generator) -> NDArray[np.float32]:
     """Draw the glow of a bright star, and twice as many spikes as it has arms."""
     light = np.zeros((size, size), np.float32)
     angle = rng.choice([0, np.pi / 4, rng.uniform(0, np.pi)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -9,6 +11,9 @@ from PIL import Image
 
 from galaxy_train.data.outliers.canvas import Picture, blend, blurred, from_image, from_pixels, positions, to_image
 from galaxy_train.data.outliers.fields import stars
+
+#: How many galaxies are looked at to find one of the colour of another.
+CANDIDATES: Final = 6
 
 
 def pick(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
@@ -99,10 +104,13 @@ def zoomed_in(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
 
 
 def zoomed_out(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
-    """Show a galaxy as a speck: zoomed by 0.5 or less, and so that half of its light lies within a few pixels."""
+    """Show a galaxy at half of its size or less, in some as a speck, of whose light half lies within a few pixels."""
     galaxy = pick(galaxies, rng)
-    most = min(0.5, 0.045 / max(half_light_radius(galaxy), 0.01))
-    picture = shrunk(galaxy, most * rng.uniform(0.5, 1), rng)
+    if rng.random() < 0.6:
+        zoom = rng.uniform(0.35, 0.52)
+    else:
+        zoom = min(0.5, 0.045 / max(half_light_radius(galaxy), 0.01)) * rng.uniform(0.5, 1)
+    picture = shrunk(galaxy, zoom, rng)
     count = int(rng.integers(0, 8))
     return picture + stars(len(picture), rng.uniform(-0.5, 0.5, (count, 2)), rng.uniform(0.02, 0.4, count), rng)
 
@@ -135,3 +143,45 @@ def pair(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     right, down = round(distance * np.cos(angle)), round(distance * np.sin(angle))
     added = moved(second, -right, -down, rng) - sky_level(second)
     return np.asarray(moved(first, right, down, rng) + added.clip(0), np.float32)
+
+
+def blended(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
+    """Put one to five further galaxies over a galaxy, close to it and mostly of its colour."""
+    first = pick(galaxies, rng)
+    size = len(first)
+    peak = max(float((first - sky_level(first)).max()), 0.1)
+    # Its own neighbours would be added as well: fade them out.
+    near = ((0.42 - np.hypot(*positions(size))) * 8).clip(0, 1)[..., np.newaxis]
+    count = int(rng.choice([1, 1, 2, 3, 5]))
+    reach = (0.06, 0.17) if count < 3 else (0.08, 0.35)
+    picture, offsets = first, []
+    for _ in range(count):
+        other = _of_colour(galaxies, first, rng) if rng.random() < 0.8 else pick(galaxies, rng)
+        zoom = rng.uniform(0.5, 1)
+        if zoom < 0.85:
+            other = shrunk(other, zoom, rng)
+        light = ((other - sky_level(other)) * near).clip(0)
+        bearing, distance = rng.uniform(0, 2 * np.pi), rng.uniform(*reach) * size
+        offset = round(distance * np.sin(bearing)), round(distance * np.cos(bearing))
+        offsets.append(offset)
+        strength = peak * rng.uniform(0.4, 1.2) / max(float(light.max()), 0.05)
+        picture = picture + np.roll(light, offset, (0, 1)) * np.float32(strength)
+    if count < 3 and rng.random() < 0.6:  # the cutout's centre between them
+        down, right = (-sum(along) // 2 for along in zip(*offsets, strict=True))
+        picture = moved(picture, right, down, rng)
+    return np.asarray(picture, np.float32)
+
+
+def _of_colour(galaxies: NDArray[np.uint8], first: Picture, rng: Generator) -> Picture:
+    """Return that galaxy, of some, whose core is most like another one's in colour."""
+    wanted = _core_colour(first)
+    candidates = [pick(galaxies, rng) for _ in range(CANDIDATES)]
+    return min(candidates, key=lambda galaxy: float(np.abs(_core_colour(galaxy) - wanted).sum()))
+
+
+def _core_colour(galaxy: Picture) -> NDArray[np.float32]:
+    """Return each band's part in the light of the central tenth."""
+    middle, half = len(galaxy) // 2, max(1, len(galaxy) // 20)
+    core = galaxy[middle - half : middle + half, middle - half : middle + half] - sky_level(galaxy)
+    light = core.mean(axis=(0, 1))
+    return np.asarray(light / max(float(light.sum()), 0.05), np.float32)

@@ -10,7 +10,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from galaxy_train.data.outliers import altered, defects, degraded, drawings, fields, framing, noise, plots, scenes
+from galaxy_train.data.outliers import (
+    altered,
+    defects,
+    degraded,
+    drawings,
+    fields,
+    framing,
+    noise,
+    plots,
+    scenes,
+)
 from galaxy_train.data.outliers.canvas import Picture, rounded_to_pixels
 
 #: Draws a picture of a size, in pixels.
@@ -31,10 +41,12 @@ DRAWN: Final[tuple[Draw, ...]] = (
 
 ALTERED: Final[tuple[Alter, ...]] = (
     *(defects.trail, defects.cosmic_rays, defects.hot_columns, defects.bad_pixels, defects.bleeding, defects.halo),
+    *(defects.star_glow, defects.tinted_sky),
     *(defects.half_blank, defects.seam, defects.missing_band, defects.single_band, defects.saturated_band),
     *(altered.negative, altered.swapped_channels, altered.posterised, altered.solarised),
     *(altered.extreme_contrast, altered.extreme_colour, altered.sketch),
     *(framing.off_centre, framing.zoomed_in, framing.zoomed_out, framing.tiled, framing.pair),
+    *(framing.blended, degraded.disturbed),
     *(degraded.heavily_blurred, degraded.jpeg_blocks, degraded.pixelated, degraded.warped, degraded.buried),
     *(degraded.shuffled, degraded.labelled),
 )
