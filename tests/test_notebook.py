@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sysconfig
 from collections.abc import Callable
@@ -82,4 +83,5 @@ def test_the_notebook_from_the_blog_to_the_frontier_runs(
     assert any("run folder: runs/compact" in text for text in shown)
     assert any("Parity of `my-galaxies.onnx`" in text and "passed" in text for text in shown)
     assert any("TensorFlow was loaded: False" in text for text in shown)
-    assert any("12 images: 12 classified" in text for text in shown)
+    # After so short a training, any of them may be unfamiliar.
+    assert any(re.search(r"12 images: \d+ classified.*, 0 failed", text) for text in shown)
