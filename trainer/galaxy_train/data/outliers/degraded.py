@@ -16,6 +16,7 @@ from galaxy_train.data.outliers.canvas import (
     positions,
     random_colour,
     to_image,
+    turned,
 )
 from galaxy_train.data.outliers.drawings import as_rgb, font, random_words
 from galaxy_train.data.outliers.framing import enlarged, half_light_radius, own_sky, pick, sky_level
@@ -90,11 +91,10 @@ def disturbed(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     """Bend a galaxy, draw one side of it out, or twist one side of it, as tides do."""
     galaxy = pick(galaxies, rng)
     size = len(galaxy)
-    right, down = positions(size)
-    radius = np.hypot(right, down)
     angle = rng.uniform(0, 2 * np.pi)
     cos, sin = np.cos(angle), np.sin(angle)
-    along, across = right * cos + down * sin, down * cos - right * sin
+    along, across = (plane.astype(np.float64) for plane in turned(size, angle))
+    radius = np.hypot(along, across)
     side = along.clip(0)
     sort = rng.random()
     if sort < 0.5:
