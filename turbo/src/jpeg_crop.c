@@ -299,11 +299,25 @@ int decode_file(Workspace *workspace, const Kernel *kernel, const View *view, co
 
 #else
 
-/* Read a JPEG file into the workspace; return its size, or 0 if it is none, or cannot be read. */
+/*
+ * Tell whether a file has been written to between two looks at it. What was read of it may then have a hole of zeros,
+ * which libjpeg decodes without a word.
+ */
+static int has_changed(const struct stat *before, const struct stat *after)
+{
+#ifdef __APPLE__
+    const struct timespec first = before->st_mtimespec, second = after->st_mtimespec;
+#else
+    const struct timespec first = before->st_mtim, second = after->st_mtim;
+#endif
+    return before->st_size != after->st_size || first.tv_sec != second.tv_sec || first.tv_nsec != second.tv_nsec;
+}
+
+/* Read a JPEG file into the workspace; return its size, or 0 if it is none, cannot be read, or changed meanwhile. */
 static size_t read_jpeg(Workspace *workspace, const char *path)
 {
     Buffer *file = &workspace->file;
-    struct stat status;
+    struct stat status, afterwards;
     size_t size = 0;
     ssize_t found = 0;
     int descriptor;
@@ -322,8 +336,10 @@ static size_t read_jpeg(Workspace *workspace, const char *path)
         found = read(descriptor, file->start + size, size == 0 && room > 4096 ? 4096 : room);
         size += found > 0 ? (size_t)found : 0;
     } while (found > 0 && size <= (size_t)status.st_size && is_jpeg(file->start, size));
+    if (found != 0 || fstat(descriptor, &afterwards) != 0 || has_changed(&status, &afterwards))
+        size = 0;
     close(descriptor);
-    return found == 0 ? size : 0;
+    return size;
 }
 
 int decode_file(Workspace *workspace, const Kernel *kernel, const View *view, const char *path, uint8_t *pixels)

@@ -26,7 +26,7 @@ from galaxy_classify.images.formats import (
     may_be_fits,
     why_not_an_image,
 )
-from galaxy_classify.images.open_file import open_regular_file
+from galaxy_classify.images.open_file import open_steady_file
 from galaxy_classify.images.pillow_faults import check_file, load, undecoded_file
 from galaxy_classify.images.pixels import CONSTANT, are_constant, picture_of, pixels_of
 from galaxy_classify.images.resize import Resizer
@@ -121,7 +121,7 @@ class Decoder:
         """
         if self._is_of_bands(path):
             return self._fits_decoder().read_bands(path)
-        with open_regular_file(path) as file:
+        with open_steady_file(path) as file:
             return self.decode_file(file)
 
     def decode_picture(self, image: Any) -> Picture:

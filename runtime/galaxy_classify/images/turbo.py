@@ -14,7 +14,7 @@ from PIL import Image
 from galaxy_classify.defaults import JpegDecoder
 from galaxy_classify.errors import ImageError, MissingExtraError, UsageError
 from galaxy_classify.extras import load_turbo
-from galaxy_classify.images.open_file import open_regular_file
+from galaxy_classify.images.open_file import open_steady_file
 from galaxy_classify.inference.contract import Preprocessing
 
 #: Whether the compiled code can open files itself. It takes names as bytes, which Windows does not have.
@@ -76,7 +76,7 @@ class TurboDecoder:
 
 def _content(path: str) -> bytes | None:
     try:
-        with open_regular_file(path) as file:
+        with open_steady_file(path) as file:
             return file.read()
     except (ImageError, OSError):
         return None  # Pillow's way says why

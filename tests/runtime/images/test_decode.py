@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from galaxy_classify.errors import ImageError
 from galaxy_classify.images import open_file
+from galaxy_classify.images.crop import Picture
 from galaxy_classify.images.decode import Decoder
 from galaxy_classify.images.resize import Resizer
 from galaxy_classify.inference.contract import Preprocessing
@@ -59,6 +61,23 @@ def test_pipe_does_not_block(tmp_path: Path) -> None:
     """A FIFO is refused before it is opened, for opening it would wait for ever."""
     os.mkfifo(tmp_path / "a.jpg")
     assert reason(tmp_path / "a.jpg") == "not a regular file"
+
+
+@pytest.mark.parametrize("length", [None, 900], ids=["whole", "cut off"])
+def test_file_that_is_written_to_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int | None) -> None:
+    """What was read of it may have a hole that no decoder notices, so that it is refused, and not called damaged."""
+    path = tmp_path / "a.jpg"
+    paint("smooth_round", 1).save(path, quality=90)
+    path.write_bytes(path.read_bytes()[:length])
+    decode = Decoder.decode_file
+
+    def written_to(decoder: Decoder, file: BinaryIO) -> Picture:
+        with path.open("ab") as other:
+            other.write(b"more")
+        return decode(decoder, file)
+
+    monkeypatch.setattr(Decoder, "decode_file", written_to)
+    assert reason(path) == "the file changed while it was read: classify it again when it is complete"
 
 
 def test_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

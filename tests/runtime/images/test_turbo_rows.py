@@ -296,8 +296,9 @@ def test_ordinary_jpegs_do_not_go_pillows_way(
     assert row.path == name
 
 
+@pytest.mark.parametrize("decoder", [0, 1], ids=["pillow", "turbo"])
 def test_files_that_change_have_the_row_of_some_state(
-    tmp_path: Path, classifiers: tuple[GalaxyClassifier, GalaxyClassifier]
+    tmp_path: Path, classifiers: tuple[GalaxyClassifier, GalaxyClassifier], decoder: int
 ) -> None:
     """A file that is cut off and written again meanwhile is whole or an error, never another picture."""
     path = tmp_path / "a.jpg"
@@ -317,7 +318,7 @@ def test_files_that_change_have_the_row_of_some_state(
     changing = threading.Thread(target=change)
     changing.start()
     try:
-        rows = list(classifiers[1].classify([path] * 300))
+        rows = list(classifiers[decoder].classify([path] * 300))
     finally:
         stop.set()
         changing.join()

@@ -21,7 +21,7 @@ from galaxy_classify.images.fits.sky import Sky, hidden_share, measure_sky
 from galaxy_classify.images.fits.stretch import ASTROPY_STRETCH, Stretch, stretch_of
 from galaxy_classify.images.fits.units import nanomaggies_per
 from galaxy_classify.images.formats import image_errors
-from galaxy_classify.images.open_file import open_regular_file
+from galaxy_classify.images.open_file import open_steady_file
 
 if TYPE_CHECKING:
     from galaxy_classify.images.fits.flux import Flux
@@ -136,7 +136,7 @@ class FitsDecoder:
         if not os.path.exists(file_path):
             raise ImageError(f"no file for band {band}")
         try:
-            with open_regular_file(file_path) as file, image_errors():
+            with open_steady_file(file_path) as file, image_errors():
                 return self._only_plane(file)
         except ImageError as error:
             raise ImageError(f"{error} (band {band})") from None
