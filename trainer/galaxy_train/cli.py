@@ -176,7 +176,7 @@ class TrainingOptions:
         option(
             panel=TRAINING,
             metavar="HOW",
-            help="plain: change images as those of one survey differ; wide: a quarter of them as those of different "
+            help="plain: change images as those of one survey differ; wide: a third of them as those of different "
             "surveys do, in framing, sharpness, noise, stretch and colours. Default: the recipe's.",
         ),
     ] = None

@@ -65,7 +65,7 @@ def test_wide_augmentation_keeps_the_galaxy_in_the_middle(spots: np.ndarray) -> 
     assert shifts.max() < 0.06 * 64 * 2**0.5 * 2.3 + 1
     assert 2 < shifts.mean() < 5
     areas = spot_areas(changed)
-    assert 0.4 * 128 < areas.min() < 0.75 * 128
+    assert 0.2 * 128 < areas.min() < 0.5 * 128
     assert 3 * 128 < areas.max() < 6.5 * 128
 
 
@@ -97,6 +97,22 @@ def test_wide_changes_are_those_of_surveys(spots: np.ndarray) -> None:
     assert 0.05 < (redness(wide) > 0.75).mean() < 0.3
     assert noise(plain).max() < 3
     assert (noise(wide) > 4).mean() > 0.3
+
+
+@pytest.mark.parametrize("blurs", [0.0, 1.0, 2.0])
+def test_images_are_blurred_up_to_the_limit(blurs: float) -> None:
+    """Each blur adds its variance to that of a spot; all amounts between none and the limit occur."""
+    from galaxy_train.training.augment import BLUR, Augmentation, Ranges
+
+    y, x = np.mgrid[:64, :64] - 31.5
+    spot = np.repeat(200 * np.exp(-(x**2 + y**2) / (2 * 1.5**2))[..., np.newaxis], 3, axis=2).round().astype(np.uint8)
+    nothing_else = Ranges(zoom=(1, 1), shift=0, brightness=0, colour=0, sky=(0, 0), blur=blurs)
+    changed = np.asarray(Augmentation(0, 1.0, nothing_else)(np.repeat(spot[np.newaxis], 200, axis=0))).astype(float)
+    light = changed[..., 1]
+    variance = (light * (x**2 + y**2)).sum(axis=(1, 2)) / light.sum(axis=(1, 2)) / 2
+    added = (variance - variance.min()) / BLUR**2
+    assert added.max() == pytest.approx(blurs, abs=0.15)
+    assert np.median(added) == pytest.approx(blurs / 2, abs=0.2)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,14 +62,23 @@ def calibrate(model: Any, held_out: GalaxyDataset | None) -> Calibration:
 
 
 def fit_familiarity_shift(logits: NDArray[np.floating[Any]]) -> float:
-    """Return what to add to familiarity logits, so that `UNFAMILIAR_SHARE` of these galaxies stay below zero.
+    """Return what to add to familiarity logits, so that `UNFAMILIAR_SHARE` of other such galaxies are below zero.
+
+    The lowest of N values has a share of 1 / (N + 1) of other values below it on average. Of few galaxies that is more
+    than wanted; then the tail of a logistic distribution, of the same standard deviation, is followed further down.
 
     Examples
     --------
     >>> fit_familiarity_shift(np.array([3.0] * 90 + [1.0] * 10))
     -1.0
+    >>> round(fit_familiarity_shift(np.array([3.0, 4.0, 5.0, 6.0])), 2)  # -3 would be too high: a fifth lie below it
+    -1.58
     """
-    return -float(np.quantile(logits, UNFAMILIAR_SHARE))
+    position = UNFAMILIAR_SHARE * (len(logits) + 1)
+    if position >= 1:
+        return -float(np.quantile(logits, UNFAMILIAR_SHARE, method="weibull"))
+    scale = float(np.std(logits)) * math.sqrt(3) / math.pi
+    return -(float(np.min(logits)) + scale * math.log(position))
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

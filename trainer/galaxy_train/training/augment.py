@@ -13,10 +13,10 @@ from keras import ops
 from galaxy_train.evaluation.perturbations import LUMA
 
 #: Share of the images that wide augmentation changes widely; the others are changed as plain augmentation does.
-WIDE_SHARE: Final = 0.25
+WIDE_SHARE: Final = 0.33
 
 
-#: Standard deviation of the blur, in pixels, and its kernel's reach to either side.
+#: Standard deviation of one blur, in pixels, and its kernel's reach to either side.
 BLUR: Final = 1.5
 
 
@@ -46,7 +46,7 @@ class Ranges:
     noise : float
         Largest standard deviation of added noise, in grey levels.
     blur : float
-        Largest share of the blurred image in the result.
+        Largest number of blurs, up to 2; between whole numbers, the results of both are mixed.
     """
 
     zoom: tuple[float, float]
@@ -63,9 +63,10 @@ class Ranges:
 PLAIN: Final = Ranges(zoom=(0.905, 1.105), shift=0.05, brightness=0.15, colour=0.075, sky=(-4, 4))
 
 
-#: Changes that images of different surveys differ by: framing, seeing, depth, stretch and colours.
+#: Changes that images of different surveys differ by: framing, seeing, depth, stretch and colours. The ends of zoom,
+#: noise and blur lie beyond what classes can be told at, so that a network learns to be unsure there.
 WIDE: Final = Ranges(
-    zoom=(0.7, 2.3), shift=0.06, brightness=0.5, colour=0.25, sky=(-8, 40), gamma=0.4, noise=10, blur=1
+    zoom=(0.5, 2.3), shift=0.06, brightness=0.5, colour=0.25, sky=(-8, 40), gamma=0.4, noise=18, blur=2
 )
 
 
@@ -123,7 +124,9 @@ class Augmentation(keras.layers.Layer):  # type: ignore[misc]
     def _survey_changes(self, pixels: Any, count: Any, wide: Any) -> Any:
         """Blur images, take their colour, change their stretch and add noise, where `wide` is 1."""
         one = (count, 1, 1, 1)
-        blurred = _mix(pixels, _blur(pixels), self._uniform(one, 0, self._wide.blur) * wide)
+        blurs = self._uniform(one, 0, self._wide.blur) * wide
+        once = _blur(pixels)
+        blurred = _mix(_mix(pixels, once, ops.minimum(blurs, 1)), _blur(once), ops.maximum(blurs - 1, 0))
         grey = ops.sum(blurred * np.array(LUMA, np.float32), axis=-1, keepdims=True)
         is_grey = ops.cast(self._uniform(one, 0, 1) < GREY_SHARE, "float32") * wide
         toned = _mix(blurred, grey, is_grey)

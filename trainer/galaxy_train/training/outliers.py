@@ -83,7 +83,13 @@ LARGEST_SCALE: Final = 1.5
 
 #: Kinds that weigh more than others in the second head's training: they still show a galaxy, of which a network is as
 #: sure as of any, but often wrong.
-LATE_EMPHASIS: Final = {"zoomed_out": 3.0, "missing_band": 3.0, "buried": 2.0, "heavily_blurred": 2.0}
+LATE_EMPHASIS: Final = {
+    "out_of_focus": 8.0,
+    "zoomed_out": 3.0,
+    "missing_band": 3.0,
+    "buried": 2.0,
+    "heavily_blurred": 2.0,
+}
 
 
 #: Added to the mean loss of each generated kind, to which its weight is proportional: none is forgotten.
@@ -91,8 +97,9 @@ LEAST_LOSS: Final = 0.1
 
 
 #: How galaxies are changed that the second head shall not mistake for outliers. Up to a shift of a sixth, classes are
-#: as good as in the centre; blurred by over a pixel, or shown at less than three quarters of their size, they are not.
-LATE_WIDE: Final = replace(WIDE, shift=0.14, blur=0.5, zoom=(0.75, 2.3))
+#: as good as in the centre; blurred by over a pixel, or shown at less than three quarters of their size, or with more
+#: noise, they are not.
+LATE_WIDE: Final = replace(WIDE, shift=0.14, blur=0.5, zoom=(0.75, 2.3), noise=10)
 
 
 #: Distance between the seeds of outliers, so that each pass draws others, and others than the training before.
@@ -217,21 +224,35 @@ def train_late_head(
     added = np.zeros(len(described), np.float32)
     for number in range(LATE_PARTS):
         missed = harder(weights, kinds, len(drawn), added + scale * first_logits) if number else weights
-        parts.append(_train_part(described, scale * first_logits, kinds == 0, missed, hidden.units // LATE_PARTS))
+        parts.append(train_part(described, scale * first_logits, kinds == 0, missed, hidden.units // LATE_PARTS))
         added += (parts[-1].predict(described, batch_size=LATE_BATCH, verbose=0)[:, 0] - added) / (number + 1)
     kernels, biases, last_kernels, last_biases = zip(*(part.get_weights() for part in parts), strict=True)
     hidden.set_weights([np.concatenate(kernels, axis=1), np.concatenate(biases)])
     last.set_weights([np.concatenate(last_kernels) / LATE_PARTS / scale, np.mean(last_biases, axis=0) / scale])
 
 
-def _train_part(
+def train_part(
     described: NDArray[np.float32],
     offsets: NDArray[np.float32],
     is_galaxy: NDArray[np.bool_],
     weights: NDArray[np.float32],
     units: int,
 ) -> Any:
-    """Train a hidden layer and a logit that is added to the offsets; return the two as a model."""
+    """Train a hidden layer and a logit that is added to the offsets; return the two as a model.
+
+    Parameters
+    ----------
+    described : ndarray of float32, shape (N, statistics)
+        What the hidden layer sees of each image.
+    offsets : ndarray of float32, shape (N,)
+        Logits that another head gives.
+    is_galaxy : ndarray of bool, shape (N,)
+        Whether each image is familiar.
+    weights : ndarray of float32, shape (N,)
+        Sample weights.
+    units : int
+        Of the hidden layer.
+    """
     statistics, offset = keras.Input(described.shape[1:]), keras.Input((1,))
     part = keras.Sequential(
         [keras.Input(described.shape[1:]), keras.layers.Dense(units, activation="relu"), keras.layers.Dense(1)]

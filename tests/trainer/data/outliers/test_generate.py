@@ -63,7 +63,7 @@ def test_kinds_made_from_galaxies_show_that_they_are_changed(
     for alter in ALTERED:
         for image in seen(outliers[alter.__name__][:2])[:, ::2, ::2].astype(np.float32):
             difference = np.abs(originals - image / image.mean()).mean(axis=(1, 2, 3))
-            assert difference.min() > 0.15, alter.__name__
+            assert difference.min() > 0.1, alter.__name__
 
 
 def test_the_seed_decides(galaxies: NDArray[np.uint8], outliers: dict[str, NDArray[np.uint8]]) -> None:

@@ -45,6 +45,11 @@ def heavily_blurred(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     return np.asarray(smeared * rng.uniform(1, 5), np.float32)
 
 
+def out_of_focus(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
+    """Blur a galaxy, noise and all, by so much that arms are gone, and that a cigar may be a disk."""
+    return blurred(pick(galaxies, rng), rng.uniform(0.027, 0.06))
+
+
 def jpeg_blocks(galaxies: NDArray[np.uint8], rng: Generator) -> Picture:
     """Compress a galaxy so far that blocks of one colour remain."""
     galaxy = pick(galaxies, rng)

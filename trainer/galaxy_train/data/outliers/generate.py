@@ -47,8 +47,8 @@ ALTERED: Final[tuple[Alter, ...]] = (
     *(altered.extreme_contrast, altered.extreme_colour, altered.sketch),
     *(framing.off_centre, framing.zoomed_in, framing.zoomed_out, framing.tiled, framing.pair),
     *(framing.blended, degraded.disturbed),
-    *(degraded.heavily_blurred, degraded.jpeg_blocks, degraded.pixelated, degraded.warped, degraded.buried),
-    *(degraded.shuffled, degraded.labelled),
+    *(degraded.heavily_blurred, degraded.out_of_focus, degraded.jpeg_blocks, degraded.pixelated),
+    *(degraded.warped, degraded.buried, degraded.shuffled, degraded.labelled),
 )
 
 #: Names of all kinds that are generated.
