@@ -232,7 +232,7 @@ def test_an_interrupted_training_is_calibrated(minute_dataset: Path, tiny_recipe
         load_model(folder / "model.keras"), held_out(minute_dataset, "tiny-familiar").images
     )
     assert familiarity is not None
-    assert (familiarity < 0.5).sum() == 1
+    assert 0.5 < familiarity.min() < 0.6  # the limit lies a little below the lowest of eight
 
 
 def test_an_interrupt_in_the_last_stage_loses_nothing(minute_dataset: Path, tiny_recipe: str, tmp_path: Path) -> None:
