@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,7 @@ from galaxy_train.networks.statistics import FeatureStatistics, PixelStatistics,
 from galaxy_train.networks.symmetric import OrientationMean
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation
-from galaxy_train.training.outliers import (
-    FRESH,
-    LATE_BATCH,
-    LATE_GENERATED_SHARE,
-    LATE_GIVEN_SHARE,
-    LATE_WIDE,
-    add_outliers,
-    draw_outliers,
-    train_part,
-)
+from galaxy_train.training.outliers import LATE_BATCH, LATE_WIDE, late_examples, train_part
 from galaxy_train.training.splits import VALIDATION_SEED, split_training_set
 from galaxy_train.training.targets import TrainingExamples, label_targets, sample_weights
 
@@ -162,9 +154,7 @@ def training_statistics(
     images = keras.Input(statistics.input_shape[1:], dtype="uint8")
     augmented = keras.Model(images, statistics(Augmentation(0, WIDE_SHARE, LATE_WIDE)(images)))
     columns = []
-    for each in range(PASSES):
-        drawn = draw_outliers(labelled.images, FRESH * (1 + each))
-        examples = add_outliers(labelled, len(labelled.images), drawn, given, LATE_GENERATED_SHARE, LATE_GIVEN_SHARE)
+    for examples in islice(late_examples(labelled, given, seed=0), PASSES):
         assert examples.familiar_weights is not None
         assert examples.kinds is not None
         found = augmented.predict(examples.images, batch_size=LATE_BATCH, verbose=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sysconfig
 from collections.abc import Callable
@@ -83,7 +82,4 @@ def test_the_notebook_from_the_blog_to_the_frontier_runs(
     assert any("run folder: runs/compact" in text for text in shown)
     assert any("Parity of `my-galaxies.onnx`" in text and "passed" in text for text in shown)
     assert any("TensorFlow was loaded: False" in text for text in shown)
-    # After so short a training, some may be unfamiliar; every one is counted, and none has failed.
-    summary = re.search(r"12 images: (\d+) classified .*, (\d+) unfamiliar, 0 failed", "\n".join(shown))
-    assert summary is not None
-    assert sum(map(int, summary.groups())) == 12
+    assert any("12 images: 12 classified" in text for text in shown)

@@ -8,7 +8,7 @@ first head has missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_train.data.outliers.generate import generate_outliers
+from galaxy_train.data.outliers.generate import GENERATED_KINDS, generate_outliers
 from galaxy_train.networks.recipes import FAMILIARITY_LOGIT, LATE_HIDDEN, LATE_LOGIT
 from galaxy_train.training.augment import WIDE, Augmentation
 from galaxy_train.training.targets import TrainingExamples
@@ -210,25 +210,42 @@ def train_late_head(
     part = keras.Model(network.input, [hidden.input, network.get_layer(FAMILIARITY_LOGIT).output])
     describe = keras.Model(images, part(augmentation(images)))
     seen = []
-    for each in range(LATE_PASSES):
-        announce(f"familiarity: outliers and galaxies, pass {each + 1} of {LATE_PASSES}")
-        drawn = draw_outliers(galaxies.images, seed + FRESH * (1 + each))
-        examples = add_outliers(galaxies, len(galaxies.images), drawn, given, LATE_GENERATED_SHARE, LATE_GIVEN_SHARE)
+    for number, examples in enumerate(late_examples(galaxies, given, seed), 1):
+        announce(f"familiarity: outliers and galaxies, pass {number} of {LATE_PASSES}")
         described, logits = describe.predict(examples.images, batch_size=LATE_BATCH, verbose=0)
         seen.append((described, logits[:, 0], examples.familiar_weights, examples.kinds))
     described, first_logits, weights, kinds = (np.concatenate(column) for column in zip(*seen, strict=True))
     announce("familiarity: training its second head")
     scale = min(LARGEST_SCALE, FIRST_SPREAD / first_logits[kinds == 0].std())
-    weights = weights * np.array([1.0, *(LATE_EMPHASIS.get(kind, 1.0) for kind in drawn), *(1.0 for _ in given)])[kinds]
+    weights = weights * np.array([1.0, *(LATE_EMPHASIS.get(kind, 1.0) for kind in (*GENERATED_KINDS, *given))])[kinds]
     parts: list[Any] = []
     added = np.zeros(len(described), np.float32)
     for number in range(LATE_PARTS):
-        missed = harder(weights, kinds, len(drawn), added + scale * first_logits) if number else weights
+        missed = harder(weights, kinds, len(GENERATED_KINDS), added + scale * first_logits) if number else weights
         parts.append(train_part(described, scale * first_logits, kinds == 0, missed, hidden.units // LATE_PARTS))
         added += (parts[-1].predict(described, batch_size=LATE_BATCH, verbose=0)[:, 0] - added) / (number + 1)
     kernels, biases, last_kernels, last_biases = zip(*(part.get_weights() for part in parts), strict=True)
     hidden.set_weights([np.concatenate(kernels, axis=1), np.concatenate(biases)])
     last.set_weights([np.concatenate(last_kernels) / LATE_PARTS / scale, np.mean(last_biases, axis=0) / scale])
+
+
+def late_examples(
+    galaxies: TrainingExamples, given: Mapping[str, NDArray[np.uint8]], seed: int
+) -> Iterator[TrainingExamples]:
+    """Yield what the second head is trained on, for each pass: the labelled galaxies, and outliers, each time others.
+
+    Parameters
+    ----------
+    galaxies : TrainingExamples
+        The labelled ones.
+    given : mapping of str to ndarray of uint8, shape (N, size, size, 3)
+        Outliers by kind.
+    seed : int
+        Determines the generated outliers.
+    """
+    for each in range(LATE_PASSES):
+        drawn = draw_outliers(galaxies.images, seed + FRESH * (1 + each))
+        yield add_outliers(galaxies, len(galaxies.images), drawn, given, LATE_GENERATED_SHARE, LATE_GIVEN_SHARE)
 
 
 def train_part(

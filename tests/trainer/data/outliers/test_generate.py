@@ -13,6 +13,7 @@ from PIL import Image
 
 from galaxy_painter import paint_set
 from galaxy_train.data.outliers.canvas import to_image
+from galaxy_train.data.outliers.degraded import out_of_focus
 from galaxy_train.data.outliers.drawings import regions, shapes
 from galaxy_train.data.outliers.framing import half_light_radius, moved, sky_level
 from galaxy_train.data.outliers.generate import ALTERED, GENERATED_KINDS, Draw, generate_outliers
@@ -63,7 +64,8 @@ def test_kinds_made_from_galaxies_show_that_they_are_changed(
     for alter in ALTERED:
         for image in seen(outliers[alter.__name__][:2])[:, ::2, ::2].astype(np.float32):
             difference = np.abs(originals - image / image.mean()).mean(axis=(1, 2, 3))
-            assert difference.min() > 0.1, alter.__name__
+            # A drawn galaxy is smooth already, so that blur changes it less than it does a real one.
+            assert difference.min() > (0.1 if alter is out_of_focus else 0.15), alter.__name__
 
 
 def test_the_seed_decides(galaxies: NDArray[np.uint8], outliers: dict[str, NDArray[np.uint8]]) -> None:
