@@ -143,10 +143,9 @@ def interrupts_once() -> Iterator[InterruptHandler]:
         yield handler
     finally:
         sys.unraisablehook = hook
-        if handler.ending:
-            # Python restores the system's handler when it ends, which would change the exit code.
-            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-        else:
+        # Python restores the system's handler when it ends, which would change the exit code, be it 130 or 0.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        if not handler.ending:
             signal.signal(signal.SIGINT, before)
 
 
