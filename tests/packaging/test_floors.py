@@ -28,6 +28,7 @@ FLOORS = {
         quiet_tensorflow checksum run_metrics
         run_folder
         networks data
+        teachers
         evaluation
         training printing
         cli""",

@@ -33,6 +33,7 @@ from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.quiet_tensorflow import import_keras_quietly, keras_backend
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
 from galaxy_train.run_metrics.evaluations import EvaluationRecord
+from galaxy_train.teachers import find_teachers
 from galaxy_train.training.parameters import AUGMENTATIONS, FitParameters
 
 if TYPE_CHECKING:
@@ -234,8 +235,9 @@ class FitOptions(TrainingOptions):
         option(
             "--teacher",
             panel=RUNS,
-            metavar="RUN",
-            help="Distillation: train also on the predictions of this run or cross-validation. Repeatable.",
+            metavar="RUN_OR_MODEL",
+            help="Distillation: train also on the predictions of this run, cross-validation, model file or shipped "
+            "model. Repeatable.",
         ),
     ] = field(default_factory=list)
     unlabelled: Annotated[
@@ -288,9 +290,7 @@ def fit(options: FitOptions) -> None:
     from galaxy_train.data.outliers.load import load_outliers
 
     further = read_unlabelled(options.unlabelled, found) if options.unlabelled is not None else None
-    teachers = [run for path in options.teachers for run in CrossValidationFolder(path).folds() or [RunFolder(path)]]
-    for teacher in teachers:
-        teacher.check_complete()
+    teachers = [teacher for path in options.teachers for teacher in find_teachers(path)]
     start = RunFolder(options.init) if options.init is not None else None
     if start is not None:
         start.check_complete()
@@ -303,7 +303,7 @@ def fit(options: FitOptions) -> None:
     out = options.out or Path("runs") / options.recipe
     parameters = options.parameters(
         init=start.model_sha256() if start is not None else None,
-        teachers=tuple(teacher.model_sha256() for teacher in teachers),
+        teachers=tuple(teacher.sha256 for teacher in teachers),
         unlabelled=file_sha256(options.unlabelled) if options.unlabelled is not None else None,
         outliers=given.sha256() if given.kinds else None,
     )

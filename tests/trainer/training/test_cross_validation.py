@@ -20,6 +20,7 @@ from galaxy_train.data.load import load_data
 from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
+from galaxy_train.teachers import Teacher
 from galaxy_train.training.distillation import TEACHERS_SHARE, check_teachers, distil
 from galaxy_train.training.splits import Fold, split_training_set, unseen_images
 from galaxy_train.training.targets import TrainingExamples
@@ -162,7 +163,8 @@ def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path
     """The target of a labelled image has the word of the network that has not learnt from it, and of no other."""
     data = load_data(mislabelled)
     folds = CrossValidationFolder(validated).folds()
-    check_teachers(folds, data, "tiny", 0.2)
+    teachers = [Teacher.of_run(fold) for fold in folds]
+    check_teachers(teachers, data, "tiny", 0.2)
     whole = split_training_set(data.train, RECIPES["tiny"], 0.2)
     images = data.train.images
     truth = np.eye(4, dtype=np.float32)[data.train.labels]
@@ -171,7 +173,7 @@ def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path
     # On all images, as --refit does: both have a say on those that were held out from both.
     for positions in (whole.training, np.arange(len(images))):
         examples = TrainingExamples(images[positions], truth[positions], None)
-        found = distil(examples, positions, folds, data.train, images[:3])
+        found = distil(examples, positions, teachers, data.train, images[:3])
         who = unseen[:, positions, np.newaxis]
         word = (answers[:, positions] * who).sum(axis=0) / who.sum(axis=0)
         expected = (1 - TEACHERS_SHARE) * truth[positions] + TEACHERS_SHARE * word
@@ -182,7 +184,7 @@ def test_it_teaches_what_it_has_not_been_told(validated: Path, mislabelled: Path
 def test_a_fold_alone_teaches_nobody(validated: Path, mislabelled: Path) -> None:
     """Half of the images would have no teacher that has not been told their labels."""
     with pytest.raises(DataError, match="the other folds are missing: 240 images have no teacher"):
-        check_teachers([RunFolder(validated / "fold1")], load_data(mislabelled), "tiny", 0.2)
+        check_teachers([Teacher.of_run(RunFolder(validated / "fold1"))], load_data(mislabelled), "tiny", 0.2)
 
 
 def test_a_student_names_every_fold(validated: Path, options: list[str | Path], tmp_path: Path) -> None:

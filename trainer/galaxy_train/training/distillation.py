@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from galaxy_classify.errors import DataError
 from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
-from galaxy_train.networks.keras_model import load_model, predict
 from galaxy_train.networks.recipes import RECIPES
-from galaxy_train.run_folder import RunFolder
+from galaxy_train.teachers import Teacher
 from galaxy_train.training.splits import Fold, has_same_split, split_training_set, unseen_images
 from galaxy_train.training.targets import TrainingExamples
 
@@ -31,7 +30,7 @@ UNLABELLED_WEIGHT: Final = 0.5
 
 
 def check_teachers(
-    teachers: Sequence[RunFolder],
+    teachers: Sequence[Teacher],
     data: TrainingData,
     recipe: str,
     validation_split: float,
@@ -42,8 +41,8 @@ def check_teachers(
 
     Parameters
     ----------
-    teachers : sequence of RunFolder
-        Finished runs.
+    teachers : sequence of Teacher
+        Trained networks.
     data : TrainingData
         Data of the student.
     recipe : str
@@ -56,23 +55,23 @@ def check_teachers(
     Raises
     ------
     DataError
-        If a teacher has other classes or image sizes, or was trained on images that are held out from the student: its
-        predictions would carry their labels over, and the student's metrics on them would be too good.
+        If a teacher has other classes or image sizes, or was trained on images of the same data that are held out from
+        the student: its predictions would carry their labels over, and the student's metrics on them would be too good.
     """
     for teacher in teachers:
-        teacher.check_complete()
-        metrics = teacher.read_metrics()
+        metrics = teacher.metrics
         if metrics.classes != data.train.classes:
             raise DataError(f"{teacher.path}: its classes are {list(metrics.classes)}, those of the data are others")
         shape = metrics.data.train.shape
         if shape[1:] != data.train.images.shape[1:]:
             raise DataError(f"{teacher.path}: was trained on images of {shape[1]} px, these have others")
         has_seen_all = metrics.refit_of is not None and not refit
-        if has_seen_all or not has_same_split(metrics, data.train, RECIPES[recipe], validation_split):
+        held_out_alike = not has_seen_all and has_same_split(metrics, data.train, RECIPES[recipe], validation_split)
+        if is_of_same_data(teacher, data.train) and not held_out_alike:
             raise DataError(
-                f"{teacher.path}: was trained on other images, or held out others; a teacher must be a run with the "
-                "same --data, --weights and --validation-split, without --refit, and not of the recipe mlp, which "
-                "holds out others"
+                f"{teacher.path}: was trained on images of {data.train.file} that are held out here; a teacher must "
+                "have the same --weights and --validation-split, no --refit, and not the recipe mlp, which holds out "
+                "others"
             )
     untaught = ~np.any([teachable_images(teacher, data.train) for teacher in teachers], axis=0)
     if untaught.any():
@@ -85,7 +84,7 @@ def check_teachers(
 def distil(
     examples: TrainingExamples,
     positions: NDArray[np.integer[Any]],
-    teachers: Sequence[RunFolder],
+    teachers: Sequence[Teacher],
     train: GalaxyDataset,
     unlabelled: NDArray[np.uint8] | None,
 ) -> TrainingExamples:
@@ -97,8 +96,8 @@ def distil(
         Labelled images, with probabilities as targets.
     positions : ndarray of int, shape (N,)
         Their positions in the training set.
-    teachers : sequence of RunFolder
-        Finished runs with the same classes.
+    teachers : sequence of Teacher
+        Trained networks with the same classes.
     train : GalaxyDataset
         Training set.
     unlabelled : ndarray of uint8, shape (M, size, size, 3), or None
@@ -109,18 +108,18 @@ def distil(
     TrainingExamples
         For each labelled image, the mean is over the teachers that `teachable_images` allows.
     """
-    networks = [load_model(teacher.model) for teacher in teachers]
+    predictors = [teacher.predictor() for teacher in teachers]
     masks = [teachable_images(teacher, train)[positions] for teacher in teachers]
     taught = np.zeros((len(positions), len(train.classes)), np.float32)
-    for network, mask in zip(networks, masks, strict=True):
-        taught[mask] += predict(network, examples.images[mask])
+    for predict, mask in zip(predictors, masks, strict=True):
+        taught[mask] += predict(examples.images[mask])
     taught /= np.sum(masks, axis=0)[:, np.newaxis]
     targets = (1 - TEACHERS_SHARE) * examples.targets + TEACHERS_SHARE * taught
     if unlabelled is None:
         return TrainingExamples(examples.images, targets.astype(np.float32), examples.weights)
     further = np.full(len(unlabelled), UNLABELLED_WEIGHT, np.float32)
     weights = np.concatenate([examples.each_weight(), further])
-    predictions = np.mean([predict(network, unlabelled) for network in networks], axis=0)
+    predictions = np.mean([predict(unlabelled) for predict in predictors], axis=0)
     return TrainingExamples(
         np.concatenate([examples.images, unlabelled]),
         np.concatenate([targets, predictions]).astype(np.float32),
@@ -128,15 +127,20 @@ def distil(
     )
 
 
-def teachable_images(teacher: RunFolder, train: GalaxyDataset) -> NDArray[np.bool_]:
+def is_of_same_data(teacher: Teacher, train: GalaxyDataset) -> bool:
+    """Tell whether a teacher was trained on images of this training set."""
+    return teacher.metrics.data.train.sha256 == train.sha256
+
+
+def teachable_images(teacher: Teacher, train: GalaxyDataset) -> NDArray[np.bool_]:
     """Return a mask of the images whose targets may use this teacher.
 
     For an ordinary run these are all. For a fold's network they are those it was not trained on: its prediction would
     otherwise repeat the label.
     """
-    metrics = teacher.read_metrics()
+    metrics = teacher.metrics
     parameters = metrics.parameters
-    if parameters.fold is None:
+    if parameters.fold is None or not is_of_same_data(teacher, train):
         return np.ones(len(train.images), bool)
     split = split_training_set(train, RECIPES[metrics.recipe], parameters.validation_split)
     return unseen_images(Fold.parse(parameters.fold), split, train)

@@ -28,9 +28,10 @@ from galaxy_train.networks.symmetric import settle_statistics
 from galaxy_train.quiet_tensorflow import make_deterministic
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.run_metrics.runs import RunMetrics
+from galaxy_train.teachers import Teacher
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
 from galaxy_train.training.batches import TrainingBatches
-from galaxy_train.training.distillation import check_teachers, distil
+from galaxy_train.training.distillation import check_teachers, distil, is_of_same_data
 from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, add_outliers, draw_outliers, train_late_head
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.progress import EpochReporter, HistoryWriter
@@ -50,7 +51,7 @@ def fit(
     progress: TextIO,
     *,
     init: RunFolder | None = None,
-    teachers: Sequence[RunFolder] = (),
+    teachers: Sequence[Teacher] = (),
     unlabelled: NDArray[np.uint8] | None = None,
     refit: RunFolder | None = None,
     outliers: Mapping[str, NDArray[np.uint8]] | None = None,
@@ -73,8 +74,8 @@ def fit(
         Stream for a progress bar on a terminal, or else for one line per epoch.
     init : RunFolder, optional
         Run whose weights the training starts from (warm start).
-    teachers : sequence of RunFolder, optional
-        Runs whose predictions are mixed into the targets (distillation).
+    teachers : sequence of Teacher, optional
+        Networks whose predictions are mixed into the targets (distillation).
     unlabelled : ndarray of uint8, shape (N, size, size, 3), optional
         Further images, for which the teachers' predictions are the targets.
     refit : RunFolder, optional
@@ -126,6 +127,12 @@ def fit(
             raise DataError(f"the recipe {parameters.recipe} learns from labels only, not from teachers")
         # The fraction of the original run: a refit takes the teachers that suited that.
         check_teachers(teachers, data, parameters.recipe, parameters.validation_split, refit=refit_of is not None)
+        for teacher in teachers:
+            if not is_of_same_data(teacher, data.train):
+                announce(
+                    f"{teacher.path}: was trained on other data, {teacher.metrics.data.train.file}; if images of this "
+                    "training set or test set are among them, their metrics will be too good"
+                )
         examples = distil(labelled, split.training, teachers, data.train, unlabelled)
     held_out = None if validation is None else TrainingExamples(validation.images, label_targets(validation, recipe))
     if outliers and not has_familiarity(model):

@@ -10,11 +10,12 @@ from galaxy_train.data.load import TrainingData
 from galaxy_train.evaluation.calibration import Calibration
 from galaxy_train.run_folder import RunFolder
 from galaxy_train.run_metrics.runs import RefitRecord
+from galaxy_train.teachers import Teacher
 from galaxy_train.training.parameters import FitParameters
 
 
 def check_refit(
-    run: RunFolder, data: TrainingData, parameters: FitParameters, teachers: Sequence[RunFolder]
+    run: RunFolder, data: TrainingData, parameters: FitParameters, teachers: Sequence[Teacher]
 ) -> tuple[RefitRecord, Calibration]:
     """Check that a run can be repeated on all images, and return what is known from its held-out images.
 
@@ -26,7 +27,7 @@ def check_refit(
         Data of the repetition.
     parameters : FitParameters
         Parameters of the repetition.
-    teachers : sequence of RunFolder
+    teachers : sequence of Teacher
         Teachers of the repetition: those of the run, or these repeated on all images themselves.
 
     Returns
@@ -49,7 +50,7 @@ def check_refit(
     if metrics.interrupted:
         raise DataError(f"{run.path}: was interrupted; finish the training before you repeat it on all images")
     # A teacher that was repeated on all images stands for the one that it repeats.
-    originals = tuple(teacher.read_metrics().held_out_model_sha256 for teacher in teachers)
+    originals = tuple(teacher.metrics.held_out_model_sha256 for teacher in teachers)
     if found := replace(parameters, teachers=originals).differences_from(metrics, data.train):
         raise DataError(
             f"{run.path}: is another training: {'; '.join(found)}; --refit goes with the same options otherwise"

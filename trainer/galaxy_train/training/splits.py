@@ -106,8 +106,9 @@ def unseen_images(fold: Fold, split: TrainingSplit, train: GalaxyDataset) -> NDA
 
 def has_same_split(metrics: RunMetrics, train: GalaxyDataset, recipe: Recipe, fraction: float) -> bool:
     """Tell whether a run held out the same images of the same data; it may be a refit, trained on them afterwards."""
-    before = (RECIPES[metrics.recipe].validation, metrics.parameters.validation_split)
-    return metrics.data.train == train.record() and before == (recipe.validation, fraction)
+    before = RECIPES.get(metrics.recipe)  # None for a recipe of another version
+    held_out_alike = before is not None and before.validation == recipe.validation
+    return metrics.data.train == train.record() and held_out_alike and metrics.parameters.validation_split == fraction
 
 
 def has_full_weight(train: GalaxyDataset) -> NDArray[np.bool_]:
