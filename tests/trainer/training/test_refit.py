@@ -132,4 +132,4 @@ def test_teachers_may_be_repeated_first(
     result = fit(*again, "--force", "--teacher", tmp_path / "again")
     assert (result.returncode, "is another training: teachers was" in result.stderr) == (2, True), result.stderr
     result = fit(*taught, "--teacher", repeated, "--out", tmp_path / "flattered")
-    assert (result.returncode, "without --refit" in result.stderr) == (2, True), result.stderr
+    assert (result.returncode, "no --refit" in result.stderr) == (2, True), result.stderr
