@@ -23,7 +23,7 @@ from galaxy_classify.cli.with_typer.command import (
 from galaxy_classify.cli.with_typer.errors import parsed
 from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
-from galaxy_classify.inference.embedded import find_model
+from galaxy_classify.inference.embedded import embedded_models, find_model
 from galaxy_classify.text import did_you_mean, printable
 from galaxy_export.gate.command import parity
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly, keras_backend
@@ -120,9 +120,9 @@ def convert(
 ) -> None:
     """Convert a run to ONNX; write the file only if it gives the trained network's predictions.
 
-    RUN: run folder of galaxy-train.
+    RUN: run folder of galaxy-train, or galaxy-cnn for the shipped network.
     """
-    folder = RunFolder(run_path)
+    folder = RunFolder.find(run_path)
     folder.check_complete()
     check_suffix(output)
     images = images or folder.data_source()
@@ -152,16 +152,24 @@ def convert(
 
 @subcommand
 def verify(
-    model: Annotated[Path, argument("MODEL.onnx")],
-    against: Annotated[Path, option(metavar="RUN_OR_KERAS", help="Run folder or .keras file that it was made from.")],
+    made: Annotated[Path, argument("MODEL")],
+    against: Annotated[
+        Path,
+        option(
+            metavar="RUN_OR_KERAS",
+            help="Run folder or .keras file that it was made from; galaxy-cnn for that of the shipped galaxy-cnn.",
+        ),
+    ],
     images: ImagesOption,
     tolerance: ToleranceOption = 1e-5,
     report: ReportOption = None,
 ) -> None:
     """Verify that a model file is the trained network: exit code 0 if it is, 1 if not, 2 for wrong usage.
 
-    MODEL.onnx: file to verify.
+    MODEL: model file, or name of an embedded model.
     """
+    embedded = embedded_models().get(str(made))
+    model = made if embedded is None or made.exists() else embedded.path
     import_tensorflow()
     from galaxy_export.verify import load_trained, verify_model
 

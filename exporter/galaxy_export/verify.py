@@ -64,7 +64,7 @@ def load_trained(path: Path) -> Trained:
     """
     if path.is_file():
         return Trained(load_model(path), file_sha256(path), None, Preprocessing())
-    run = RunFolder(path)
+    run = RunFolder.find(path)
     run.check_complete()
     metrics, sha256 = run.read_metrics(), run.model_sha256()
     if metrics.model_sha256 != sha256:

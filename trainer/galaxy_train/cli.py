@@ -227,7 +227,10 @@ class FitOptions(TrainingOptions):
     init: Annotated[
         Path | None,
         option(
-            panel=RUNS, metavar="RUN", help="Start from this run's weights; with other classes, the last layer is new."
+            panel=RUNS,
+            metavar="RUN",
+            help="Start from the weights of this run, or of the shipped galaxy-cnn. With other classes, the last layer "
+            "is new.",
         ),
     ] = None
     teachers: Annotated[
@@ -291,7 +294,7 @@ def fit(options: FitOptions) -> None:
 
     further = read_unlabelled(options.unlabelled, found) if options.unlabelled is not None else None
     teachers = [teacher for path in options.teachers for teacher in find_teachers(path)]
-    start = RunFolder(options.init) if options.init is not None else None
+    start = RunFolder.find(options.init) if options.init is not None else None
     if start is not None:
         start.check_complete()
     given = load_outliers(options.outliers, found.train.images.shape[1])
@@ -411,14 +414,19 @@ def evaluate(
 ) -> None:
     """Evaluate a run's network again on its test set, or on other data.
 
-    RUN: run folder.
+    RUN: run folder, or galaxy-cnn for the shipped network.
     """
     if held_out and whole:
         raise UsageError("--held-out and --whole name different images; give one of them")
     if weights is not None and not held_out:
         raise UsageError("--weights is of use with --held-out only: they decide which images were held out")
-    folder = RunFolder(run_path)
+    folder = RunFolder.find(run_path)
     folder.check_complete()
+    if folder.is_shipped and (record or stress):
+        raise UsageError(
+            f"{run_path}: is part of the package, where --record and --stress would write; copy {folder.path} and name "
+            "the copy"
+        )
     test = load_held_out(folder, data, weights) if held_out else load_evaluated(folder, data, whole=whole)
     kinds = load_kinds(folder, out_of_class) if out_of_class else None
     import_keras_quietly()

@@ -7,7 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 from galaxy_classify.errors import DataError, GalaxyClassifyError
 from galaxy_classify.probabilities.held_out import HeldOut
@@ -16,12 +16,30 @@ from galaxy_train.run_metrics.cross_validation import CrossValidationMetrics
 from galaxy_train.run_metrics.evaluations import EvaluationRecord
 from galaxy_train.run_metrics.runs import RunMetrics
 
+#: The runs that shipped models were made from, each in a folder with the model's name.
+SHIPPED_RUNS: Final = Path(__file__).parent / "shipped"
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """The folder of a training run."""
 
     path: Path
+
+    @classmethod
+    def find(cls, path: Path) -> Self:
+        """Return the run that a path names: its folder or, where there is none, the name of a shipped model.
+
+        Not every shipped model comes with its run. Whether the run is complete is not checked.
+        """
+        shipped = SHIPPED_RUNS / path.name
+        is_name = len(path.parts) == 1 and not path.exists()
+        return cls(shipped if is_name and shipped.is_dir() else path)
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it is part of the package, where nothing may be written."""
+        return self.path.parent == SHIPPED_RUNS
 
     @property
     def model(self) -> Path:

@@ -84,9 +84,10 @@ LARGEST_SCALE: Final = 1.5
 #: Kinds that weigh more than others in the second head's training: they still show a galaxy, of which a network is as
 #: sure as of any, but often wrong.
 LATE_EMPHASIS: Final = {
-    "out_of_focus": 8.0,
-    "zoomed_out": 3.0,
-    "missing_band": 3.0,
+    "out_of_focus": 10.0,
+    "missing_band": 5.0,
+    "zoomed_out": 4.0,
+    "zoomed_in": 3.0,
     "buried": 2.0,
     "heavily_blurred": 2.0,
 }
