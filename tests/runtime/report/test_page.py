@@ -199,7 +199,8 @@ def test_the_dialog_works_by_keyboard(show: Callable[[Path], Page], run: Shown) 
         assert page.find("#detail-facts code").text == row.path
         assert page.find("#detail-place").text == f"{place + 1} of {len(expected)}"
         assert page.find("#detail-title").text == row.label
-        assert page.texts("#detail-classes .count") == [f"{value:.4f}" for value in row.probabilities.values()]
+        shown = [float(text) for text in page.texts("#detail-classes .count")]
+        assert shown == pytest.approx(list(row.probabilities.values()), abs=0.6e-4)  # rounded to six places, then four
         assert ("uncertain" in page.find("#detail-verdict").text) == (row.status == "uncertain")
         seen = page.find_all("#detail-frame .seen img")
         assert len(seen) == (not row.path.endswith("edge_on_disk_0.png"))

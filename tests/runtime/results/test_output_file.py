@@ -306,7 +306,7 @@ def test_provenance_stands_beside_the_rows(tmp_path: Path, images: Path, classif
     run(images, "-o", tmp_path / "out.jsonl", "--decoder", "pillow", "--threshold", "0.6")
     sidecar = json.loads((tmp_path / "out.csv.meta.json").read_text())
     assert sidecar["model"] == {
-        "name": "galaxy-cnn", "version": "2.1.0", "sha256": classifier.model.sha256, "contract": "2",
+        "name": "galaxy-cnn", "version": "2.2.0", "sha256": classifier.model.sha256, "contract": "2",
     }  # fmt: skip
     assert sidecar["preprocessing"] == {"crop_fraction": 0.75, "resample": "lanczos", "margin": 8, "size": [64, 64]}
     assert sidecar["options"] == {

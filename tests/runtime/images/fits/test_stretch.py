@@ -106,12 +106,15 @@ def test_a_simulation_without_noise_is_not_lost() -> None:
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["decals_a", "decals_b"])
 def test_real_cutouts_are_recognised_or_uncertain(name: str, galaxy_data: Path) -> None:
-    """With astropy's stretch, too bright or too faint they are never `ok`; with their own recipe they are."""
+    """With astropy's stretch, too bright or too faint they are never `ok`; with their own recipe they are.
+
+    With a stretch that follows the picture they keep their class, and nothing is wrong with the picture.
+    """
     planes = fits.getdata(galaxy_data / "fits" / f"{name}.fits").astype(np.float32)
     right = row_of(planes, BANDS="grz")
     assert right.status == "ok"
     followed = row_of(planes, recipe="lupton", stretch="auto", BANDS="grz")
-    assert (followed.status, followed.label) == ("ok", right.label)
+    assert (followed.label, "; " in followed.message) == (right.label, False)
     for wrong in (
         row_of(planes, recipe="lupton", BANDS="grz"),
         row_of(1000 * planes, BANDS="grz"),

@@ -123,7 +123,7 @@ def classifier() -> GalaxyClassifier:
 @pytest.fixture(scope="module")
 def items() -> Items:
     """JPEG, PNG and FITS galaxies in folders, one larger than what waits in memory, and two files that are none."""
-    drawn = [paint(KINDS[number % 4], seed=number, size=80) for number in range(6)]
+    drawn = [paint(KINDS[number % 4], seed=number, size=96) for number in range(6)]
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
     plane = io.BytesIO()
     fits.PrimaryHDU(np.asarray(drawn[0].convert("L"), np.float32)).writeto(plane)
