@@ -7,11 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from galaxy_classify.inference.embedded import find_model
 from galaxy_classify.inference.model import OnnxModel
-from galaxy_painter import paint_set
 from galaxy_train.run_folder import SHIPPED_RUNS, RunFolder
 from trainings import run_export, run_train
 
@@ -66,17 +64,11 @@ def test_anyone_can_verify_the_shipped_model(gate_dataset: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_training_can_begin_with_it(tmp_path: Path) -> None:
-    """A hundred galaxies of other classes than its own suffice: it has learnt what galaxies look like."""
-    images, labels = paint_set(per_class=50, seed=5)
-    for part, chosen in (("train", slice(0, None, 2)), ("test", slice(1, None, 2))):
-        for number, (image, label) in enumerate(zip(images[chosen], labels[chosen], strict=True)):
-            folder = tmp_path / "data" / part / ("disky" if label >= 2 else "smooth")
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(folder / f"{number}.png")
-    options = ("--epochs", "3", "--learning-rate", "0.001", "--augment", "plain")
-    result = run_train("fit", "--data", tmp_path / "data", "--init", NAME, "--out", tmp_path / "run", *options)
+def test_a_training_can_begin_with_it(minute_dataset: Path, tmp_path: Path) -> None:
+    """After one epoch that changes next to nothing, the network still tells the classes apart."""
+    options = ("--epochs", "1", "--learning-rate", "1e-6", "--augment", "plain")
+    result = run_train("fit", "--data", minute_dataset, "--init", NAME, "--out", tmp_path / "run", *options)
     assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["parameters"]["init"] == RunFolder.find(NAME).model_sha256()
-    assert metrics["test"]["accuracy"] > 0.8
+    assert metrics["test"]["accuracy"] > 0.9

@@ -691,7 +691,7 @@ def test_one_member_can_be_asked_for(classifier: GalaxyClassifier, items: Items,
     path = pack(tmp_path / "a::b.tar", items[:3])
     name = f"{path}::c.png"
     assert read_member(name) == items[2][1]
-    assert classifier.picture(name).size == (60, 60)
+    assert classifier.picture(name).size == (72, 72)
     for missing in (f"{path}::none.png", "c.png", f"{tmp_path}::c.png"):
         with pytest.raises(ImageError, match="no such file"):
             read_member(missing)
