@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -272,3 +273,25 @@ def test_a_damaged_network_is_a_data_error(trained_run: Path, tmp_path: Path) ->
     (tmp_path / "model.keras").write_bytes((trained_run / "model.keras").read_bytes()[:1000])
     with pytest.raises(DataError, match=r"model\.keras: cannot be loaded as a Keras model"):
         load_model(tmp_path / "model.keras")
+
+
+def test_a_network_of_another_keras_says_which_one(trained_run: Path, tmp_path: Path) -> None:
+    """A layer may have options that this version does not know; Keras would quote the whole network."""
+    from galaxy_train.networks.keras_model import load_model
+
+    for version, message in (
+        ("99.0", r"written with Keras 99\.0, [0-9.]+ is installed; install"),
+        (None, "cannot be loaded as a Keras model: "),
+    ):
+        file = tmp_path / f"{version}.keras"
+        with zipfile.ZipFile(trained_run / "model.keras") as before, zipfile.ZipFile(file, "w") as after:
+            for name in before.namelist():
+                content = before.read(name)
+                if name == "config.json":
+                    content = content.replace(b'"name": "logits"', b'"charm": 1, "name": "logits"')
+                if name == "metadata.json" and version is not None:
+                    content = json.dumps({"keras_version": version}).encode()
+                after.writestr(name, content)
+        with pytest.raises(DataError, match=message) as caught:
+            load_model(file)
+        assert len(str(caught.value)) < 500 + len(str(file))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
-from typing import Any
+from textwrap import shorten
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -14,7 +17,10 @@ from galaxy_classify.inference.contract import FAMILIARITY_NAME, OUTPUT_NAME
 from galaxy_train.networks import statistics as _registers_layers  # noqa: F401 - a network with these layers can be loaded once they are registered
 from galaxy_train.networks.recipes import LOGITS
 
-BATCH_SIZE = 256
+BATCH_SIZE: Final = 256
+
+#: Longest explanation of Keras that a message repeats, in characters.
+LONGEST_REASON: Final = 300
 
 
 def predict(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -56,10 +62,23 @@ def load_model(path: Path) -> Any:
     Raises
     ------
     DataError
-        If the file is missing or damaged.
+        If the file is missing or damaged, or needs a newer Keras.
     """
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # a damaged file can raise almost any exception
-        reason = " ".join(str(error).split())
+        written_with = _keras_version(path)
+        if written_with not in (None, keras.__version__):
+            reason = f"it was written with Keras {written_with}, {keras.__version__} is installed; install that version"
+        else:
+            reason = shorten(str(error), LONGEST_REASON)  # Keras may quote a whole network
         raise DataError(f"{path}: cannot be loaded as a Keras model: {reason}") from None
+
+
+def _keras_version(path: Path) -> str | None:
+    """Return the version of Keras that wrote a ``.keras`` file; None if the file does not say so."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read("metadata.json"))["keras_version"])
+    except (OSError, zipfile.BadZipFile, LookupError, ValueError, TypeError):
+        return None
