@@ -229,15 +229,20 @@ def embed(
         "runtime/galaxy_classify/models"
     ),
     default: Annotated[bool, flag("--default", help="Make it the default model.")] = False,
+    run: Annotated[
+        Path | None, option(metavar="RUN", help="Run folder that it was made from, to come with the package as well.")
+    ] = None,
 ) -> None:
     """Add a model file to those that come with the package.
 
     MODEL.onnx: file that keeps the model contract.
     """
-    from galaxy_export.embed import embed_model
+    from galaxy_export.embed import embed_model, ship_run
 
     embedded = embed_model(model, into, default=default)
     typer.echo(f"{into}: {embedded.identity}")
+    if run is not None:
+        typer.echo(f"{ship_run(RunFolder(run), embedded).path}: its run")
 
 
 # Without the extra, unless the reference is a Keras model.

@@ -1,9 +1,10 @@
-"""Add a model file to the models that are shipped with the package."""
+"""Add a model file to the models that are shipped with the package, and the run that it was made from."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from galaxy_classify.errors import DataError
@@ -11,6 +12,7 @@ from galaxy_classify.inference.embedded import MANIFEST, ModelSource
 from galaxy_classify.inference.golden import golden_file
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_export.standalone.write import write_standalone
+from galaxy_train.run_folder import SHIPPED_RUNS, RunFolder
 
 
 def card_file(model: Path) -> Path:
@@ -76,3 +78,38 @@ def embed_model(model: Path, folder: Path, *, default: bool) -> OnnxModel:
         manifest["standalone"] = {"file": standalone.source.path.name, "model": name, "sha256": standalone.sha256}
     manifest_file.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return OnnxModel(ModelSource(target, name, loaded.sha256))
+
+
+def ship_run(run: RunFolder, model: OnnxModel, folder: Path = SHIPPED_RUNS) -> RunFolder:
+    """Copy what a run needs to be gone on from, measured and verified with: no history and no pictures.
+
+    Parameters
+    ----------
+    run : RunFolder
+        The run that the model was made from.
+    model : OnnxModel
+        The embedded model.
+    folder : pathlib.Path, optional
+        Folder of shipped runs.
+
+    Returns
+    -------
+    RunFolder
+        The copy.
+
+    Raises
+    ------
+    DataError
+        If the run is incomplete, or the model was made from another one.
+    """
+    run.check_complete()
+    if run.model_sha256() != model.description.source_sha256:
+        raise DataError(f"{run.path}: is not the run that {model.source.path} was made from")
+    copy = RunFolder(folder / model.description.name)
+    copy.path.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run.model, copy.model)
+    copy.held_out.unlink(missing_ok=True)
+    if run.held_out.is_file():
+        shutil.copyfile(run.held_out, copy.held_out)
+    copy.write_metrics(replace(run.read_metrics(), data_source=None))  # a path on the machine of the training
+    return copy

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from galaxy_classify.errors import DataError
 from galaxy_classify.inference.embedded import find_model
 from galaxy_classify.inference.model import OnnxModel
+from galaxy_export.embed import ship_run
 from galaxy_train.run_folder import SHIPPED_RUNS, RunFolder
 from trainings import run_export, run_train
 
@@ -37,6 +40,20 @@ def test_a_folder_of_its_name_comes_first(tmp_path: Path, monkeypatch: pytest.Mo
         assert not RunFolder.find(other).is_shipped
     NAME.mkdir()
     assert RunFolder.find(NAME) == RunFolder(NAME)
+
+
+def test_a_run_is_shipped_with_the_model_that_was_made_from_it(tmp_path: Path) -> None:
+    """The copy names no folder of the machine; the run of another model is refused."""
+    before = RunFolder(Path(shutil.copytree(SHIPPED_RUNS / NAME, tmp_path / "run")))
+    before.write_metrics(replace(before.read_metrics(), data_source="/home/me/galaxies"))
+    before.history.write_text("epoch\n")
+    copy = ship_run(before, OnnxModel(find_model("galaxy-cnn")), tmp_path / "shipped")
+    assert copy.path == tmp_path / "shipped" / NAME
+    assert sorted(path.name for path in copy.path.iterdir()) == ["held_out.json", "metrics.json", "model.keras"]
+    for file in copy.path.iterdir():
+        assert file.read_bytes() == (SHIPPED_RUNS / NAME / file.name).read_bytes()
+    with pytest.raises(DataError, match=r"run: is not the run that .*galaxy-mlp\.onnx was made from"):
+        ship_run(before, OnnxModel(find_model("galaxy-mlp")), tmp_path / "shipped")
 
 
 @pytest.mark.parametrize("option", ["--record", "--stress"])
