@@ -230,7 +230,8 @@ def embed(
     ),
     default: Annotated[bool, flag("--default", help="Make it the default model.")] = False,
     run: Annotated[
-        Path | None, option(metavar="RUN", help="Run folder that it was made from, to come with the package as well.")
+        Path | None,
+        option(metavar="RUN_FOLDER", help="The run that it was made from, to come with the package as well."),
     ] = None,
 ) -> None:
     """Add a model file to those that come with the package.
