@@ -23,7 +23,7 @@ from galaxy_classify.cli.with_typer.command import (
 from galaxy_classify.cli.with_typer.errors import parsed
 from galaxy_classify.errors import DataError, GalaxyClassifyError, UsageError
 from galaxy_classify.extras import require_extra
-from galaxy_classify.inference.embedded import embedded_models, find_model
+from galaxy_classify.inference.embedded import embedded_model, find_model
 from galaxy_classify.text import did_you_mean, printable
 from galaxy_export.gate.command import parity
 from galaxy_train.quiet_tensorflow import import_tensorflow_quietly, keras_backend
@@ -168,8 +168,8 @@ def verify(
 
     MODEL: model file, or name of an embedded model.
     """
-    embedded = embedded_models().get(str(made))
-    model = made if embedded is None or made.exists() else embedded.path
+    embedded = embedded_model(made)
+    model = made if embedded is None else embedded.path
     import_tensorflow()
     from galaxy_export.verify import load_trained, verify_model
 

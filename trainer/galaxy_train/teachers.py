@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_classify.errors import DataError
-from galaxy_classify.inference.embedded import embedded_models, find_model
+from galaxy_classify.inference.embedded import ModelSource, embedded_model
 from galaxy_classify.inference.model import OnnxModel
 from galaxy_train.run_folder import CrossValidationFolder, RunFolder
 from galaxy_train.run_metrics.runs import RunMetrics
@@ -87,12 +87,15 @@ class Teacher:
 
             network = load_model(RunFolder(self.path).model)
             return lambda images: predict(network, images)
-        return lambda images: np.concatenate(
-            [
-                np.zeros((0, len(self.metrics.classes)), np.float32),
-                *(model.run(images[at : at + BATCH_SIZE]).probabilities for at in range(0, len(images), BATCH_SIZE)),
-            ]
-        )
+
+        def predict_in_batches(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            found = np.empty((len(images), len(self.metrics.classes)), np.float32)
+            for start in range(0, len(images), BATCH_SIZE):
+                batch = slice(start, start + BATCH_SIZE)
+                found[batch] = model.run(images[batch]).probabilities
+            return found
+
+        return predict_in_batches
 
 
 def find_teachers(path: Path) -> list[Teacher]:
@@ -110,6 +113,7 @@ def find_teachers(path: Path) -> list[Teacher]:
     ModelError
         If the file is no model that keeps the contract.
     """
-    if path.is_file() or (str(path) in embedded_models() and not path.exists()):
-        return [Teacher.of_model_file(OnnxModel(find_model(str(path))))]
+    source = ModelSource(path) if path.is_file() else embedded_model(path)
+    if source is not None:
+        return [Teacher.of_model_file(OnnxModel(source))]
     return [Teacher.of_run(run) for run in CrossValidationFolder(path).folds() or [RunFolder(path)]]

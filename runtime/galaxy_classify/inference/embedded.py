@@ -71,6 +71,11 @@ def _new_name(model: str) -> str:
     return RENAMED[model]
 
 
+def embedded_model(path: Path) -> ModelSource | None:
+    """Return the embedded model that a path names where there is no such file or folder; else None."""
+    return None if path.exists() else embedded_models().get(str(path))
+
+
 def find_model(model: str | os.PathLike[str] | None = None) -> ModelSource:
     """Find an embedded model by name, an ONNX file by path, or the default model, without reading the file.
 

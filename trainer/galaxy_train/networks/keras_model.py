@@ -67,11 +67,10 @@ def load_model(path: Path) -> Any:
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # a damaged file can raise almost any exception
+        reason = shorten(str(error), LONGEST_REASON)  # Keras may quote a whole network
         written_with = _keras_version(path)
         if written_with not in (None, keras.__version__):
-            reason = f"it was written with Keras {written_with}, {keras.__version__} is installed; install that version"
-        else:
-            reason = shorten(str(error), LONGEST_REASON)  # Keras may quote a whole network
+            reason += f" (it was written with Keras {written_with}, {keras.__version__} is installed; install that one)"
         raise DataError(f"{path}: cannot be loaded as a Keras model: {reason}") from None
 
 

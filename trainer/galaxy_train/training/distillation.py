@@ -18,7 +18,7 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.data.load import TrainingData
 from galaxy_train.networks.recipes import RECIPES
 from galaxy_train.teachers import Teacher
-from galaxy_train.training.splits import Fold, has_same_split, split_training_set, unseen_images
+from galaxy_train.training.splits import Fold, has_seen_held_out, is_of_same_data, split_training_set, unseen_images
 from galaxy_train.training.targets import TrainingExamples
 
 #: Share of the teachers' mean prediction in the target of a labelled image; the rest is the label.
@@ -65,9 +65,7 @@ def check_teachers(
         shape = metrics.data.train.shape
         if shape[1:] != data.train.images.shape[1:]:
             raise DataError(f"{teacher.path}: was trained on images of {shape[1]} px, these have others")
-        has_seen_all = metrics.refit_of is not None and not refit
-        held_out_alike = not has_seen_all and has_same_split(metrics, data.train, RECIPES[recipe], validation_split)
-        if is_of_same_data(teacher, data.train) and not held_out_alike:
+        if has_seen_held_out(metrics, data.train, RECIPES[recipe], validation_split, refit=refit):
             raise DataError(
                 f"{teacher.path}: was trained on images of {data.train.file} that are held out here; a teacher must "
                 "have the same --weights and --validation-split, no --refit, and not the recipe mlp, which holds out "
@@ -127,11 +125,6 @@ def distil(
     )
 
 
-def is_of_same_data(teacher: Teacher, train: GalaxyDataset) -> bool:
-    """Tell whether a teacher was trained on images of this training set."""
-    return teacher.metrics.data.train.sha256 == train.sha256
-
-
 def teachable_images(teacher: Teacher, train: GalaxyDataset) -> NDArray[np.bool_]:
     """Return a mask of the images whose targets may use this teacher.
 
@@ -140,7 +133,7 @@ def teachable_images(teacher: Teacher, train: GalaxyDataset) -> NDArray[np.bool_
     """
     metrics = teacher.metrics
     parameters = metrics.parameters
-    if parameters.fold is None or not is_of_same_data(teacher, train):
+    if parameters.fold is None or not is_of_same_data(metrics, train):
         return np.ones(len(train.images), bool)
     split = split_training_set(train, RECIPES[metrics.recipe], parameters.validation_split)
     return unseen_images(Fold.parse(parameters.fold), split, train)

@@ -31,12 +31,12 @@ from galaxy_train.run_metrics.runs import RunMetrics
 from galaxy_train.teachers import Teacher
 from galaxy_train.training.augment import WIDE_SHARE, Augmentation, AugmentedNetwork
 from galaxy_train.training.batches import TrainingBatches
-from galaxy_train.training.distillation import check_teachers, distil, is_of_same_data
+from galaxy_train.training.distillation import check_teachers, distil
 from galaxy_train.training.outliers import FAMILIARITY_LOSS_WEIGHT, add_outliers, draw_outliers, train_late_head
 from galaxy_train.training.parameters import FitParameters
 from galaxy_train.training.progress import EpochReporter, HistoryWriter
 from galaxy_train.training.refit import check_refit
-from galaxy_train.training.splits import VALIDATION_SEED, Fold, leave_out, split_training_set
+from galaxy_train.training.splits import VALIDATION_SEED, Fold, is_of_same_data, leave_out, split_training_set
 from galaxy_train.training.targets import TrainingExamples, label_targets, sample_weights
 from galaxy_train.training.warm_start import check_warm_start, start_from
 
@@ -128,7 +128,7 @@ def fit(
         # The fraction of the original run: a refit takes the teachers that suited that.
         check_teachers(teachers, data, parameters.recipe, parameters.validation_split, refit=refit_of is not None)
         for teacher in teachers:
-            if not is_of_same_data(teacher, data.train):
+            if not is_of_same_data(teacher.metrics, data.train):
                 announce(
                     f"{teacher.path}: was trained on other data, {teacher.metrics.data.train.file}; if images of this "
                     "training set or test set are among them, their metrics will be too good"

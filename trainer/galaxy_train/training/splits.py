@@ -111,6 +111,22 @@ def has_same_split(metrics: RunMetrics, train: GalaxyDataset, recipe: Recipe, fr
     return metrics.data.train == train.record() and held_out_alike and metrics.parameters.validation_split == fraction
 
 
+def is_of_same_data(metrics: RunMetrics, train: GalaxyDataset) -> bool:
+    """Tell whether a run was trained on images of this training set."""
+    return metrics.data.train.sha256 == train.sha256
+
+
+def has_seen_held_out(
+    metrics: RunMetrics, train: GalaxyDataset, recipe: Recipe, fraction: float, *, refit: bool = False
+) -> bool:
+    """Tell whether a run was trained on images of the same data that are held out here.
+
+    A run that was repeated on all images was, unless `refit` is set: then what is trained here may have seen them, too.
+    """
+    held_out_alike = has_same_split(metrics, train, recipe, fraction) and (refit or metrics.refit_of is None)
+    return is_of_same_data(metrics, train) and not held_out_alike
+
+
 def has_full_weight(train: GalaxyDataset) -> NDArray[np.bool_]:
     """Return a mask of the images with the largest weight.
 

@@ -11,7 +11,7 @@ from galaxy_train.data.dataset import GalaxyDataset
 from galaxy_train.networks.keras_model import load_model
 from galaxy_train.networks.recipes import LATE_LOGIT, LOGITS, Recipe
 from galaxy_train.run_folder import RunFolder
-from galaxy_train.training.splits import has_same_split
+from galaxy_train.training.splits import has_seen_held_out
 
 
 def start_from(model: Any, run: RunFolder, classes: tuple[str, ...]) -> None:
@@ -50,10 +50,7 @@ def check_warm_start(run: RunFolder, train: GalaxyDataset, recipe: Recipe, valid
     DataError
         If it was trained on the same set without holding out the same images: metrics on those would be too good.
     """
-    metrics = run.read_metrics()
-    same_data = metrics.data.train.sha256 == train.sha256
-    held_out_alike = has_same_split(metrics, train, recipe, validation_split) and metrics.refit_of is None
-    if validation_split and same_data and not held_out_alike:
+    if validation_split and has_seen_held_out(run.read_metrics(), train, recipe, validation_split):
         raise DataError(
             f"{run.path}: was trained on images of {train.file} that are held out here; start from a run with the same "
             "--weights and --validation-split and no --refit, or hold out none with --validation-split 0"
